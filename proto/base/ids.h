@@ -1,0 +1,72 @@
+/// The identities that daemon and SDK share: nodes, their epochs, tasks and functions.
+///
+/// Every type here is a plain value: it copies, compares and hashes, and formats itself for logs.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kaido::base {
+
+/// A node's stable name for machines: 128 random bits, made at its first start and kept in its state folder.
+struct NodeId {
+  std::array<std::uint8_t, 16> bytes{};
+
+  auto operator<=>(const NodeId&) const = default;
+  [[nodiscard]] bool is_nil() const { return *this == NodeId{}; }
+};
+
+/// 32 lower-case hexadecimal digits.
+[[nodiscard]] std::string to_string(const NodeId& id);
+
+/// Reads what to_string wrote; nothing else is accepted.
+[[nodiscard]] std::optional<NodeId> parse_node_id(std::string_view text);
+
+/// The same bytes as a protobuf `bytes` field; nothing but 16 bytes is accepted.
+[[nodiscard]] std::string to_bytes(const NodeId& id);
+[[nodiscard]] std::optional<NodeId> node_id_from_bytes(std::string_view bytes);
+
+/// Grows at every start of a node, so that messages of its former life can be told apart.
+struct Epoch {
+  std::uint64_t value = 0;
+  auto operator<=>(const Epoch&) const = default;
+};
+
+/// One call of a function: the origin node, the origin's epoch, and a sequence number that is unique within them.
+struct TaskId {
+  NodeId origin;
+  Epoch epoch;
+  std::uint64_t sequence = 0;
+  auto operator<=>(const TaskId&) const = default;
+};
+
+/// "<first 8 digits of the origin>-<epoch>-<sequence>": short enough for a log line, unique in practice.
+[[nodiscard]] std::string to_string(const TaskId& id);
+
+/// 64 bits of a hash of a function's fully qualified name, computed by the SDK at compile time.
+struct FunctionId {
+  std::uint64_t value = 0;
+  auto operator<=>(const FunctionId&) const = default;
+};
+
+}  // namespace kaido::base
+
+template <>
+struct std::hash<kaido::base::NodeId> {
+  std::size_t operator()(const kaido::base::NodeId& id) const noexcept {
+    // The bits are random already: the first eight are as good as any hash of all.
+    std::size_t hash = 0;
+    for (std::size_t i = 0; i < sizeof hash; ++i) hash = (hash << 8) | id.bytes[i];
+    return hash;
+  }
+};
+
+template <>
+struct std::hash<kaido::base::FunctionId> {
+  std::size_t operator()(const kaido::base::FunctionId& id) const noexcept { return id.value; }
+};
