@@ -1,0 +1,62 @@
+/// Bytes in, complete frames out: incremental, bounded, allocation-free in the steady state.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "proto/wire/frame.h"
+#include "proto/wire/limits.h"
+
+namespace kaido::wire {
+
+/// Collects a stream's bytes in one buffer and hands out the complete frames in it, without copying them.
+///
+///     auto space = reader.writable();
+///     reader.commit(read(socket, space));
+///     while (auto frame = reader.next()) handle(*frame);
+///     if (reader.failed()) close(reader.error());
+///
+/// A frame's length is judged from its first 64 bytes, before anything is allocated for it. The buffer grows to the
+/// largest frame seen and shrinks back once a large one has passed.
+///
+/// Threading: confined to the connection's owner.
+/// Lifetime: a FrameView is valid until the next call of writable().
+/// Errors: a malformed header is final. next() then returns nothing more and error() says what was wrong.
+class FrameReader {
+ public:
+  explicit FrameReader(std::uint32_t max_frame_bytes = kMaxFrameBytes, std::uint32_t max_metadata_bytes = kMaxMetadataBytes);
+
+  /// Where to read into: at least one byte, normally kReadBytes, more if the frame that has begun is larger.
+  [[nodiscard]] std::span<std::byte> writable();
+
+  /// `count` bytes were read into what writable() returned.
+  void commit(std::size_t count);
+
+  /// The next complete frame, if there is one.
+  [[nodiscard]] std::optional<FrameView> next();
+
+  [[nodiscard]] bool failed() const { return !error_.empty(); }
+  [[nodiscard]] const std::string& error() const { return error_; }
+
+  /// Bytes of a frame that has begun but is not complete: not zero at the end of a stream means it was cut.
+  [[nodiscard]] std::size_t pending_bytes() const { return end_ - begin_; }
+
+ private:
+  [[nodiscard]] bool judge(const FrameHeader& header);
+  void reallocate(std::size_t capacity);
+
+  std::uint32_t max_frame_bytes_;
+  std::uint32_t max_metadata_bytes_;
+  std::unique_ptr<std::byte[]> buffer_;
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;  ///< first byte not yet handed out
+  std::size_t end_ = 0;    ///< one past the last byte read
+  std::size_t wanted_ = 0; ///< the length of the frame at begin_, once its header is complete
+  std::string error_;
+};
+
+}  // namespace kaido::wire

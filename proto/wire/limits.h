@@ -1,0 +1,37 @@
+/// The bounds of the wire, in one place. Each has a name here, a setting where an operator may want another value
+/// (docs/operating/configuration.md), and a counter for when it is hit (docs/operating/metrics.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kaido::wire {
+
+/// The largest frame, header included. Raising it lets one call occupy more memory at each hop (a frame is held whole);
+/// lowering it refuses large arguments. Setting: limits.max_frame_bytes.
+inline constexpr std::uint32_t kMaxFrameBytes = 64U << 20;
+
+/// The largest metadata of a frame. Metadata is parsed, payload is not, so it is kept far smaller.
+inline constexpr std::uint32_t kMaxMetadataBytes = 1U << 20;
+
+/// How many calls an app may have in flight at its node before further ones wait in the app. Setting:
+/// limits.calls_per_app.
+inline constexpr std::uint32_t kCallsPerApp = 4096;
+
+/// How many prepared templates a connection may hold: a bound on what a peer can make us remember.
+inline constexpr std::uint32_t kMaxTemplates = 65536;
+
+/// How many functions an app may register.
+inline constexpr std::uint32_t kMaxFunctionsPerApp = 4096;
+
+/// The longest name of a function, node, app, tag key or tag value.
+inline constexpr std::size_t kMaxNameBytes = 512;
+
+/// How many bytes may wait for one connection's socket before it counts as stalled and is closed. Must exceed
+/// kMaxFrameBytes, or the largest frame could not be sent. Setting: limits.queued_bytes_per_connection.
+inline constexpr std::size_t kMaxQueuedBytes = 256U << 20;
+
+/// What one read asks for. Larger reads gather more frames a turn; beyond 256 KiB nothing more was gained.
+inline constexpr std::size_t kReadBytes = 256U << 10;
+
+}  // namespace kaido::wire
