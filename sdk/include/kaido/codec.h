@@ -1,0 +1,140 @@
+/// Arguments and results as protobuf wire format, straight from the C++ types at compile time.
+///
+/// The parameters of `f(std::string, std::vector<double>)` are the message `{string a1 = 1; repeated double a2 = 2;}`, a
+/// result of type T is `{T value = 1;}`. docs/protocol/arguments.md has the table of types. A type that is not supported
+/// fails to compile with a sentence that says what to do; kaido::Represent teaches Kaido a type of yours.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+
+#include <kaido/detail/codec_container.h>
+#include <kaido/detail/codec_message.h>
+#include <kaido/detail/codec_value.h>
+#include <kaido/detail/wire_format.h>
+
+namespace kaido::detail {
+
+/// FNV-1a over 64 bits (Fowler, Noll, Vo), then SplitMix64's finish so that short names differ in all bits. Part of the
+/// protocol: two programs find each other's functions by it.
+class Hash64 {
+ public:
+  constexpr void put(std::string_view text) {
+    for (const char c : text) {
+      state_ ^= static_cast<std::uint8_t>(c);
+      state_ *= 0x100000001b3ULL;
+    }
+  }
+  [[nodiscard]] constexpr std::uint64_t value() const {
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+  }
+
+ private:
+  std::uint64_t state_ = 0xcbf29ce484222325ULL;
+};
+
+[[nodiscard]] constexpr std::uint64_t hash64(std::string_view text) {
+  Hash64 hash;
+  hash.put(text);
+  return hash.value();
+}
+
+class TextSink {
+ public:
+  void put(std::string_view text) { text_ += text; }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+/// What a parameter is received into: itself, except where a view needs something to stand on.
+template <class P>
+struct Received {
+  using type = P;
+};
+template <class E>
+  requires(!ByteType<E>)
+struct Received<std::span<const E>> {
+  using type = SpanArgument<E>;
+};
+
+/// The parameter list P... (without references and const) as a message.
+template <class... P>
+struct Arguments {
+  using Storage = std::tuple<typename Received<P>::type...>;
+
+  static std::size_t size(const P&... values) { return Message<P...>::size(values...); }
+  /// Writes size() bytes.
+  static std::byte* write(std::byte* at, const P&... values) { return Message<P...>::write(at, values...); }
+
+  /// Decodes into freshly constructed storage. Views in it point into `bytes`.
+  [[nodiscard]] static std::optional<DecodeFailure> read(std::span<const std::byte> bytes, Storage& storage) {
+    Decoder in(bytes);
+    const bool good = std::apply(
+        [&in]<class... S>(S&... fields) {
+          (clear(fields), ...);
+          return Message<S...>::read(in, fields...);
+        },
+        storage);
+    if (good) return std::nullopt;
+    return in.failure();
+  }
+
+ private:
+  template <class S>
+  static void clear(S& field) {
+    // A fresh object is clear already unless it is a class with initialisers of its own.
+    if constexpr (!requires { field.copy; field.view; }) Field<S>::clear(field);
+  }
+};
+
+/// The canonical text of a signature, e.g. "(string, repeated double) -> int64". Two programs that agree on it agree on
+/// every byte; its hash is the function's fingerprint.
+template <class R, class... P, class Sink>
+constexpr void describe_signature(Sink& out) {
+  out.put("(");
+  Message<P...>::describe(out);
+  out.put(") -> ");
+  if constexpr (std::is_void_v<R>) {
+    out.put("void");
+  } else {
+    Field<R>::describe(out);
+  }
+}
+
+template <class R, class... P>
+[[nodiscard]] constexpr std::uint64_t fingerprint() {
+  Hash64 hash;
+  describe_signature<R, P...>(hash);
+  return hash.value();
+}
+
+template <class R, class... P>
+[[nodiscard]] std::string schema_text() {
+  TextSink text;
+  describe_signature<R, P...>(text);
+  return text.take();
+}
+
+/// "word_count: parameter 2 is malformed at byte 17: a varint is cut off".
+[[nodiscard]] inline std::string explain(std::string_view function, const DecodeFailure& failure, std::string_view what) {
+  std::string text(function);
+  text += ": ";
+  text += what;
+  if (failure.field != 0) text += " " + std::to_string(failure.field);
+  text += " malformed at byte " + std::to_string(failure.offset) + ": ";
+  text += failure.reason;
+  return text;
+}
+
+}  // namespace kaido::detail

@@ -1,0 +1,162 @@
+/// Messages: a tuple's, pair's or aggregate's members as fields 1, 2, 3…
+///
+/// Internal to kaido/codec.h. The parameter list of a function is such a message too.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <boost/pfr/core.hpp>
+#include <boost/pfr/tuple_size.hpp>
+
+#include <kaido/detail/codec_value.h>
+
+namespace kaido::detail {
+
+/// The message whose fields are of the types T, in order.
+template <class... T>
+struct Message {
+  using Indexes = std::index_sequence_for<T...>;
+
+  static std::size_t size(const T&... fields) { return size(Indexes{}, fields...); }
+  static std::byte* write(std::byte* at, const T&... fields) { return write(Indexes{}, at, fields...); }
+  static void clear(T&... fields) { (Field<T>::clear(fields), ...); }
+
+  /// Reads to the end of the enclosing message into fields that are cleared or hold an earlier part: as in protobuf, a
+  /// later occurrence of a single value replaces, of a message merges, of a list appends.
+  static bool read(Decoder& in, T&... fields) { return read(Indexes{}, in, fields...); }
+
+  template <class Sink>
+  static constexpr void describe(Sink& out) {
+    bool first = true;
+    ((out.put(first ? "" : ", "), first = false, Field<T>::describe(out)), ...);
+  }
+
+ private:
+  template <std::size_t... I>
+  static std::size_t size(std::index_sequence<I...>, const T&... fields) {
+    return (std::size_t{0} + ... + Field<T>::template size<static_cast<std::uint32_t>(I + 1)>(fields));
+  }
+  template <std::size_t... I>
+  static std::byte* write(std::index_sequence<I...>, std::byte* at, const T&... fields) {
+    ((at = Field<T>::template write<static_cast<std::uint32_t>(I + 1)>(at, fields)), ...);
+    return at;
+  }
+  template <std::size_t... I>
+  static bool read(std::index_sequence<I...>, Decoder& in, T&... fields) {
+    [[maybe_unused]] std::tuple<typename Field<T>::State...> states;
+    while (!in.done()) {
+      std::uint32_t number = 0;
+      WireType type{};
+      if (!in.read_tag(number, type)) return false;
+      bool good = true;
+      const bool known = ((number == I + 1 && (good = Field<T>::read(in, number, type, fields, std::get<I>(states)), true)) || ...);
+      if (!known) good = in.skip(number, type);
+      if (!good) {
+        in.failed_in(number);
+        return false;
+      }
+    }
+    return true;
+  }
+};
+
+/// Types whose members can be bound to references: std::pair, std::tuple, and aggregates through Boost.PFR.
+template <class T>
+struct IsTuple : std::false_type {};
+template <class... T>
+struct IsTuple<std::tuple<T...>> : std::true_type {};
+template <class A, class B>
+struct IsTuple<std::pair<A, B>> : std::true_type {};
+template <class T>
+struct IsArray : std::false_type {};
+template <class T, std::size_t N>
+struct IsArray<std::array<T, N>> : std::true_type {};
+
+template <class T>
+concept AggregateType = !Represented<T> && std::is_class_v<T> && std::is_aggregate_v<T> && !IsArray<T>::value && !IsTuple<T>::value;
+template <class T>
+concept MessageType = AggregateType<T> || (IsTuple<T>::value && !Represented<T>);
+
+/// Calls `body` with a Message type (as a value to deduce from) and the members as references.
+template <class T, class Body>
+decltype(auto) with_members(T& object, Body&& body) {
+  const auto apply = [&]<class... M>(M&... members) -> decltype(auto) {
+    return body(std::type_identity<Message<std::remove_const_t<M>...>>{}, members...);
+  };
+  if constexpr (IsTuple<std::remove_const_t<T>>::value) {
+    return std::apply(apply, object);
+  } else if constexpr (boost::pfr::tuple_size_v<std::remove_const_t<T>> == 0) {
+    return apply();
+  } else {
+    return std::apply(apply, boost::pfr::structure_tie(object));
+  }
+}
+
+template <MessageType T>
+struct Value<T> {
+  static_assert(std::is_default_constructible_v<T>,
+                "Kaido must be able to make an empty object to receive into: give this type a default constructor, or "
+                "specialise kaido::Represent for it");
+  static constexpr WireType kType = WireType::kLength;
+
+  // A message by value is always there, even if all its fields are defaults; it then takes two bytes.
+  static constexpr bool is_default(const T&) { return false; }
+  static std::size_t body_size(const T& value) {
+    return with_members(value, []<class M>(std::type_identity<M>, const auto&... m) { return M::size(m...); });
+  }
+  static std::size_t size(const T& value) {
+    const std::size_t body = body_size(value);
+    return varint_size(body) + body;
+  }
+  static std::byte* write(std::byte* at, const T& value) {
+    at = write_varint(at, body_size(value));
+    return with_members(value, [at]<class M>(std::type_identity<M>, const auto&... m) { return M::write(at, m...); });
+  }
+  static bool read(Decoder& in, T& value) {
+    return in.read_nested([&] {
+      return with_members(value, [&in]<class M>(std::type_identity<M>, auto&... m) { return M::read(in, m...); });
+    });
+  }
+  /// To protobuf's defaults, not to the class's own: what the sender left out was zero or empty there.
+  static void clear(T& value) {
+    with_members(value, []<class M>(std::type_identity<M>, auto&... m) { M::clear(m...); });
+  }
+  template <class Sink>
+  static constexpr void describe(Sink& out) {
+    out.put("{");
+    describe_members(out);
+    out.put("}");
+  }
+
+ private:
+  template <class Sink>
+  static constexpr void describe_members(Sink& out) {
+    if constexpr (IsTuple<T>::value) {
+      describe_members(out, std::make_index_sequence<std::tuple_size_v<T>>{});
+    } else {
+      describe_members(out, std::make_index_sequence<boost::pfr::tuple_size_v<T>>{});
+    }
+  }
+  template <class Sink, std::size_t... I>
+  static constexpr void describe_members(Sink& out, std::index_sequence<I...>) {
+    if constexpr (IsTuple<T>::value) {
+      Message<std::tuple_element_t<I, T>...>::describe(out);
+    } else {
+      Message<boost::pfr::tuple_element_t<I, T>...>::describe(out);
+    }
+  }
+};
+
+/// A new element, cleared to protobuf's defaults.
+template <class T>
+[[nodiscard]] T make_cleared() {
+  T value{};
+  Field<T>::clear(value);
+  return value;
+}
+
+}  // namespace kaido::detail

@@ -1,0 +1,190 @@
+/// Protobuf's wire format at its lowest level: varints, tags, and a bounds-checked reader.
+///
+/// Internal to kaido/codec.h. The format is protobuf's, so that every function has a schema that other languages speak;
+/// the code is ours, so that an argument goes from the C++ object to the frame in one pass and without reflection.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+namespace kaido::detail {
+
+static_assert(std::endian::native == std::endian::little, "Kaido copies fixed-width values as they lie in memory");
+
+enum class WireType : std::uint8_t {
+  kVarint = 0,
+  kFixed64 = 1,
+  kLength = 2,
+  kGroupBegin = 3,
+  kGroupEnd = 4,
+  kFixed32 = 5,
+};
+
+/// Ceiling of the number of bits over seven, without a division: what protobuf itself computes.
+[[nodiscard]] constexpr std::size_t varint_size(std::uint64_t value) {
+  return (static_cast<std::size_t>(std::bit_width(value | 1)) * 9 + 64) / 64;
+}
+
+inline std::byte* write_varint(std::byte* at, std::uint64_t value) {
+  while (value >= 0x80) {
+    *at++ = static_cast<std::byte>(value | 0x80);
+    value >>= 7;
+  }
+  *at++ = static_cast<std::byte>(value);
+  return at;
+}
+
+/// Copies; unlike memcpy, a null source of no bytes is allowed.
+inline std::byte* write_bytes(std::byte* at, const void* from, std::size_t count) {
+  if (count != 0) std::memcpy(at, from, count);
+  return at + count;
+}
+
+[[nodiscard]] constexpr std::uint64_t tag_of(std::uint32_t number, WireType type) {
+  return static_cast<std::uint64_t>(number) << 3 | static_cast<std::uint64_t>(type);
+}
+
+/// Where decoding stopped and why. `field` is the outermost field, which at the top is the parameter, from 1.
+struct DecodeFailure {
+  const char* reason = nullptr;
+  std::size_t offset = 0;
+  std::uint32_t field = 0;
+};
+
+/// A cursor over received bytes. Every read is checked against the end of the enclosing message; the first failure
+/// stays. A reader that failed returns false from every call.
+class Decoder {
+ public:
+  explicit Decoder(std::span<const std::byte> bytes)
+      : begin_(bytes.data()), at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+
+  [[nodiscard]] bool done() const { return at_ == end_; }
+  [[nodiscard]] std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
+  [[nodiscard]] const DecodeFailure& failure() const { return failure_; }
+
+  /// Always false, so that a reader can end with `return decoder.fail(...)`.
+  bool fail(const char* reason) {
+    if (failure_.reason == nullptr) failure_ = {reason, static_cast<std::size_t>(at_ - begin_), 0};
+    return false;
+  }
+  /// Called on the way out of nested messages: the outermost field wins.
+  void failed_in(std::uint32_t field) { failure_.field = field; }
+
+  bool read_varint(std::uint64_t& value) {
+    if (at_ != end_ && static_cast<std::uint8_t>(*at_) < 0x80) {
+      value = static_cast<std::uint8_t>(*at_++);
+      return true;
+    }
+    return read_long_varint(value);
+  }
+
+  bool read_tag(std::uint32_t& number, WireType& type) {
+    std::uint64_t tag = 0;
+    if (!read_varint(tag)) return false;
+    if (tag > 0xffff'ffffU || tag >> 3 == 0) return fail("a field number is out of range");
+    number = static_cast<std::uint32_t>(tag >> 3);
+    type = static_cast<WireType>(tag & 7);
+    return true;
+  }
+
+  /// A value of fixed width, in place.
+  bool read_fixed(void* out, std::size_t width) {
+    if (left() < width) return fail("a fixed-width value is cut off");
+    std::memcpy(out, at_, width);
+    at_ += width;
+    return true;
+  }
+
+  /// A length and that many bytes.
+  bool read_block(std::span<const std::byte>& block) {
+    std::uint64_t length = 0;
+    if (!read_varint(length)) return false;
+    if (length > left()) return fail("a length exceeds the bytes that are left");
+    block = {at_, static_cast<std::size_t>(length)};
+    at_ += length;
+    return true;
+  }
+
+  /// Reads a length and runs `body` with the end moved to that length's end; `body` must read until done().
+  template <class Body>
+  bool read_nested(Body&& body) {
+    std::uint64_t length = 0;
+    if (!read_varint(length)) return false;
+    if (length > left()) return fail("a length exceeds the bytes that are left");
+    const std::byte* const outer_end = end_;
+    end_ = at_ + length;
+    const bool good = body();
+    end_ = outer_end;
+    return good;
+  }
+
+  /// All that is left, taken at once.
+  [[nodiscard]] std::span<const std::byte> rest() {
+    const std::span<const std::byte> all{at_, end_};
+    at_ = end_;
+    return all;
+  }
+
+  /// How many varints begin and end in what is left: each has exactly one byte without the continuation bit.
+  [[nodiscard]] std::size_t count_varints() const {
+    std::size_t count = 0;
+    for (const std::byte* byte = at_; byte != end_; ++byte) count += static_cast<std::uint8_t>(*byte) < 0x80;
+    return count;
+  }
+
+  /// An unknown field, or one whose wire type is not the expected one: protobuf's rule is to pass over both.
+  bool skip(std::uint32_t number, WireType type, int depth = 0) {
+    std::uint64_t ignored = 0;
+    std::span<const std::byte> block;
+    switch (type) {
+      case WireType::kVarint: return read_varint(ignored);
+      case WireType::kFixed64: return read_fixed(&ignored, 8);
+      case WireType::kFixed32: return read_fixed(&ignored, 4);
+      case WireType::kLength: return read_block(block);
+      case WireType::kGroupBegin: return skip_group(number, depth);
+      case WireType::kGroupEnd: return fail("a group ends that did not begin");
+    }
+    return fail("an unknown wire type");
+  }
+
+ private:
+  static constexpr int kMaxGroupDepth = 32;
+
+  bool read_long_varint(std::uint64_t& value) {
+    std::uint64_t result = 0;
+    for (int shift = 0; shift < 70; shift += 7) {
+      if (at_ == end_) return fail("a varint is cut off");
+      const auto byte = static_cast<std::uint8_t>(*at_++);
+      // The tenth byte has room for one bit; what protobuf does with more is to drop it.
+      if (shift < 64) result |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        value = result;
+        return true;
+      }
+    }
+    return fail("a varint is longer than ten bytes");
+  }
+
+  bool skip_group(std::uint32_t number, int depth) {
+    if (depth == kMaxGroupDepth) return fail("groups are nested too deeply");
+    while (!done()) {
+      std::uint32_t inner = 0;
+      WireType type{};
+      if (!read_tag(inner, type)) return false;
+      if (type == WireType::kGroupEnd) return inner == number || fail("a group ends under another number");
+      if (!skip(inner, type, depth + 1)) return false;
+    }
+    return fail("a group is cut off");
+  }
+
+  const std::byte* begin_;
+  const std::byte* at_;
+  const std::byte* end_;
+  DecodeFailure failure_;
+};
+
+}  // namespace kaido::detail
