@@ -5,6 +5,9 @@
 ///
 /// as text      2026-11-23T08:31:59.120Z info  gossip: member suspected node=8f0c… incarnation=3
 /// as JSON      {"time":"2026-11-23T08:31:59.120Z","level":"info","component":"gossip","message":"member suspected",…}
+/// under systemd  <6>gossip: member suspected node=8f0c… incarnation=3
+///
+/// A duration is seconds: "2.5s" as text, the number 2.5 in JSON.
 ///
 /// Nothing is formatted, and no field is evaluated beyond its reference, while a level is off. Names and values come
 /// from anywhere (apps, peers, files): control characters and whatever the shape needs are escaped, and values longer
@@ -15,6 +18,7 @@
 /// Lifetime: a Logger shares its sink; a LogField must not outlive the full expression that made it.
 #pragma once
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -107,25 +111,29 @@ class LogField {
   Print print_ = nullptr;
 };
 
+inline const LogField& LogField::none() {
+  static constexpr LogField kNone;
+  return kNone;
+}
+
 /// Where lines go. Implementations shape the line; whether it is written at all is the level's decision.
 class LogSink {
  public:
-  explicit LogSink(LogLevel level);
-  virtual ~LogSink();
+  explicit LogSink(LogLevel level) : level_(level) {}
+  virtual ~LogSink() = default;
   LogSink(const LogSink&) = delete;
   LogSink& operator=(const LogSink&) = delete;
 
-  [[nodiscard]] LogLevel level() const;
-  /// May be changed while the daemon runs.
-  void set_level(LogLevel level);
+  [[nodiscard]] LogLevel level() const { return level_.load(std::memory_order_relaxed); }
+  /// May be changed while the daemon runs; lines that race with it may still go by the old level.
+  void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
 
   /// `fields` may hold absent ones; they are skipped.
   virtual void write(LogLevel level, std::string_view component, std::string_view message,
                      std::initializer_list<const LogField*> fields) = 0;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::atomic<LogLevel> level_;
 };
 
 /// A named source of lines; cheap to copy. A default-constructed one is silent.
@@ -162,7 +170,10 @@ class Logger {
 /// Lines to standard error (through spdlog). kAuto is resolved here, once.
 [[nodiscard]] std::shared_ptr<LogSink> make_stderr_log(const LogOptions& options);
 
-/// Lines appended to `out`, which must outlive the sink: for tests. Time is left out.
+/// What kAuto stands for in this process: journal if standard error is the journal's, text if a terminal, else JSON.
+[[nodiscard]] LogFormat detect_log_format();
+
+/// Lines appended to `out`, which must outlive the sink: for tests. Time is left out; kAuto means text.
 [[nodiscard]] std::shared_ptr<LogSink> make_memory_log(const LogOptions& options, std::string& out);
 
 }  // namespace kaido::daemon
