@@ -28,7 +28,7 @@ struct Bytes {
 };
 
 /// Where to listen or whom to reach: "host:port", "[v6]:port" or "unix:/absolute/path".
-struct Address {
+struct AddressSetting {
   enum class Kind : std::uint8_t { kTcp, kUnix };
 
   Kind kind = Kind::kTcp;
@@ -36,13 +36,13 @@ struct Address {
   std::uint16_t port = 0;
   std::string path;  // for kUnix
 
-  bool operator==(const Address&) const = default;
+  bool operator==(const AddressSetting&) const = default;
 
   /// Whether only this host can reach it: a Unix path, 127.0.0.0/8, ::1 or "localhost". Names are not resolved.
   [[nodiscard]] bool is_local() const;
 };
 
-[[nodiscard]] std::string to_string(const Address& address);
+[[nodiscard]] std::string to_string(const AddressSetting& address);
 
 /// Kubernetes' three effects, with its names.
 enum class TaintEffect : std::uint8_t { kNoSchedule, kPreferNoSchedule, kNoExecute };
@@ -63,11 +63,11 @@ struct NodeSettings {
 };
 
 struct ListenSettings {
-  std::string app_socket;               // Unix socket for apps
-  std::uint32_t app_socket_mode = 0;    // 0660 for a system daemon, 0600 for a user's own
-  std::string admin_socket;             // Unix socket for kaidoctl (gRPC)
-  std::optional<Address> peer;          // for other nodes; none: a node on its own
-  std::optional<Address> http;          // /metrics, /healthz, /readyz; none: off
+  std::string app_socket;             // Unix socket for apps
+  std::uint32_t app_socket_mode = 0;  // 0660 for a system daemon, 0600 for a user's own
+  std::string admin_socket;           // Unix socket for kaidoctl (gRPC)
+  std::optional<AddressSetting> peer;  // for other nodes; none: a node on its own
+  std::optional<AddressSetting> http;  // /metrics, /healthz, /readyz; none: off
 };
 
 struct SecuritySettings {
@@ -77,17 +77,17 @@ struct SecuritySettings {
 
 /// Every bound that protects the node from its apps and peers. When one is hit the caller is told, and it is counted.
 struct LimitSettings {
-  Bytes frame{64ULL << 20};             // one frame: header, metadata and payload
-  Bytes metadata{1ULL << 20};           // the metadata of one frame
-  Bytes queued_output{128ULL << 20};    // unsent bytes of one connection before its sender is held back
-  std::uint32_t calls_per_app = 16384;  // in flight, per connected app: its credits
-  std::uint32_t calls_per_peer = 65536;
-  std::uint32_t calls_per_node = 262144;
-  std::uint32_t queue = 65536;  // attempts that wait for a free slot on this node
-  std::uint32_t apps = 1024;
-  std::uint32_t peers = 256;
-  std::uint32_t functions_per_app = 1024;
-  std::uint32_t templates_per_connection = 4096;  // prepared placements
+  Bytes max_frame_bytes{64ULL << 20};               // one frame: header, metadata and payload
+  Bytes max_metadata_bytes{1ULL << 20};             // the metadata of one frame
+  Bytes queued_bytes_per_connection{256ULL << 20};  // unsent; beyond it the connection counts as stalled and is closed
+  std::uint32_t calls_per_app = 4096;               // in flight, per connected app: its credits
+  std::uint32_t calls_per_peer = 65536;             // in flight from one peer
+  std::uint32_t calls_per_node = 262144;            // in flight in all
+  std::uint32_t queue_length = 65536;               // attempts that wait for a free slot on this node
+  std::uint32_t max_apps = 1024;
+  std::uint32_t max_peers = 256;
+  std::uint32_t functions_per_app = 4096;
+  std::uint32_t templates_per_connection = 65536;  // prepared placements
 };
 
 struct TimeoutSettings {
@@ -102,7 +102,7 @@ struct TimeoutSettings {
 struct Settings {
   NodeSettings node;
   ListenSettings listen;
-  std::vector<Address> peers;  // other nodes, tried until they answer
+  std::vector<AddressSetting> peers;  // other nodes, tried until they answer
   SecuritySettings security;
   LimitSettings limits;
   TimeoutSettings timeouts;
