@@ -1,0 +1,70 @@
+/// Where an attempt goes: this node if it has a free slot, else the better of two random candidates.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "daemon/core/scheduling/load_table.h"
+#include "daemon/core/view/placer.h"
+#include "proto/base/random.h"
+
+namespace kaido::daemon {
+
+struct ChooserOptions {
+  /// Distinct specs alive at once. A spec costs its text and four bytes a candidate; at the bound prepare() refuses.
+  std::uint32_t placements_max = 65536;
+  /// Nodes that an explanation lists; of the rest it gives the number.
+  std::uint32_t reasons_max = 64;
+};
+
+/// Local first, then two choices (Mitzenmacher, "The power of two choices in randomized load balancing", 2001), by the
+/// LoadTable. Choosing is O(1) and allocates nothing once a placement's candidates are cached for the view.
+///
+/// Threading: confined to the node's loop.
+/// Lifetime: may die before the placements it prepared.
+class Chooser final : public Placer {
+ public:
+  Chooser(std::uint64_t seed, ClusterViewRef view, ChooserOptions options = {});
+
+  /// The one object for all equal specs, or null when placements_max are alive (answer `rejected`).
+  [[nodiscard]] PlacementRef prepare(PlacementSpec spec);
+
+  /// After every change of the cluster; the ledger's view_changed() comes after it. Loads of nodes that are not alive,
+  /// or changed their epoch, are forgotten.
+  void set_view(ClusterViewRef view);
+  [[nodiscard]] const ClusterView& view() const { return *view_; }
+
+  /// `aux` of any frame of a peer; for kSelf the executor's load() whenever it changed.
+  void load_reported(NodeIndex node, wire::Load load) { loads_.reported(node, load); }
+  [[nodiscard]] const LoadTable& loads() const { return loads_; }
+
+  [[nodiscard]] Choice choose(const PreparedPlacement& placement, std::span<const NodeIndex> avoid) override;
+  [[nodiscard]] std::vector<NodeReason> explain(const PreparedPlacement& placement,
+                                                std::span<const NodeIndex> avoid) const override;
+  [[nodiscard]] std::string node_name(NodeIndex node) const override;
+  void attempt_sent(NodeIndex node) override { loads_.attempt_sent(node); }
+  void attempt_settled(NodeIndex node) override { loads_.attempt_settled(node); }
+
+  [[nodiscard]] std::size_t placement_count() const { return alive_; }
+
+ private:
+  [[nodiscard]] std::uint64_t slots_of(NodeIndex node) const;
+  [[nodiscard]] bool less_loaded(NodeIndex a, NodeIndex b) const;
+  [[nodiscard]] Choice chosen(NodeIndex node) const;
+  void sweep();
+
+  ChooserOptions options_;
+  base::Random random_;
+  ClusterViewRef view_;
+  LoadTable loads_;
+  std::map<PlacementSpec, std::weak_ptr<const PreparedPlacement>> prepared_;
+  std::vector<std::uint32_t> free_indices_;
+  std::uint32_t next_index_ = 0;
+  std::uint64_t next_serial_ = 1;
+  std::size_t alive_ = 0;
+};
+
+}  // namespace kaido::daemon

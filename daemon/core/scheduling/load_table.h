@@ -1,0 +1,48 @@
+/// What this node believes each node has to do.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "daemon/core/view/node_view.h"
+#include "proto/wire/frame.h"
+
+namespace kaido::daemon {
+
+/// A node's load is this node's own attempts in flight there, which it knows exactly, plus what others had there when
+/// the node last answered (its reported load less our share of it at that moment). No gossip: a reply brings the report
+/// for free and is as fresh as the last task.
+///
+/// Threading: confined to the node's loop.
+class LoadTable {
+ public:
+  void attempt_sent(NodeIndex node) { ++at(node).in_flight; }
+  void attempt_settled(NodeIndex node);
+
+  /// The load that rode on a frame of the node.
+  void reported(NodeIndex node, wire::Load load);
+
+  /// The node was lost or came back in a new epoch: nothing is known of it. Attempts in flight stay counted until
+  /// they are settled.
+  void forget(NodeIndex node);
+
+  [[nodiscard]] std::uint32_t busy(NodeIndex node) const;
+  /// As reported; 0: never reported.
+  [[nodiscard]] std::uint32_t slots(NodeIndex node) const;
+  [[nodiscard]] std::uint32_t in_flight(NodeIndex node) const;
+
+ private:
+  struct Entry {
+    std::uint32_t in_flight = 0;
+    std::uint32_t others = 0;
+    std::uint32_t slots = 0;
+  };
+  Entry& at(NodeIndex node) {
+    if (node.value >= entries_.size()) entries_.resize(node.value + 1);
+    return entries_[node.value];
+  }
+
+  std::vector<Entry> entries_;
+};
+
+}  // namespace kaido::daemon

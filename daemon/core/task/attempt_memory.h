@@ -1,0 +1,39 @@
+/// Which attempts were answered lately, so that a repeated request does not run a task twice.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "daemon/core/task/attempt.h"
+#include "daemon/core/task/slot_index.h"
+
+namespace kaido::daemon {
+
+/// The last kEntries or so finished attempts, one per place of a direct-mapped table: O(1), of fixed size, and
+/// forgetful where two tasks share a place. Connections do not repeat frames; this is the second line.
+///
+/// Threading: confined to its owner.
+class AttemptMemory {
+ public:
+  static constexpr std::size_t kEntries = 4096;
+
+  AttemptMemory() : entries_(kEntries) {}
+
+  void remember(const AttemptKey& key) { entries_[place(key)] = key; }
+
+  /// This attempt of the task, or a later one, was answered.
+  [[nodiscard]] bool is_answered(const AttemptKey& key) const {
+    const AttemptKey& known = entries_[place(key)];
+    return known.sequence == key.sequence && known.origin == key.origin && known.origin_epoch == key.origin_epoch &&
+           known.attempt >= key.attempt;
+  }
+
+ private:
+  [[nodiscard]] static std::size_t place(const AttemptKey& key) {
+    return mix(key.sequence, key.origin.value) & (kEntries - 1);
+  }
+
+  std::vector<AttemptKey> entries_;  // attempt 0: empty
+};
+
+}  // namespace kaido::daemon

@@ -1,0 +1,217 @@
+/// The executor: admits attempts, queues them, gives them to worker apps, and answers each exactly once.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/core/task/attempt.h"
+#include "daemon/core/task/attempt_memory.h"
+#include "daemon/core/task/effect_queue.h"
+#include "daemon/core/task/indexed_heap.h"
+#include "daemon/core/task/payload_pool.h"
+#include "daemon/core/task/run_queue.h"
+#include "daemon/core/task/slot_index.h"
+#include "daemon/core/task/slot_table.h"
+#include "daemon/core/task/worker_table.h"
+
+namespace kaido::daemon {
+
+struct ExecutorOptions {
+  /// Attempts that wait for a worker's slot. Raising it smooths bursts and lengthens the worst wait; full, attempts are
+  /// handed back.
+  std::uint32_t queue_max = 65536;
+  /// Bytes of arguments that wait.
+  std::size_t queued_bytes_max = 256U << 20;
+  /// Attempts that run at once on this node; 0: as many as the workers' slots.
+  std::uint32_t slots_max = 0;
+  /// Attempts known at once, queued, running or given up by us but not yet by their worker.
+  std::uint32_t attempts_max = 1U << 18;
+  /// retry-after before any service time has been measured.
+  base::Duration retry_after = std::chrono::milliseconds(10);
+};
+
+/// An attempt as it arrives.
+struct AdmitRequest {
+  AttemptKey key;
+  const PreparedPlacement* placement = nullptr;  ///< as this node prepared it from the origin's Prepare
+  base::Duration budget{0};                      ///< until the deadline; 0: none
+  wire::TraceContext trace;
+  Payload payload;
+  bool report_start = false;  ///< the origin wants kReplyStarted
+};
+
+struct ExecutorEffect {
+  enum class Kind : std::uint8_t {
+    kDispatch,        ///< session, function_index, call, key, budget, trace, payload
+    kCancelAtWorker,  ///< session, call
+    kReplyStarted,    ///< key
+    kReplyResult,     ///< key, outcome, error (if not succeeded), payload (if succeeded)
+    kReplyRedirect,   ///< key, reason, retry_after, payload (the arguments, whole)
+  };
+  Kind kind = Kind::kDispatch;
+  RedirectReason reason = RedirectReason::kMismatch;
+  wire::Outcome outcome = wire::Outcome::kSucceeded;
+  AttemptKey key;
+  std::uint64_t call = 0;  ///< this node's name for the attempt towards the worker
+  std::uint32_t session = 0;
+  std::uint32_t function_index = 0;
+  base::Duration budget{0};
+  base::Duration retry_after{0};
+  wire::TraceContext trace;
+  Payload payload;
+  const TaskError* error = nullptr;
+};
+static_assert(sizeof(ExecutorEffect) <= 128);
+
+/// Plain numbers for metrics; they only grow.
+struct ExecutorCounters {
+  std::uint64_t admitted = 0;
+  std::uint64_t dispatched = 0;
+  std::uint64_t queued = 0;  ///< admitted without a free slot
+  std::uint64_t finished[wire::kOutcomeCount] = {};
+  std::uint64_t redirected[5] = {};  ///< by RedirectReason
+  std::uint64_t duplicates_dropped = 0;
+  std::uint64_t stale_dropped = 0;         ///< from a former epoch of their origin
+  std::uint64_t cancelled = 0;             ///< by their origin
+  std::uint64_t late_results_dropped = 0;  ///< of workers, for attempts that had been answered
+};
+
+/// One line of the operator's `tasks` list.
+struct AttemptSummary {
+  enum class State : std::uint8_t { kQueued, kRunning, kStopping } state{};
+  AttemptKey key;
+  base::FunctionId function;
+  std::uint32_t session = 0;  ///< meaningful unless queued
+  base::Duration age{0};
+};
+
+/// Decides by what this node itself knows (its tags, taints, functions, slots), since an origin's view may be stale, and
+/// hands back what does not fit or would wait too long. The run queue goes by priority, then deadline, then arrival.
+///
+///     executor.admit(now, request);
+///     ExecutorEffect effect;
+///     while (executor.poll_effect(effect)) act(effect);    // after every call that takes `now`
+///
+/// Promise: every admitted attempt is answered by exactly one kReplyResult or kReplyRedirect, unless its origin cancelled
+/// it or was lost; then by none. An attempt is dispatched at most once. A worker's slot is taken until the worker
+/// answered or is gone, even where the attempt was settled before.
+///
+/// Threading: confined to the node's loop.
+/// Lifetime: what an effect points to stays valid until the next call that takes `now` on this object; it may point into
+/// what was passed in. Calls made while effects are pending are safe, as in Ledger.
+/// Cost: no allocation and about 60 ns from admit to kReplyResult in steady state where nothing queues.
+class Executor {
+ public:
+  Executor(const ExecutorOptions& options, ClusterViewRef view);
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  /// The cluster changed; only this node's own entry matters here.
+  void set_view(ClusterViewRef view) { view_ = std::move(view); }
+
+  // --- from origins, this node's own ledger included (key.origin == kSelf) ---
+  void admit(base::Instant now, const AdmitRequest& request);
+  /// The origin gives the attempt up and expects no answer. Unknown keys are ignored: the answer is on its way.
+  void cancel(base::Instant now, const AttemptKey& key);
+  /// The origin was lost or came back in a new epoch: nobody waits for its attempts of `epoch` or earlier.
+  void origin_lost(base::Instant now, NodeIndex origin, base::Epoch epoch);
+
+  // --- from worker apps, after the registry accepted them ---
+  /// Function index = position in `functions`.
+  void worker_opened(base::Instant now, std::uint32_t session, std::uint32_t slots,
+                     std::span<const base::FunctionId> functions);
+  void worker_slots_changed(base::Instant now, std::uint32_t session, std::uint32_t slots);
+  /// Its running attempts end as `app lost`; those queued for functions that nobody offers any more are handed back.
+  void worker_lost(base::Instant now, std::uint32_t session);
+  /// False for a call that this session does not have, or no longer: counted and dropped.
+  bool handle_worker_result(base::Instant now, std::uint32_t session, std::uint64_t call, wire::Outcome outcome,
+                            const TaskError* error, Payload payload);
+
+  /// Admits no more, hands back what is queued, lets the running finish until `deadline`, then cancels it and answers
+  /// `node lost`, so that origins place again what may be started again.
+  void drain(base::Instant now, base::Instant deadline);
+  [[nodiscard]] bool is_draining() const { return drain_deadline_.has_value(); }
+  /// Nothing queued and nothing unanswered.
+  [[nodiscard]] bool is_idle() const { return queued_ == 0 && running_ == 0; }
+
+  void handle_timeout(base::Instant now);
+  [[nodiscard]] std::optional<base::Instant> next_timeout() const;
+  /// False when there is none left.
+  [[nodiscard]] bool poll_effect(ExecutorEffect& effect) { return effects_.pop(effect); }
+
+  /// For `aux` of every frame to a peer, and for this node's own Chooser.
+  [[nodiscard]] wire::Load load() const { return {queued_ + workers_.busy(), slots()}; }
+  [[nodiscard]] std::uint32_t queued_count() const { return queued_; }
+  [[nodiscard]] std::uint32_t running_count() const { return running_; }
+  [[nodiscard]] const ExecutorCounters& counters() const { return counters_; }
+  /// At most `limit` attempts, in no particular order; O(attempts).
+  [[nodiscard]] std::vector<AttemptSummary> attempts(base::Instant now, std::size_t limit) const;
+
+ private:
+  enum class State : std::uint8_t { kQueued, kRunning, kStopping };
+  struct Record {
+    AttemptKey key;
+    State state = State::kQueued;
+    std::uint32_t lane = 0;
+    std::uint32_t worker = 0;
+    std::uint32_t buffer = PayloadPool::kNone;
+    std::uint32_t hash = 0;
+    base::FunctionId function;
+    base::Instant deadline;  // Instant::max(): none
+    base::Instant since;     // queued or dispatched
+    wire::TraceContext trace;
+    bool report_start = false;
+    // The worker's list of records that hold one of its slots.
+    std::uint32_t previous = 0;
+    std::uint32_t next = 0;
+  };
+
+  void begin_call();
+  [[nodiscard]] std::optional<RedirectReason> find_refusal(const PlacementSpec& spec, std::uint32_t lane) const;
+  [[nodiscard]] std::uint32_t find(const AttemptKey& key) const;
+  [[nodiscard]] bool is_stale_or_known(const AttemptKey& key);
+  [[nodiscard]] bool has_node_slot() const {
+    return options_.slots_max == 0 || workers_.busy() < options_.slots_max;
+  }
+  [[nodiscard]] std::uint32_t slots() const;
+  void dispatch(base::Instant now, std::uint32_t slot, WorkerTable::Pick pick, Payload payload);
+  void dispatch_queued(base::Instant now);
+  void enqueue(std::uint32_t slot, const AdmitRequest& request);
+  void redirect_arrival(const AdmitRequest& request, RedirectReason reason);
+  void redirect_queued(std::uint32_t slot, RedirectReason reason);
+  void reply(std::uint32_t slot, wire::Outcome outcome, const TaskError* error, Payload payload);
+  void fail(std::uint32_t slot, wire::Outcome outcome, std::string message);
+  void stop_at_worker(std::uint32_t slot);
+  void settle(std::uint32_t slot);
+  void free_slot(std::uint32_t slot);
+  void expire(base::Instant now, std::uint32_t slot);
+  void link_worker(std::uint32_t slot);
+  void unlink_worker(std::uint32_t slot);
+  [[nodiscard]] base::Duration retry_after() const;
+
+  ExecutorOptions options_;
+  ClusterViewRef view_;
+  WorkerTable workers_;
+  std::vector<std::uint32_t> worker_records_;  // by worker: the first record that holds one of its slots
+  SlotTable<Record> records_;
+  SlotIndex attempts_;  // (origin, sequence) → slot
+  AttemptMemory memory_;
+  std::vector<base::Epoch> origin_epochs_;  // by NodeIndex: the latest seen
+  RunQueue queue_;
+  HeapPositions deadline_positions_;
+  IndexedHeap<base::Instant> deadlines_{deadline_positions_};
+  PayloadPool pool_;
+  EffectQueue<ExecutorEffect> effects_;
+  std::deque<TaskError> errors_;  // that pending effects point to
+  std::size_t errors_used_ = 0;
+  std::uint32_t queued_ = 0;
+  std::uint32_t running_ = 0;
+  base::Duration service_time_{0};  // moving mean; 0: none measured
+  std::optional<base::Instant> drain_deadline_;
+  ExecutorCounters counters_;
+};
+
+}  // namespace kaido::daemon

@@ -1,0 +1,83 @@
+/// Records by slot, with handles that never name a later record of the same slot.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace kaido::daemon {
+
+/// A handle is generation << 24 | slot: found without hashing, unique for 2^40 uses of each slot, and never 0. A task's
+/// sequence and a worker's call id are such handles; others treat them as opaque.
+///
+/// Threading: confined to its owner. References stay valid while the record lives: records are in chunks.
+template <class Record>
+class SlotTable {
+ public:
+  static constexpr std::uint32_t kSlotBits = 24;
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  static constexpr std::uint32_t kSlotsMax = 1U << kSlotBits;
+
+  /// A slot whose record is as its last owner left it, or kNone when `max` are in use.
+  [[nodiscard]] std::uint32_t acquire(std::uint32_t max) {
+    std::uint32_t slot = free_head_;
+    if (slot != kNone) {
+      free_head_ = meta(slot).next_free;
+    } else {
+      if (high_water_ >= max || high_water_ >= kSlotsMax) return kNone;
+      slot = high_water_++;
+      if ((slot >> kChunkBits) == chunks_.size()) chunks_.push_back(std::make_unique<Chunk>());
+    }
+    Meta& m = meta(slot);
+    m.live = true;
+    ++m.generation;
+    return slot;
+  }
+
+  void release(std::uint32_t slot) {
+    Meta& m = meta(slot);
+    m.live = false;
+    m.next_free = free_head_;
+    free_head_ = slot;
+  }
+
+  [[nodiscard]] Record& operator[](std::uint32_t slot) { return chunk(slot).records[slot & kChunkMask]; }
+  [[nodiscard]] const Record& operator[](std::uint32_t slot) const { return chunk(slot).records[slot & kChunkMask]; }
+
+  [[nodiscard]] std::uint64_t handle(std::uint32_t slot) const { return meta(slot).generation << kSlotBits | slot; }
+
+  /// kNone unless the handle's record lives.
+  [[nodiscard]] std::uint32_t find(std::uint64_t handle) const {
+    const auto slot = static_cast<std::uint32_t>(handle & (kSlotsMax - 1));
+    if (slot >= high_water_) return kNone;
+    const Meta& m = meta(slot);
+    return m.live && m.generation == handle >> kSlotBits ? slot : kNone;
+  }
+
+  [[nodiscard]] bool is_live(std::uint32_t slot) const { return meta(slot).live; }
+  /// Slots below it have been used.
+  [[nodiscard]] std::uint32_t high_water() const { return high_water_; }
+
+ private:
+  static constexpr std::uint32_t kChunkBits = 8;
+  static constexpr std::uint32_t kChunkMask = (1U << kChunkBits) - 1;
+  struct Meta {
+    std::uint64_t generation = 0;
+    std::uint32_t next_free = kNone;
+    bool live = false;
+  };
+  struct Chunk {
+    Meta metas[1U << kChunkBits];
+    Record records[1U << kChunkBits];
+  };
+
+  [[nodiscard]] Chunk& chunk(std::uint32_t slot) const { return *chunks_[slot >> kChunkBits]; }
+  [[nodiscard]] Meta& meta(std::uint32_t slot) const { return chunk(slot).metas[slot & kChunkMask]; }
+
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  std::uint32_t high_water_ = 0;
+  std::uint32_t free_head_ = kNone;
+};
+
+}  // namespace kaido::daemon

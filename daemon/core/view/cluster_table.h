@@ -1,0 +1,70 @@
+/// The mutable side of the view: what the shell that knows peers feeds, and where snapshots come from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/core/view/cluster_view.h"
+
+namespace kaido::daemon {
+
+/// Example:
+///     ClusterTable table(self_info);
+///     NodeIndex b = *table.node_seen(info);     // a peer's NodeInfo arrived, for the first time or again
+///     if (auto changed = table.take_change()) chooser.set_view(*changed);
+///
+/// Threading: confined to the node's loop; the snapshots are not.
+/// Errors: node_seen refuses (nothing is changed) what is older than what is known, and more than kMaxNodes nodes.
+class ClusterTable {
+ public:
+  /// How many nodes are remembered, lost ones included. Raising it costs memory (about 300 bytes a node) and the time
+  /// of explanations; at the bound new nodes are refused.
+  static constexpr std::uint32_t kMaxNodes = 16384;
+
+  /// What node_seen found out.
+  enum class Refusal : std::uint8_t {
+    kStaleEpoch,    ///< a later life of this node is known
+    kTooManyNodes,  ///< kMaxNodes
+    kIsSelf,        ///< this node's own id: use self_changed()
+  };
+  struct Seen {
+    NodeIndex index = kNoNode;        ///< kNoNode: refused
+    Refusal refusal{};                ///< meaningful only if refused
+    bool is_new_epoch = false;        ///< a known node came back; attempts of `lost_epoch` are gone
+    base::Epoch lost_epoch;           ///< meaningful only if is_new_epoch
+    [[nodiscard]] bool accepted() const { return index != kNoNode; }
+  };
+
+  explicit ClusterTable(NodeInfo self);
+
+  /// A node told about itself: new, changed, or back in a new epoch. Marks it alive.
+  Seen node_seen(NodeInfo info);
+
+  /// The node cannot be reached or was declared dead. Its entry stays, not alive. False if nothing changed.
+  bool node_lost(NodeIndex index);
+
+  /// This node's own account changed: functions, slots, draining.
+  void self_changed(NodeInfo info);
+
+  /// The current snapshot; rebuilt only after a change.
+  [[nodiscard]] ClusterViewRef view();
+
+  /// The current snapshot if it changed since the last call.
+  [[nodiscard]] std::optional<ClusterViewRef> take_change();
+
+  [[nodiscard]] NodeIndex index_of(const base::NodeId& id) const;  ///< kNoNode if unknown
+  [[nodiscard]] const NodeView& node(NodeIndex index) const { return nodes_[index.value]; }
+
+ private:
+  void changed() { ++version_; }
+
+  std::uint64_t version_ = 1;
+  std::uint64_t taken_version_ = 0;
+  std::vector<NodeView> nodes_;
+  std::unordered_map<base::NodeId, NodeIndex> indices_;
+  ClusterViewRef view_;
+};
+
+}  // namespace kaido::daemon

@@ -1,0 +1,71 @@
+/// What one node says about itself, and what this node makes of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/base/ids.h"
+
+namespace kaido::daemon {
+
+/// A node's place in this process's tables: dense, from 0, never reused while the process lives, so that per-node state
+/// is an array lookup. A new epoch of a known node keeps its index. 0 is always this node itself.
+struct NodeIndex {
+  std::uint32_t value = 0;
+  auto operator<=>(const NodeIndex&) const = default;
+};
+
+inline constexpr NodeIndex kSelf{0};
+inline constexpr NodeIndex kNoNode{0xffffffff};
+
+/// A label of a node; a placement's tag matches one of equal key and value.
+struct Tag {
+  std::string key;
+  std::string value;
+  auto operator<=>(const Tag&) const = default;
+};
+
+/// A mark that keeps tasks away unless they tolerate it; words and meaning as in Kubernetes.
+struct Taint {
+  std::string key;
+  std::string value;
+  std::string effect;  ///< "NoSchedule" | "PreferNoSchedule" | "NoExecute"; the second never excludes a node
+  auto operator<=>(const Taint&) const = default;
+};
+
+/// A function that a node or an app offers.
+struct FunctionInfo {
+  base::FunctionId id;
+  std::string name;
+  std::uint64_t fingerprint = 0;
+  std::string schema;  ///< canonical, for people and for comparing two that differ
+  bool operator==(const FunctionInfo&) const = default;
+};
+
+/// A node's own account of itself, as it arrives in NodeInfo.
+struct NodeInfo {
+  base::NodeId id;
+  std::string name;
+  base::Epoch epoch;
+  std::vector<Tag> tags;
+  std::vector<Taint> taints;
+  std::uint32_t slots = 0;
+  bool draining = false;
+  std::vector<FunctionInfo> functions;  ///< sorted by id in a NodeView
+  std::string address;
+  bool operator==(const NodeInfo&) const = default;
+};
+
+/// One node of a ClusterView.
+struct NodeView {
+  NodeIndex index;
+  bool alive = false;                    ///< false: lost; the entry stays so that explanations can say so
+  std::shared_ptr<const NodeInfo> info;  ///< never null
+
+  /// The function as this node offers it, or null. Binary search.
+  [[nodiscard]] const FunctionInfo* find_function(base::FunctionId id) const;
+};
+
+}  // namespace kaido::daemon

@@ -1,0 +1,104 @@
+/// The rules of one call site, and which nodes of a view they allow.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/core/view/cluster_view.h"
+#include "proto/base/time.h"
+
+namespace kaido::daemon {
+
+/// Matches a taint when keys are equal (an empty key matches every taint) and, unless `exists`, values are equal; an
+/// empty effect matches every effect.
+struct Toleration {
+  std::string key;
+  std::string value;
+  std::string effect;
+  bool exists = false;
+  auto operator<=>(const Toleration&) const = default;
+};
+
+/// What a Prepare says: the function and where, how often and how long it may run.
+struct PlacementSpec {
+  base::FunctionId function;
+  std::string function_name;
+  std::uint64_t fingerprint = 0;  ///< 0: not compared
+  std::string node_name;          ///< empty: any node
+  std::vector<Tag> tags;          ///< all must be carried, with exactly this value
+  std::vector<Toleration> tolerations;
+  std::uint32_t max_attempts = 1;  ///< 0 and 1: started once
+  bool idempotent = false;
+  base::Duration wait{0};     ///< how long an unschedulable task waits for a node; 0: not at all
+  base::Duration timeout{0};  ///< the deadline of a call that states none; 0: none
+  std::int32_t priority = 0;  ///< higher runs first
+  auto operator<=>(const PlacementSpec&) const = default;
+};
+
+/// Why a node does not fit. Order matters: it is the order in which rules are tried, and the first that fails is told.
+enum class Mismatch : std::uint8_t { kNone, kLost, kDraining, kNodeName, kTag, kTaint, kNotOffered, kSignature };
+
+/// Whether any of the tolerations tolerates the taint. A PreferNoSchedule taint needs no toleration.
+[[nodiscard]] bool tolerates(std::span<const Toleration> tolerations, const Taint& taint);
+
+/// The first rule that excludes the node; kNone if it fits. Allocates nothing.
+[[nodiscard]] Mismatch find_mismatch(const PlacementSpec& spec, const NodeView& node);
+
+/// The same in words for people, with what was wanted and what the node has; "fits" where it does.
+[[nodiscard]] std::string describe_mismatch(const PlacementSpec& spec, const NodeView& node);
+
+/// Why one node was not chosen.
+struct NodeReason {
+  std::string node;
+  std::string reason;
+  bool operator==(const NodeReason&) const = default;
+};
+
+/// A spec with the nodes that fit it, kept from one call to the next for as long as the view does not change.
+/// Made by scheduling's Chooser, which gives equal specs the same object.
+///
+/// Threading: confined to the node's loop, for the cache in it.
+/// Lifetime: shared; a task keeps its own reference until it is delivered.
+class PreparedPlacement {
+ public:
+  PreparedPlacement(PlacementSpec spec, std::uint32_t index, std::uint64_t serial)
+      : spec_(std::move(spec)), index_(index), serial_(serial) {}
+  PreparedPlacement(const PreparedPlacement&) = delete;
+  PreparedPlacement& operator=(const PreparedPlacement&) = delete;
+
+  [[nodiscard]] const PlacementSpec& spec() const { return spec_; }
+
+  /// Dense among the living: made for tables (a connection's template ids). Reused after the placement is gone, with
+  /// another serial.
+  [[nodiscard]] std::uint32_t index() const { return index_; }
+  [[nodiscard]] std::uint64_t serial() const { return serial_; }
+
+  struct Candidates {
+    std::vector<NodeIndex> nodes;           ///< that fit, this node first if it does
+    bool self_fits = false;
+    bool signature_mismatch_only = false;   ///< none fits, and some node would but for the function's fingerprint
+  };
+
+  /// What fits in this view: O(1) unless the view changed since the last call.
+  [[nodiscard]] const Candidates& candidates(const ClusterView& view) const {
+    if (version_ != view.version()) refresh(view);
+    return candidates_;
+  }
+
+ private:
+  void refresh(const ClusterView& view) const;
+
+  const PlacementSpec spec_;
+  const std::uint32_t index_;
+  const std::uint64_t serial_;
+  mutable std::uint64_t version_ = 0;
+  mutable Candidates candidates_;
+};
+
+using PlacementRef = std::shared_ptr<const PreparedPlacement>;
+
+}  // namespace kaido::daemon
