@@ -1,0 +1,159 @@
+/// TaskHeader: what the scheduler, wakers and join handles know of a spawned task. JoinCell adds the outcome, SpawnCell
+/// the coroutine. sdk/runtime/README.md explains the states.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <kaido/detail/poll.h>
+#include <kaido/detail/waker.h>
+#include <kaido/result.h>
+#include <kaido/task.h>
+#include <kaido/task_id.h>
+
+namespace kaido::detail {
+
+class RuntimeCore;
+
+/// One allocation per spawned task, counted by references: one of the scheduler's list of tasks, one of the queue or
+/// the worker that runs it, one per JoinHandle, AbortHandle and Waker.
+///
+/// Threading: every member may be called from any thread, except run(), which belongs to the scheduler.
+class TaskHeader : public WakeTarget {
+ public:
+  [[nodiscard]] TaskId id() const noexcept { return id_; }
+
+  void wake_by_ref() noexcept override;
+  void wake_by_value() noexcept override;
+
+  /// True once the frame is destroyed and the outcome can be taken.
+  [[nodiscard]] bool is_finished() const noexcept;
+  /// is_finished(), or stores the waker of `context` to be woken then. For one waiter: the owner of the JoinHandle.
+  bool poll_join(Context& context) noexcept;
+  /// Asks for cancellation: the scheduler destroys the frame at the task's next suspension.
+  void abort() noexcept;
+  /// Gives up the JoinHandle's interest and reference; an outcome already there is destroyed.
+  void detach() noexcept;
+
+  /// Polls once, consuming the queue's reference. For the scheduler.
+  void run(Budget& budget) noexcept;
+  /// Destroys the frame now if nobody runs it, else at its suspension; consumes a reference. For shutdown.
+  void shut_down() noexcept;
+
+ protected:
+  explicit TaskHeader(RuntimeCore* core) noexcept;
+  ~TaskHeader() override;
+
+  /// True when finished and the outcome stands.
+  virtual bool poll(Context& context) noexcept = 0;
+  /// Destroys the coroutine or closure, whether finished or not.
+  virtual void drop_frame() noexcept = 0;
+  virtual void drop_outcome() noexcept = 0;
+
+ private:
+  friend class OwnedTasks;
+  friend class TaskQueue;
+  friend class RuntimeCore;
+
+  enum class Start { kPoll, kCancel, kNothing };
+  Start start_running() noexcept;
+  bool finish_running() noexcept;
+  void complete() noexcept;
+
+  RuntimeCore* core_;
+  TaskHeader* queue_next_ = nullptr;
+  TaskHeader* owned_previous_ = nullptr;
+  TaskHeader* owned_next_ = nullptr;
+  TaskId id_;
+  Waker join_waker_;
+  bool is_owned_ = false;
+};
+
+/// A task whose outcome is a T.
+template <typename T>
+class JoinCell : public TaskHeader {
+ public:
+  /// Once, after is_finished(). No outcome means that it was cancelled.
+  Result<T> take_result() {
+    if (outcome_.has_exception()) return Error::from_exception(outcome_.take_exception());
+    if (!outcome_.has_value()) return Error::cancelled(id().value());
+    if constexpr (std::is_void_v<T>) {
+      return Result<T>();
+    } else {
+      return Result<T>(std::move(outcome_.value()));
+    }
+  }
+
+ protected:
+  using TaskHeader::TaskHeader;
+  ~JoinCell() override = default;
+  void drop_outcome() noexcept final { outcome_.reset(); }
+
+  Outcome<T> outcome_;
+};
+
+/// A spawned coroutine.
+template <typename T>
+class SpawnCell final : public JoinCell<T> {
+ public:
+  SpawnCell(RuntimeCore* core, Task<T> task) noexcept : JoinCell<T>(core) {
+    slot_.resume_point = task.prepare(slot_, this->outcome_, nullptr);
+    frame_ = task.release();
+  }
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* cell, std::size_t size) noexcept { free_frame(cell, size); }
+
+ protected:
+  bool poll(Context& context) noexcept override { return slot_.poll(context); }
+  void drop_frame() noexcept override {
+    if (frame_) std::exchange(frame_, nullptr).destroy();
+  }
+  void destroy() noexcept override { delete this; }
+
+ private:
+  ~SpawnCell() override = default;
+
+  PollSlot slot_;
+  std::coroutine_handle<> frame_;
+};
+
+/// A closure for the blocking pool.
+template <typename T, typename F>
+class BlockingCell final : public JoinCell<T> {
+ public:
+  BlockingCell(RuntimeCore* core, F closure) : JoinCell<T>(core) { new (&closure_) F(std::move(closure)); }
+
+ protected:
+  bool poll(Context&) noexcept override {
+    try {
+      if constexpr (std::is_void_v<T>) {
+        std::move(closure_)();
+        this->outcome_.set_value();
+      } else {
+        this->outcome_.set_value(std::move(closure_)());
+      }
+    } catch (...) {
+      this->outcome_.set_exception(std::current_exception());
+    }
+    return true;
+  }
+  void drop_frame() noexcept override {
+    if (std::exchange(holds_closure_, false)) closure_.~F();
+  }
+  void destroy() noexcept override { delete this; }
+
+ private:
+  ~BlockingCell() override { drop_frame(); }
+
+  union {
+    F closure_;
+  };
+  bool holds_closure_ = true;
+};
+
+/// Hands a new task, with its first three references, to the runtime. After shutdown it is cancelled at once.
+void spawn_task(RuntimeCore& core, TaskHeader& task) noexcept;
+void spawn_blocking_task(RuntimeCore& core, TaskHeader& task);
+
+}  // namespace kaido::detail

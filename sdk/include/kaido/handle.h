@@ -1,0 +1,174 @@
+/// Handle: a reference to a runtime, by which other threads spawn on it. EnterGuard: makes it this thread's current one.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <kaido/join_handle.h>
+#include <kaido/task.h>
+
+namespace kaido {
+
+class Handle;
+
+namespace detail {
+
+/// An owning reference to the runtime's inner part, which outlives the Runtime object.
+class CoreRef {
+ public:
+  CoreRef() noexcept = default;
+  explicit CoreRef(RuntimeCore* core) noexcept;  // Adds a reference.
+  CoreRef(const CoreRef& other) noexcept : CoreRef(other.core_) {}
+  CoreRef(CoreRef&& other) noexcept : core_(std::exchange(other.core_, nullptr)) {}
+  CoreRef& operator=(CoreRef other) noexcept {
+    std::swap(core_, other.core_);
+    return *this;
+  }
+  ~CoreRef();
+
+  [[nodiscard]] RuntimeCore* get() const noexcept { return core_; }
+  RuntimeCore& operator*() const noexcept { return *core_; }
+  RuntimeCore* operator->() const noexcept { return core_; }
+  explicit operator bool() const noexcept { return core_ != nullptr; }
+
+ private:
+  RuntimeCore* core_ = nullptr;
+};
+
+/// The runtime of this thread, or null.
+[[nodiscard]] RuntimeCore* try_current_core() noexcept;
+/// The runtime of this thread; throws std::logic_error outside one.
+[[nodiscard]] RuntimeCore& current_core();
+
+/// What block_on polls.
+class Root {
+ public:
+  virtual bool poll(Context& context) = 0;
+
+ protected:
+  ~Root() = default;
+};
+
+/// Drives the runtime until `root` is ready. `with_drivers` is false for Handle::block_on.
+void block_on_root(RuntimeCore& core, Root& root, bool with_drivers);
+
+template <typename A>
+class PollableRoot final : public Root {
+ public:
+  explicit PollableRoot(A& awaitable) noexcept : awaitable_(awaitable) {}
+  bool poll(Context& context) override { return awaitable_.poll(context); }
+
+ private:
+  A& awaitable_;
+};
+
+template <typename A>
+decltype(auto) block_on_pollable(RuntimeCore& core, A& awaitable, bool with_drivers) {
+  PollableRoot<A> root(awaitable);
+  block_on_root(core, root, with_drivers);
+  return awaitable.take();
+}
+
+template <typename T>
+T block_on_task(RuntimeCore& core, Task<T> task, bool with_drivers) {
+  // The frame must go inside the runtime's context, as a task's would: take() destroys it, so take inside the root.
+  struct TaskRoot final : Root {
+    explicit TaskRoot(Task<T> inner) : poller(std::move(inner)) {}
+    bool poll(Context& context) override {
+      if (!poller.poll(context)) return false;
+      poller.drop_frame();
+      return true;
+    }
+    TaskPoller<T> poller;
+  };
+  TaskRoot root(std::move(task));
+  block_on_root(core, root, with_drivers);
+  return root.poller.take();
+}
+
+template <typename T>
+JoinHandle<T> spawn_on(RuntimeCore& core, Task<T> task) {
+  auto* cell = new SpawnCell<T>(&core, std::move(task));
+  JoinHandle<T> handle(*cell);
+  spawn_task(core, *cell);
+  return handle;
+}
+
+template <typename F>
+auto spawn_blocking_on(RuntimeCore& core, F&& closure) {
+  using Closure = std::decay_t<F>;
+  using T = std::invoke_result_t<Closure&&>;
+  auto* cell = new BlockingCell<T, Closure>(&core, std::forward<F>(closure));
+  JoinHandle<T> handle(*cell);
+  spawn_blocking_task(core, *cell);
+  return handle;
+}
+
+}  // namespace detail
+
+enum class RuntimeFlavor { kCurrentThread, kMultiThread };
+
+/// Makes a runtime the current one of this thread while it lives, for spawn and timers, without running anything.
+///
+/// Lifetime: guards end in reverse order of their making, on the thread that made them; a breach ends the process.
+class [[nodiscard]] EnterGuard {
+ public:
+  explicit EnterGuard(const detail::CoreRef& core) noexcept;
+  EnterGuard(const EnterGuard&) = delete;
+  EnterGuard& operator=(const EnterGuard&) = delete;
+  ~EnterGuard();
+
+ private:
+  detail::CoreRef core_;
+  detail::RuntimeCore* previous_;
+  std::size_t depth_;
+};
+
+/// A cheap, copyable reference to a runtime.
+///
+/// Threading: thread-safe.
+/// Lifetime: does not keep the runtime running. After its end spawn gives a handle that is already cancelled.
+class Handle {
+ public:
+  explicit Handle(detail::CoreRef core) noexcept : core_(std::move(core)) {}
+
+  /// The runtime of this thread: set in tasks, their destructors, blocking closures, block_on and under enter().
+  /// Throws std::logic_error elsewhere.
+  [[nodiscard]] static Handle current();
+  [[nodiscard]] static std::optional<Handle> try_current() noexcept;
+
+  /// Starts a task on the runtime; whether the handle is kept does not matter to it.
+  template <typename T>
+  JoinHandle<T> spawn(Task<T> task) const {
+    return detail::spawn_on(*core_, std::move(task));
+  }
+  /// The same for a callable that returns a Task; the task keeps the callable.
+  template <detail::TaskFactory F>
+  auto spawn(F factory) const {
+    return spawn(detail::run_factory(std::move(factory)));
+  }
+  /// Runs a closure that may block on the runtime's pool of blocking threads. abort() has an effect only before it starts.
+  template <typename F>
+  auto spawn_blocking(F&& closure) const {
+    return detail::spawn_blocking_on(*core_, std::forward<F>(closure));
+  }
+  /// Runs the task on this thread until it ends. On a current-thread runtime this drives neither tasks nor timers: that
+  /// is left to a thread in Runtime::block_on.
+  template <typename T>
+  T block_on(Task<T> task) const {
+    return detail::block_on_task(*core_, std::move(task), false);
+  }
+
+  [[nodiscard]] EnterGuard enter() const noexcept { return EnterGuard(core_); }
+  [[nodiscard]] RuntimeFlavor runtime_flavor() const noexcept;
+
+  /// Internal.
+  [[nodiscard]] const detail::CoreRef& core() const noexcept { return core_; }
+
+ private:
+  detail::CoreRef core_;
+};
+
+}  // namespace kaido

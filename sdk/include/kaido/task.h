@@ -1,0 +1,232 @@
+/// Task<T>: a lazily started coroutine, the unit that is awaited, spawned and aborted.
+///
+///     kaido::Task<int> answer() { co_return 42; }
+///     kaido::Task<int> twice() { co_return 2 * co_await answer(); }
+///
+/// Nothing runs until the Task is awaited, spawned or given to block_on. Awaiting runs it as part of the awaiting task
+/// (no scheduling); spawning makes it a task of its own.
+///
+/// Take parameters by value. A coroutine lambda's captures live in the lambda and not in the coroutine: give the lambda
+/// itself to `spawn` or `block_on`, which keep it, not its result.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+#include <kaido/detail/poll.h>
+
+namespace kaido {
+
+template <typename T = void>
+class Task;
+
+namespace detail {
+
+template <typename T>
+class TaskPromise;
+
+/// Awaits a Task inside another: shares the parent's slot and keeps the child's frame and outcome in the parent's frame.
+template <typename T>
+class TaskAwaiter {
+ public:
+  TaskAwaiter(Task<T> task, PollSlot& slot) noexcept : task_(std::move(task)), slot_(slot) {}
+  TaskAwaiter(const TaskAwaiter&) = delete;
+  TaskAwaiter& operator=(const TaskAwaiter&) = delete;
+
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> parent) noexcept {
+    slot_.resume_point = task_.prepare(slot_, outcome_, parent);
+  }
+  T await_resume() {
+    task_ = Task<T>();
+    return outcome_.take();
+  }
+
+ private:
+  Task<T> task_;
+  PollSlot& slot_;
+  Outcome<T> outcome_;
+};
+
+class TaskPromiseBase {
+ public:
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+
+  struct FinalAwaiter {
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <typename Promise>
+    void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+      TaskPromiseBase& promise = self.promise();
+      if (promise.continuation_) {
+        promise.slot_->resume_point = promise.continuation_;
+      } else {
+        promise.slot_->done = true;
+      }
+    }
+    void await_resume() const noexcept {}
+  };
+
+  [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
+  [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
+
+  template <typename U>
+  TaskAwaiter<U> await_transform(Task<U>&& task) const noexcept {
+    return TaskAwaiter<U>(std::move(task), *slot_);
+  }
+  // A Task is awaited once: write `co_await std::move(task)`.
+  template <typename U>
+  void await_transform(Task<U>& task) const = delete;
+
+  template <typename A>
+    requires Pollable<std::remove_reference_t<A>>
+  PollAwaiter<std::remove_reference_t<A>> await_transform(A&& awaitable) const noexcept {
+    return PollAwaiter<std::remove_reference_t<A>>(awaitable, *slot_);
+  }
+
+  void prepare(PollSlot& slot, std::coroutine_handle<> continuation) noexcept {
+    slot_ = &slot;
+    continuation_ = continuation;
+  }
+
+ protected:
+  TaskPromiseBase() noexcept = default;
+  ~TaskPromiseBase() = default;
+
+ private:
+  PollSlot* slot_ = nullptr;
+  std::coroutine_handle<> continuation_ = nullptr;
+};
+
+template <typename T>
+class TaskPromise final : public TaskPromiseBase {
+ public:
+  Task<T> get_return_object() noexcept;
+  template <typename U = T>
+    requires std::is_constructible_v<T, U&&>
+  void return_value(U&& value) {
+    outcome_->set_value(std::forward<U>(value));
+  }
+  void unhandled_exception() noexcept { outcome_->set_exception(std::current_exception()); }
+  void set_outcome(Outcome<T>& outcome) noexcept { outcome_ = &outcome; }
+
+ private:
+  Outcome<T>* outcome_ = nullptr;
+};
+
+template <>
+class TaskPromise<void> final : public TaskPromiseBase {
+ public:
+  Task<void> get_return_object() noexcept;
+  void return_void() { outcome_->set_value(); }
+  void unhandled_exception() noexcept { outcome_->set_exception(std::current_exception()); }
+  void set_outcome(Outcome<void>& outcome) noexcept { outcome_ = &outcome; }
+
+ private:
+  Outcome<void>* outcome_ = nullptr;
+};
+
+}  // namespace detail
+
+/// A coroutine that has not been started.
+///
+/// Lifetime: owns the frame until it is awaited or spawned; dropping an unstarted Task destroys the frame (and the
+/// arguments in it) without running it.
+/// Cancellation: dropping or aborting the task that awaits it destroys the frame where it is suspended: destructors run,
+/// no exception is raised in it, and it is never resumed.
+/// Errors: an exception leaves through the `co_await`, or through the JoinHandle as kPanicked.
+template <typename T>
+class [[nodiscard]] Task {
+  static_assert(!std::is_reference_v<T>, "Task<T> gives an object: use a pointer or std::reference_wrapper instead");
+
+ public:
+  using value_type = T;
+  using promise_type = detail::TaskPromise<T>;
+
+  Task() noexcept = default;
+  Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  Task& operator=(Task&& other) noexcept {
+    Task dropped(std::move(other));
+    std::swap(frame_, dropped.frame_);
+    return *this;
+  }
+  ~Task() {
+    if (frame_) frame_.destroy();
+  }
+
+  /// False once it was moved from, awaited or spawned.
+  explicit operator bool() const noexcept { return frame_ != nullptr; }
+
+  /// Internal: binds the coroutine to where it runs and where its outcome goes; returns what to resume.
+  std::coroutine_handle<> prepare(detail::PollSlot& slot, detail::Outcome<T>& outcome,
+                                  std::coroutine_handle<> continuation) noexcept {
+    frame_.promise().prepare(slot, continuation);
+    frame_.promise().set_outcome(outcome);
+    return frame_;
+  }
+  /// Internal: gives up the frame to who will destroy it.
+  [[nodiscard]] std::coroutine_handle<> release() noexcept { return std::exchange(frame_, nullptr); }
+
+ private:
+  friend promise_type;
+  explicit Task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+
+  std::coroutine_handle<promise_type> frame_ = nullptr;
+};
+
+namespace detail {
+
+template <typename T>
+Task<T> TaskPromise<T>::get_return_object() noexcept {
+  return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+}
+inline Task<void> TaskPromise<void>::get_return_object() noexcept {
+  return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+}
+
+/// A Task as a Pollable: what combinators and block_on hold.
+template <typename T>
+class TaskPoller {
+ public:
+  explicit TaskPoller(Task<T> task) noexcept : task_(std::move(task)) {
+    slot_.resume_point = task_.prepare(slot_, outcome_, nullptr);
+  }
+  TaskPoller(const TaskPoller&) = delete;
+  TaskPoller& operator=(const TaskPoller&) = delete;
+
+  bool poll(Context& context) noexcept { return slot_.poll(context); }
+  void drop_frame() noexcept { task_ = Task<T>(); }
+  T take() {
+    drop_frame();
+    return outcome_.take();
+  }
+
+ private:
+  Outcome<T> outcome_;
+  PollSlot slot_;
+  Task<T> task_;  // Last: its frame refers to the two above.
+};
+
+template <typename T>
+struct TaskValue;
+template <typename T>
+struct TaskValue<Task<T>> {
+  using type = T;
+};
+
+/// A callable that returns a Task: kept alive by what runs the Task.
+template <typename F>
+concept TaskFactory = std::is_invocable_v<F&> && requires { typename TaskValue<std::invoke_result_t<F&>>::type; };
+
+template <typename F>
+using FactoryValue = typename TaskValue<std::invoke_result_t<F&>>::type;
+
+template <typename F>
+Task<FactoryValue<F>> run_factory(F factory) {
+  co_return co_await factory();
+}
+
+}  // namespace detail
+}  // namespace kaido

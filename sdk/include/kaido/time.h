@@ -1,0 +1,172 @@
+/// Time for tasks: Clock, sleep, sleep_until, timeout.
+///
+/// Timers have a resolution of 1 ms and are never early. They belong to the runtime on which they were created.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <kaido/detail/timer_entry.h>
+#include <kaido/handle.h>
+#include <kaido/result.h>
+#include <kaido/task.h>
+
+namespace kaido {
+
+using Duration = std::chrono::nanoseconds;
+
+/// The steady clock, as the current runtime sees it (a paused runtime's stands still).
+struct Clock {
+  using duration = std::chrono::steady_clock::duration;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::steady_clock::time_point;
+  static constexpr bool is_steady = true;
+  [[nodiscard]] static time_point now() noexcept;
+};
+
+using Instant = Clock::time_point;
+
+namespace detail {
+
+/// Any duration as nanoseconds, without overflow: what is too long becomes 30 years.
+template <typename Rep, typename Period>
+[[nodiscard]] constexpr Duration saturate(std::chrono::duration<Rep, Period> duration) noexcept {
+  constexpr std::chrono::hours kForever(24 * 365 * 30);
+  using Seconds = std::chrono::duration<double>;
+  if (Seconds(duration) >= Seconds(kForever)) return kForever;
+  if (Seconds(duration) <= -Seconds(kForever)) return -kForever;
+  return std::chrono::duration_cast<Duration>(duration);
+}
+[[nodiscard]] Instant deadline_after(Duration duration) noexcept;
+
+}  // namespace detail
+
+/// Ready at its deadline. The deadline is fixed when it is made; the timer starts when it is first awaited.
+///
+/// Threading: confined to one task.
+/// Lifetime: not movable, since the timer wheel links it; make it where it is awaited, or emplace it.
+/// Cancellation: safe; dropping it takes it out of the wheel.
+/// Errors: making one outside a runtime, or on one without enable_time(), throws std::logic_error; awaiting one after
+/// its runtime's end throws std::runtime_error.
+class [[nodiscard]] Sleep {
+ public:
+  explicit Sleep(Instant deadline);
+  Sleep(const Sleep&) = delete;
+  Sleep& operator=(const Sleep&) = delete;
+  ~Sleep();
+
+  [[nodiscard]] Instant deadline() const noexcept { return deadline_; }
+  [[nodiscard]] bool is_elapsed() const noexcept { return entry_.has_fired.load(std::memory_order_acquire); }
+  /// Arms it again for another time, whether it fired or not.
+  void reset(Instant deadline) noexcept;
+
+  /// Internal, for co_await.
+  bool poll(detail::Context& context);
+  bool poll_without_budget(detail::Context& context);
+  void take() noexcept {}
+
+ private:
+  detail::CoreRef core_;
+  Instant deadline_;
+  detail::TimerEntry entry_;
+};
+
+/// Waits for `duration` at least; at most about a millisecond longer.
+template <typename Rep, typename Period>
+Sleep sleep(std::chrono::duration<Rep, Period> duration) {
+  return Sleep(detail::deadline_after(detail::saturate(duration)));
+}
+inline Sleep sleep_until(Instant deadline) { return Sleep(deadline); }
+
+namespace detail {
+
+[[nodiscard]] Error timed_out_error();
+
+template <typename T>
+struct Flatten {
+  using type = Result<T>;
+};
+template <typename T>
+struct Flatten<Result<T>> {
+  using type = Result<T>;
+};
+
+/// Awaits something that lives elsewhere.
+template <typename A>
+class Borrowed {
+ public:
+  explicit Borrowed(A& awaitable) noexcept : awaitable_(awaitable) {}
+  bool poll(Context& context) { return awaitable_.poll(context); }
+  decltype(auto) take() { return awaitable_.take(); }
+
+ private:
+  A& awaitable_;
+};
+
+/// The awaitable of timeout().
+template <typename A>
+class [[nodiscard]] Timeout {
+ public:
+  using Value = decltype(std::declval<A&>().take());
+  using Output = typename Flatten<Value>::type;
+
+  template <typename Inner>
+  Timeout(Instant deadline, Inner&& inner) : sleep_(deadline) {
+    inner_.emplace(std::forward<Inner>(inner));
+  }
+
+  bool poll(Context& context) {
+    if (inner_->poll(context)) return true;
+    const bool elapsed = context.budget().exhausted() ? sleep_.poll_without_budget(context) : sleep_.poll(context);
+    if (elapsed) inner_.reset();
+    return elapsed;
+  }
+  Output take() {
+    if (!inner_) return timed_out_error();
+    if constexpr (std::is_void_v<Value>) {
+      inner_->take();
+      inner_.reset();
+      return Output();
+    } else {
+      Output output(inner_->take());
+      inner_.reset();
+      return output;
+    }
+  }
+
+ private:
+  Sleep sleep_;
+  std::optional<A> inner_;
+};
+
+}  // namespace detail
+
+/// Awaiting it gives what `inner` gives, as a Result, or kTimedOut; then `inner` is destroyed before the await returns.
+/// A ready `inner` beats any deadline. What gives a Result itself (a JoinHandle, a remote call) is not nested.
+/// An exception of `inner` passes through. A JoinHandle given as an lvalue is only waited for and can be awaited again.
+///
+/// Cancellation: as that of `inner`.
+template <typename T>
+detail::Timeout<detail::TaskPoller<T>> timeout_at(Instant deadline, Task<T> inner) {
+  return detail::Timeout<detail::TaskPoller<T>>(deadline, std::move(inner));
+}
+template <typename A>
+  requires(detail::Pollable<A> && !std::is_reference_v<A>)
+detail::Timeout<A> timeout_at(Instant deadline, A&& inner) {
+  return detail::Timeout<A>(deadline, std::move(inner));
+}
+template <typename A>
+  requires detail::Pollable<A>
+detail::Timeout<detail::Borrowed<A>> timeout_at(Instant deadline, A& inner) {
+  return detail::Timeout<detail::Borrowed<A>>(deadline, inner);
+}
+
+template <typename Rep, typename Period, typename A>
+auto timeout(std::chrono::duration<Rep, Period> duration, A&& inner) {
+  return timeout_at(detail::deadline_after(detail::saturate(duration)), std::forward<A>(inner));
+}
+
+}  // namespace kaido
