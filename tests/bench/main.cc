@@ -1,0 +1,135 @@
+// Compares Kaido with the least that could work and with gRPC, in one run. README.md says how to read what it prints.
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/bench/caller.h"
+#include "tests/bench/floor.h"
+#include "tests/bench/grpc_echo.h"
+#include "tests/bench/report.h"
+#include "tests/bench/subject.h"
+
+namespace kaido::bench {
+namespace {
+
+constexpr int kWarmUpMs = 100;
+
+struct Options {
+  std::string json;
+  double seconds = 0.7;
+  int rounds = 5;
+  bool quick = false;
+  std::string only;
+};
+
+Options parse(const std::vector<std::string>& arguments) {
+  Options options;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& name = arguments[i];
+    if (name == "--quick") {
+      options.quick = true;
+      continue;
+    }
+    if (i + 1 == arguments.size()) throw std::runtime_error("unknown argument, or one without its value: " + name);
+    const std::string& value = arguments[++i];
+    if (name == "--json") {
+      options.json = value;
+    } else if (name == "--seconds") {
+      options.seconds = std::stod(value);
+    } else if (name == "--rounds") {
+      options.rounds = std::stoi(value);
+    } else if (name == "--only") {
+      options.only = value;
+    } else {
+      throw std::runtime_error("unknown argument " + name +
+                               "; known: --json FILE, --seconds S, --rounds R, --only TEXT, --quick");
+    }
+  }
+  if (options.quick) {
+    options.seconds = 0.05;
+    options.rounds = 1;
+  }
+  return options;
+}
+
+/// A subject that is started when it is wanted.
+struct Plan {
+  std::string name;
+  std::function<std::unique_ptr<Subject>(const std::string& name)> start;
+};
+
+std::vector<Plan> plans(const TemporaryFolder& folder) {
+  const std::vector<std::size_t> windows = {1, 16, 64, 256};
+  return {
+      {"floor", [=, &folder](auto& name) { return start_floor(folder, name, 1, 1, windows); }},
+      {"grpc-unary", [=, &folder](auto& name) { return start_grpc(folder, name, "unary", false, windows); }},
+      {"grpc-stream", [=, &folder](auto& name) { return start_grpc(folder, name, "stream", false, windows); }},
+      {"grpc-proxy", [=, &folder](auto& name) { return start_grpc(folder, name, "unary", true, windows); }},
+      {"floor-16x4", [=, &folder](auto& name) { return start_floor(folder, name, 16, 4, {64}); }},
+  };
+}
+
+void write_json(const std::string& file, const std::string& text) {
+  // `bazel run` starts programs in a folder of its own and says where it was called.
+  const char* called_from = std::getenv("BUILD_WORKING_DIRECTORY");
+  const auto path = called_from == nullptr ? std::filesystem::path(file) : std::filesystem::path(called_from) / file;
+  std::ofstream stream(path);
+  stream << text;
+  if (!stream.flush()) throw std::runtime_error("cannot write " + path.string());
+}
+
+int compare(const Options& options) {
+  const TemporaryFolder folder;
+  std::vector<std::unique_ptr<Subject>> subjects;
+  for (const Plan& plan : plans(folder)) {
+    if (plan.name.find(options.only) != std::string::npos) subjects.push_back(plan.start(plan.name));
+  }
+  for (const auto& subject : subjects) static_cast<void>(subject->measure(subject->windows().back(), kWarmUpMs));
+
+  Report report;
+  const int milliseconds = static_cast<int>(options.seconds * 1000);
+  for (int round = 0; round < options.rounds; ++round) {
+    std::fprintf(stderr, "round %d of %d\n", round + 1, options.rounds);
+    for (const auto& subject : subjects) {
+      for (const std::size_t window : subject->windows())
+        report.add(*subject, window, subject->measure(window, milliseconds));
+    }
+  }
+  std::printf("%s", report.table().c_str());
+  if (!options.json.empty()) write_json(options.json, report.json());
+  return 0;
+}
+
+int play(const std::vector<std::string>& arguments) {
+  const std::string& role = arguments.at(0);
+  if (role == "floor-relay") return run_floor_relay(arguments.at(1), arguments.at(2));
+  if (role == "floor-worker") return run_floor_worker(arguments.at(1));
+  if (role == "floor-client") return serve_harness(*connect_floor(arguments.at(1)));
+  if (role == "grpc-server") return run_grpc_server(arguments.at(1));
+  if (role == "grpc-proxy") return run_grpc_proxy(arguments.at(1), arguments.at(2));
+  if (role == "grpc-unary-client") return serve_harness(*connect_grpc_unary(arguments.at(1)));
+  if (role == "grpc-stream-client") return serve_harness(*connect_grpc_stream(arguments.at(1)));
+  throw std::runtime_error("unknown role " + role);
+}
+
+}  // namespace
+}  // namespace kaido::bench
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  try {
+    if (!arguments.empty() && arguments[0] == "role")
+      return kaido::bench::play({arguments.begin() + 1, arguments.end()});
+    return kaido::bench::compare(kaido::bench::parse(arguments));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench: %s\n", error.what());
+    return 1;
+  }
+}
