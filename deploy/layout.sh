@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Lays out an installation from what is already built: deploy/layout.sh PREFIX SOURCES BUILT [--sdk-only]
+# SOURCES is the root of the sources, BUILT that of Bazel's output; a test's run files are both.
+set -euo pipefail
+
+readonly kVersion=0.1.0
+readonly kSoVersion=0
+
+prefix=$1
+sources=$2
+built=$3
+parts=${4:-all}
+
+mkdir -p "$prefix/lib/pkgconfig" "$prefix/lib/cmake/Kaido" "$prefix/include"
+
+fill_in() {
+  sed -e "s|@PREFIX@|$prefix|g" -e "s|@VERSION@|$kVersion|g" -e "s|@SOVERSION@|$kSoVersion|g" \
+    -e "s|@LINK_FLAGS@|$(<"$built/deploy/libkaido.link_flags")|g" \
+    -e "s|@COMPILE_FLAGS@|$(<"$built/deploy/libkaido.compile_flags")|g" "$1"
+}
+
+(cd "$sources/sdk/include" && find -L kaido -name '*.h' -printf '%P\n') | while read -r header; do
+  install -D -m 644 "$sources/sdk/include/kaido/$header" "$prefix/include/kaido/$header"
+done
+install -m 644 "$built/deploy/libkaido.a" "$prefix/lib/"
+install -m 755 "$built/deploy/libkaido.so.$kSoVersion" "$prefix/lib/"
+ln -sf "libkaido.so.$kSoVersion" "$prefix/lib/libkaido.so"
+fill_in "$sources/deploy/kaido.pc.in" >"$prefix/lib/pkgconfig/kaido.pc"
+fill_in "$sources/deploy/KaidoConfig.cmake.in" >"$prefix/lib/cmake/Kaido/KaidoConfig.cmake"
+cat >"$prefix/lib/cmake/Kaido/KaidoConfigVersion.cmake" <<VERSION
+# Before 1.0 a minor version may break what the one before it promised.
+set(PACKAGE_VERSION "$kVersion")
+if(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)
+  set(PACKAGE_VERSION_EXACT TRUE)
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+elseif(PACKAGE_FIND_VERSION VERSION_LESS PACKAGE_VERSION AND PACKAGE_FIND_VERSION VERSION_GREATER_EQUAL 0.1)
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+endif()
+VERSION
+
+[[ "$parts" == --sdk-only ]] && exit 0
+
+install -D -m 755 "$built/daemon/kaidod" "$prefix/bin/kaidod"
+install -D -m 755 "$built/daemon/kaidoctl/kaidoctl" "$prefix/bin/kaidoctl"
+for example in "$sources"/config/*.yaml; do
+  install -D -m 644 "$example" "$prefix/share/doc/kaido/examples/$(basename "$example")"
+done
+mkdir -p "$prefix/lib/systemd/system" "$prefix/lib/sysusers.d"
+sed "s|/usr/bin/|$prefix/bin/|g" "$sources/deploy/systemd/kaidod.service" >"$prefix/lib/systemd/system/kaidod.service"
+install -m 644 "$sources/deploy/systemd/kaidod.sysusers.conf" "$prefix/lib/sysusers.d/kaidod.conf"
