@@ -16,7 +16,8 @@ namespace kaido::daemon {
 /// Empty, or what a label key's name may be.
 [[nodiscard]] bool is_label_value(std::string_view text);
 
-/// How many single-character edits turn one into the other (Levenshtein).
+/// How many single-character edits turn one into the other: insertions, deletions, substitutions, and swaps of
+/// neighbours, which are the commonest slip ("optimal string alignment").
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace kaido::daemon

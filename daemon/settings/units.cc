@@ -63,9 +63,10 @@ Parsed<std::uint64_t> parse_with_unit(std::string_view text, std::span<const Uni
 }
 
 std::string format_with_unit(std::uint64_t value, std::span<const Unit> units) {
+  if (value == 0) return "0";
   const Unit* best = &units.front();
   for (const Unit& unit : units) {
-    if (value != 0 && value % unit.factor == 0) best = &unit;
+    if (value % unit.factor == 0) best = &unit;
   }
   return std::to_string(value / best->factor) + std::string(best->name);
 }

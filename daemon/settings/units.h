@@ -24,10 +24,10 @@ using Parsed = std::variant<T, ParseError>;
 /// Decimal digits only; 0 has one digit.
 [[nodiscard]] Parsed<std::uint64_t> parse_count(std::string_view text);
 
-/// Units: ns, us, ms, s, m, h. Whole numbers, one unit.
+/// Units: ns, us, ms, s, m, h. Whole numbers, one unit; "0" needs none.
 [[nodiscard]] Parsed<Duration> parse_duration(std::string_view text);
 
-/// Units: B, KiB, MiB, GiB. Whole numbers.
+/// Units: B, KiB, MiB, GiB. Whole numbers; "0" needs no unit.
 [[nodiscard]] Parsed<Bytes> parse_bytes(std::string_view text);
 
 /// "host:port", "[v6]:port" or "unix:/absolute/path"; port 0 means that the system chooses one.

@@ -1,0 +1,123 @@
+#include "daemon/settings/cross_checks.h"
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+#include "daemon/settings/units.h"
+
+namespace kaido::daemon {
+namespace {
+
+class CrossChecker {
+ public:
+  CrossChecker(const Settings& settings, Complaints& complaints) : settings_(settings), complaints_(complaints) {}
+
+  void run() {
+    check_exposure();
+    check_sockets();
+    check_limits();
+    check_timeouts();
+  }
+
+ private:
+  /// A complaint about a rule between the settings of `paths`, at the first of them that the file sets. There is none if
+  /// one of them has its own complaint already.
+  void complain(std::initializer_list<std::string> paths, const std::string& message) {
+    const Mark* place = nullptr;
+    std::string about = *paths.begin();
+    for (const std::string& path : paths) {
+      if (complaints_.is_bad(path)) return;
+      if (place == nullptr && complaints_.place(path) != nullptr) {
+        place = complaints_.place(path);
+        about = path;
+      }
+    }
+    complaints_.add_about(about, place == nullptr ? Mark{} : *place, message);
+  }
+
+  void check_exposure() {
+    const bool plaintext = settings_.security.insecure_plaintext;
+    const std::string remedy =
+        "and peers speak plain text; use a loopback address, or accept that on a trusted test network with "
+        "\"insecure_plaintext: true\" under \"security\"";
+    if (settings_.listen.peer && !settings_.listen.peer->is_local() && !plaintext) {
+      complain({"listen.peer"}, in_quotes(to_string(*settings_.listen.peer)) + " can be reached from other hosts, " + remedy);
+    }
+    for (std::size_t i = 0; i < settings_.peers.size() && !plaintext; ++i) {
+      if (settings_.peers[i].is_local()) continue;
+      const Mark* place = complaints_.place(peer_place(i));
+      complaints_.add_about_entry("peers", place == nullptr ? Mark{} : *place,
+                                  in_quotes(to_string(settings_.peers[i])) + " is beyond this host, " + remedy);
+    }
+    if (settings_.listen.http && !settings_.listen.http->is_local() && !settings_.security.insecure_http) {
+      complain({"listen.http"}, in_quotes(to_string(*settings_.listen.http)) +
+                                    " can be reached from other hosts, and HTTP asks nobody who they are; use a loopback "
+                                    "address, or accept that with \"insecure_http: true\" under \"security\"");
+    }
+  }
+
+  void check_sockets() {
+    const ListenSettings& listen = settings_.listen;
+    if (listen.app_socket == listen.admin_socket) {
+      complain({"listen.admin_socket", "listen.app_socket"}, "is the app socket too; choose another path");
+    }
+    if (listen.peer && listen.peer->kind == AddressSetting::Kind::kUnix &&
+        (listen.peer->path == listen.app_socket || listen.peer->path == listen.admin_socket)) {
+      complain({"listen.peer"}, "is the app's or the admin socket too; choose another path");
+    }
+    if (listen.peer && listen.http && *listen.peer == *listen.http && listen.http->port != 0) {
+      complain({"listen.http"}, "is the peers' address too; choose another port");
+    }
+    if (settings_.peers.size() > settings_.limits.max_peers) {
+      complain({"peers", "limits.max_peers"}, "there are " + std::to_string(settings_.peers.size()) +
+                                                  " peers, but \"limits.max_peers\" is " +
+                                                  std::to_string(settings_.limits.max_peers) + "; raise it or remove some");
+    }
+  }
+
+  void check_limits() {
+    const LimitSettings& limits = settings_.limits;
+    if (limits.max_metadata_bytes > limits.max_frame_bytes) {
+      complain({"limits.max_metadata_bytes", "limits.max_frame_bytes"},
+               "metadata (" + to_string(limits.max_metadata_bytes) + ") is part of a frame (" +
+                   to_string(limits.max_frame_bytes) + "); lower max_metadata_bytes or raise max_frame_bytes");
+    }
+    if (limits.queued_bytes_per_connection < limits.max_frame_bytes) {
+      complain({"limits.queued_bytes_per_connection", "limits.max_frame_bytes"},
+               "the largest frame (" + to_string(limits.max_frame_bytes) + ") would not fit into the queue (" +
+                   to_string(limits.queued_bytes_per_connection) +
+                   "); raise queued_bytes_per_connection or lower max_frame_bytes");
+    }
+    for (const auto& [path, calls] : {std::pair{"limits.calls_per_app", limits.calls_per_app},
+                                      std::pair{"limits.calls_per_peer", limits.calls_per_peer}}) {
+      if (calls <= limits.calls_per_node) continue;
+      complain({path, "limits.calls_per_node"}, std::to_string(calls) + " is more than calls_per_node (" +
+                                                    std::to_string(limits.calls_per_node) +
+                                                    ") allows in all; lower it or raise calls_per_node");
+    }
+  }
+
+  void check_timeouts() {
+    const TimeoutSettings& timeouts = settings_.timeouts;
+    if (timeouts.peer < 2 * timeouts.ping_interval) {
+      complain({"timeouts.peer", "timeouts.ping_interval"},
+               "a peer would be lost (" + to_string(timeouts.peer) + ") before a second ping (every " +
+                   to_string(timeouts.ping_interval) + "); raise peer or lower ping_interval");
+    }
+    if (timeouts.reconnect_initial > timeouts.reconnect_max) {
+      complain({"timeouts.reconnect_initial", "timeouts.reconnect_max"},
+               "the first wait (" + to_string(timeouts.reconnect_initial) + ") is longer than the longest (" +
+                   to_string(timeouts.reconnect_max) + "); lower reconnect_initial or raise reconnect_max");
+    }
+  }
+
+  const Settings& settings_;
+  Complaints& complaints_;
+};
+
+}  // namespace
+
+void check_across(const Settings& settings, Complaints& complaints) { CrossChecker(settings, complaints).run(); }
+
+}  // namespace kaido::daemon
