@@ -1,4 +1,5 @@
 // Compares Kaido with the least that could work and with gRPC, in one run. README.md says how to read what it prints.
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -20,11 +21,14 @@ namespace kaido::bench {
 namespace {
 
 constexpr int kWarmUpMs = 100;
+/// Whose first daemon is looked at before anybody calls.
+constexpr const char* kIdleSubject = "kaido-2-nodes";
 
 struct Options {
   std::string json;
   double seconds = 0.7;
   int rounds = 5;
+  double idle_seconds = 5;
   bool quick = false;
   std::string only;
 };
@@ -55,6 +59,7 @@ Options parse(const std::vector<std::string>& arguments) {
   if (options.quick) {
     options.seconds = 0.05;
     options.rounds = 1;
+    options.idle_seconds = 0.5;
   }
   return options;
 }
@@ -67,13 +72,23 @@ struct Plan {
 
 std::vector<Plan> plans(const TemporaryFolder& folder) {
   const std::vector<std::size_t> windows = {1, 16, 64, 256};
+  const Shape many = {.clients = 16, .workers = 4};
   return {
-      {"floor", [=, &folder](auto& name) { return start_floor(folder, name, 1, 1, windows); }},
+      {"floor", [=, &folder](auto& name) { return start_floor(folder, name, Shape(), windows); }},
       {"grpc-unary", [=, &folder](auto& name) { return start_grpc(folder, name, "unary", false, windows); }},
       {"grpc-stream", [=, &folder](auto& name) { return start_grpc(folder, name, "stream", false, windows); }},
       {"grpc-proxy", [=, &folder](auto& name) { return start_grpc(folder, name, "unary", true, windows); }},
-      {"floor-16x4", [=, &folder](auto& name) { return start_floor(folder, name, 16, 4, {64}); }},
+      {"floor-16x4", [=, &folder](auto& name) { return start_floor(folder, name, many, {64}); }},
   };
+}
+
+/// A daemon with one peer and one connected app, while nobody calls.
+IdleCost measure_idle(const Subject& subject, double seconds) {
+  const Process& daemon = *subject.servers().front();
+  const double before = daemon.cpu_seconds();
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  return IdleCost{.resident_megabytes = daemon.resident_megabytes(),
+                  .core_percent = (daemon.cpu_seconds() - before) / seconds * 100};
 }
 
 void write_json(const std::string& file, const std::string& text) {
@@ -91,9 +106,12 @@ int compare(const Options& options) {
   for (const Plan& plan : plans(folder)) {
     if (plan.name.find(options.only) != std::string::npos) subjects.push_back(plan.start(plan.name));
   }
+  Report report;
+  for (const auto& subject : subjects) {
+    if (subject->name() == kIdleSubject) report.set_idle(measure_idle(*subject, options.idle_seconds));
+  }
   for (const auto& subject : subjects) static_cast<void>(subject->measure(subject->windows().back(), kWarmUpMs));
 
-  Report report;
   const int milliseconds = static_cast<int>(options.seconds * 1000);
   for (int round = 0; round < options.rounds; ++round) {
     std::fprintf(stderr, "round %d of %d\n", round + 1, options.rounds);

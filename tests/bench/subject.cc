@@ -55,14 +55,16 @@ Sample Subject::measure(std::size_t window, int milliseconds) {
   return sample;
 }
 
-std::unique_ptr<Subject> start_floor(const TemporaryFolder& folder, const std::string& name, std::size_t clients,
-                                     std::size_t workers, std::vector<std::size_t> windows) {
+std::unique_ptr<Subject> start_floor(const TemporaryFolder& folder, const std::string& name, const Shape& shape,
+                                     std::vector<std::size_t> windows) {
   auto subject = std::make_unique<Subject>(name, std::move(windows));
   const std::string client_socket = folder.file(name + "-clients");
   const std::string worker_socket = folder.file(name + "-workers");
   subject->add_server({own_program(), "role", "floor-relay", client_socket, worker_socket});
-  for (std::size_t i = 0; i < workers; ++i) subject->add_server({own_program(), "role", "floor-worker", worker_socket});
-  for (std::size_t i = 0; i < clients; ++i) subject->add_client({own_program(), "role", "floor-client", client_socket});
+  for (std::size_t i = 0; i < shape.workers; ++i)
+    subject->add_server({own_program(), "role", "floor-worker", worker_socket});
+  for (std::size_t i = 0; i < shape.clients; ++i)
+    subject->add_client({own_program(), "role", "floor-client", client_socket});
   return subject;
 }
 

@@ -45,10 +45,20 @@ class Subject {
   std::vector<std::unique_ptr<Process>> clients_;
 };
 
-/// The floor with so many clients and workers.
+/// How many processes of each kind.
+struct Shape {
+  std::size_t nodes = 1;
+  std::size_t clients = 1;
+  std::size_t workers = 1;
+};
+
+/// The floor; its one relay counts as the node.
 [[nodiscard]] std::unique_ptr<Subject> start_floor(const TemporaryFolder& folder, const std::string& name,
-                                                   std::size_t clients, std::size_t workers,
-                                                   std::vector<std::size_t> windows);
+                                                   const Shape& shape, std::vector<std::size_t> windows);
+
+/// Kaido: clients at the first node, workers at the last. Its daemons are the first servers.
+[[nodiscard]] std::unique_ptr<Subject> start_kaido(const TemporaryFolder& folder, const std::string& name,
+                                                   const Shape& shape, std::vector<std::size_t> windows);
 
 /// gRPC: `kind` is "unary" or "stream"; through a proxy if asked.
 [[nodiscard]] std::unique_ptr<Subject> start_grpc(const TemporaryFolder& folder, const std::string& name,
