@@ -7,10 +7,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
+#include "daemon/admin/http_answer.h"
 #include "proto/base/status.h"
 
 namespace boost::asio {
@@ -18,12 +18,6 @@ class io_context;
 }  // namespace boost::asio
 
 namespace kaido::daemon {
-
-/// Whether the node wants work, and if not, why ("starting", "draining").
-struct Readiness {
-  bool ready = false;
-  std::string reason;
-};
 
 /// Where it listens, and its bounds.
 struct HttpServerOptions {
@@ -40,13 +34,6 @@ struct HttpServerOptions {
   std::chrono::milliseconds request_timeout{10000};
   /// How long the client may take to read its answer.
   std::chrono::milliseconds response_timeout{10000};
-};
-
-/// Where the answers come from. Called on the loop thread, once per request.
-struct HttpSources {
-  std::function<Readiness()> readiness;
-  /// The Prometheus text format, version 0.0.4.
-  std::function<std::string()> metrics;
 };
 
 /// What happened since the start, for the metrics and for tests.
