@@ -1,0 +1,170 @@
+/// The program itself, against a server with a made-up node: what it prints where, and what it ends with.
+#include <sys/wait.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <future>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+
+#include "daemon/admin/admin_fixture.h"
+#include "daemon/admin/admin_server.h"
+#include "proto/kaido/v1/admin.pb.h"
+
+namespace kaido::daemon {
+
+std::string program;  // where kaidoctl is; set by main()
+
+namespace {
+
+struct Ending {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+Ending kaidoctl(const std::vector<std::string>& arguments) {
+  const std::string folder = testing::TempDir();
+  const auto out = folder + "/out";
+  const auto err = folder + "/err";
+  std::string command = "'" + program + "'";
+  for (const auto& argument : arguments) {
+    command += " '" + argument + "'";
+  }
+  const int result = std::system((command + " >'" + out + "' 2>'" + err + "' </dev/null").c_str());
+  return {WIFEXITED(result) ? WEXITSTATUS(result) : -1, read_file(out), read_file(err)};
+}
+
+template <class Message>
+Message from_json(const std::string& json) {
+  Message message;
+  const auto status = google::protobuf::util::JsonStringToMessage(json, &message);
+  EXPECT_TRUE(status.ok()) << status.ToString() << " in " << json;
+  return message;
+}
+
+class KaidoctlTest : public testing::Test {
+ protected:
+  Ending ask(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--socket", fixture_.socket_path()});
+    return kaidoctl(arguments);
+  }
+  AdminFixture fixture_{AdminServerOptions{.call_timeout = std::chrono::milliseconds(200)}};
+};
+
+TEST_F(KaidoctlTest, PrintsTextWithoutColoursIntoAFile) {
+  const auto status = ask({"status"});
+  EXPECT_EQ(status.code, 0) << status.err;
+  EXPECT_NE(status.out.find("node       alpha"), std::string::npos) << status.out;
+  const auto nodes = ask({"nodes"});
+  EXPECT_NE(nodes.out.find("beta   lost   127.0.0.1:7401"), std::string::npos) << nodes.out;
+  EXPECT_NE(ask({"functions"}).out.find("count_words"), std::string::npos);
+  EXPECT_NE(ask({"tasks", "--limit", "2"}).out.find("oldest 2 of 5"), std::string::npos);
+  for (const auto& run : {status, nodes}) {
+    EXPECT_EQ(run.out.find('\x1b'), std::string::npos);
+    EXPECT_EQ(run.err, "");
+  }
+}
+
+TEST_F(KaidoctlTest, PrintsTheAnswersThemselvesAsJson) {
+  EXPECT_EQ(from_json<v1::StatusResponse>(ask({"status", "-o", "json"}).out).epoch(), 7u);
+  EXPECT_EQ(from_json<v1::ListNodesResponse>(ask({"nodes", "-o", "json"}).out).nodes(1).tags().at("zone"), "eu-1");
+  EXPECT_EQ(from_json<v1::ListFunctionsResponse>(ask({"functions", "-o", "json"}).out).functions(0).slots(), 2u);
+  EXPECT_EQ(from_json<v1::ListTasksResponse>(ask({"tasks", "-o", "json"}).out).tasks_size(), 5);
+}
+
+TEST_F(KaidoctlTest, PingsOneNode) {
+  const auto good = ask({"ping", "alpha"});
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_NE(good.out.find("125µs"), std::string::npos) << good.out;
+  const auto lost = ask({"ping", "beta"});
+  EXPECT_EQ(lost.code, 1);
+  EXPECT_NE(lost.out.find("beta is not connected"), std::string::npos) << lost.out;
+  const auto silent = ask({"ping", "silent"});
+  EXPECT_EQ(silent.code, 1);
+  EXPECT_NE(silent.out.find("did not answer in time"), std::string::npos) << silent.out;
+  const auto mistyped = ask({"ping", "bta"});
+  EXPECT_EQ(mistyped.code, 1);
+  EXPECT_NE(mistyped.err.find("did you mean 'beta'?"), std::string::npos) << mistyped.err;
+}
+
+TEST_F(KaidoctlTest, PingsEveryNodeAndFailsIfOneFails) {
+  const auto run = ask({"ping", "-o", "json"});
+  EXPECT_EQ(run.code, 1);
+  const auto document = from_json<google::protobuf::Struct>(run.out);
+  const auto& pings = document.fields().at("pings").list_value();
+  ASSERT_EQ(pings.values_size(), 2);
+  EXPECT_EQ(pings.values(0).struct_value().fields().at("rtt_seconds").number_value(), 0.000125);
+  EXPECT_EQ(pings.values(1).struct_value().fields().at("error").string_value(), "beta is not connected");
+}
+
+TEST_F(KaidoctlTest, SaysSoWhenTheOutputCannotBeWritten) {
+  const auto result = std::system(("'" + program + "' status --socket '" + fixture_.socket_path() +
+                                   "' >/dev/full 2>/dev/null")
+                                      .c_str());
+  EXPECT_EQ(WEXITSTATUS(result), 1);
+}
+
+TEST(Kaidoctl, EndsWithThreeWhereNoDaemonAnswers) {
+  const auto run = kaidoctl({"status", "--socket", "/nonexistent/admin.sock"});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_EQ(run.out, "");
+  EXPECT_NE(run.err.find("no daemon listens at /nonexistent/admin.sock"), std::string::npos) << run.err;
+  const auto long_path = kaidoctl({"status", "--socket", "/" + std::string(200, 'x')});
+  EXPECT_EQ(long_path.code, 3);
+}
+
+TEST(Kaidoctl, EndsWithThreeWhereTheDaemonClosesTheConnection) {
+  AdminFixture fixture(AdminServerOptions{.connections_max = 0});
+  const auto run = kaidoctl({"nodes", "--socket", fixture.socket_path()});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_NE(run.err.find("closed the connection"), std::string::npos) << run.err;
+}
+
+TEST(Kaidoctl, EndsWithThreeWhereTheDaemonHangs) {
+  AdminFixture fixture;
+  std::promise<void> go_on;
+  std::thread hang([&] { fixture.on_loop([&] { go_on.get_future().wait(); }); });
+  const auto run = kaidoctl({"status", "--timeout", "0.2", "--socket", fixture.socket_path()});
+  go_on.set_value();
+  hang.join();
+  EXPECT_EQ(run.code, 3);
+  EXPECT_NE(run.err.find("did not answer in time"), std::string::npos) << run.err;
+}
+
+TEST(Kaidoctl, EndsWithTwoForMistakesAndZeroForHelp) {
+  const auto mistake = kaidoctl({"nods"});
+  EXPECT_EQ(mistake.code, 2);
+  EXPECT_EQ(mistake.out, "");
+  EXPECT_NE(mistake.err.find("did you mean 'nodes'?"), std::string::npos) << mistake.err;
+  const auto help = kaidoctl({"--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_EQ(help.err, "");
+  EXPECT_NE(help.out.find("Examples:"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace kaido::daemon
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: kaidoctl_test PATH-OF-KAIDOCTL\n");
+    return 2;
+  }
+  kaido::daemon::program = argv[1];
+  return RUN_ALL_TESTS();
+}

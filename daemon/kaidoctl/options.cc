@@ -1,0 +1,141 @@
+#include "daemon/kaidoctl/options.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <numeric>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+namespace kaido::daemon {
+namespace {
+
+constexpr const char* kVersion = "kaidoctl 0.1.0";
+constexpr double kTimeoutSecondsMax = 3600;
+
+constexpr const char* kFooter = R"(
+Examples:
+  kaidoctl status                          how is the node on this host?
+  kaidoctl nodes                           who else is there, and is it alive?
+  kaidoctl tasks --limit 20                the twenty oldest tasks
+  kaidoctl ping                            a round trip to every node
+  kaidoctl nodes -o json | jq -r '.nodes[] | select(.state=="NODE_STATE_LOST") | .name'
+
+Exit codes: 0 ok, 1 failed (the daemon said no), 2 usage, 3 unreachable (no daemon answers).
+Colours: only on a terminal, and not if NO_COLOR is set.)";
+
+struct CommandText {
+  Command command;
+  const char* name;
+  const char* about;
+};
+constexpr std::array kCommands = {
+    CommandText{Command::kStatus, "status", "How this node is: state, load, memory, counters"},
+    CommandText{Command::kNodes, "nodes", "Every node that this one knows"},
+    CommandText{Command::kFunctions, "functions", "Every function, and the nodes that offer it"},
+    CommandText{Command::kTasks, "tasks", "Tasks that this node spawned or runs, oldest first"},
+    CommandText{Command::kPing, "ping", "Round trip time to a node, or to every node"},
+};
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const auto replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+/// CLI11's message, with the command that was probably meant.
+std::string explain_mistake(const std::string& message, const std::vector<std::string>& arguments) {
+  std::vector<std::string> names;
+  for (const auto& command : kCommands) {
+    names.emplace_back(command.name);
+  }
+  std::string text = "kaidoctl: " + message;
+  const auto first = std::find_if(arguments.begin(), arguments.end(),
+                                  [](const std::string& word) { return !word.empty() && word[0] != '-'; });
+  if (first != arguments.end() && std::find(names.begin(), names.end(), *first) == names.end()) {
+    if (const auto meant = nearest(*first, names)) {
+      text += "\n  did you mean '" + *meant + "'?";
+    }
+  }
+  return text + "\n  try: kaidoctl --help\n";
+}
+
+}  // namespace
+
+std::variant<Options, Farewell> parse_options(const std::vector<std::string>& arguments,
+                                              const std::string& default_socket) {
+  Options options{.socket = default_socket};
+  std::string output = "text";
+  double timeout_seconds = 5;
+  CLI::App app("Asks a Kaido node how it is.", "kaidoctl");
+  app.footer(kFooter);
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  app.add_option("-o,--output", output, "text for people, json for scripts")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option("--socket", options.socket, "the daemon's admin socket")
+      ->envname("KAIDO_ADMIN_SOCKET")
+      ->capture_default_str();
+  app.add_option("--timeout", timeout_seconds, "how many seconds to wait for the daemon")
+      ->check(CLI::Range(0.001, kTimeoutSecondsMax))
+      ->capture_default_str();
+  for (const auto& command : kCommands) {
+    auto* const sub = app.add_subcommand(command.name, command.about);
+    sub->fallthrough();  // options may follow the command
+    sub->callback([&options, &command] { options.command = command.command; });
+    if (command.command == Command::kPing) {
+      sub->add_option("node", options.node, "its name (default: every node)");
+    }
+    if (command.command == Command::kTasks) {
+      sub->add_option("--limit", options.limit, "list at most so many (default: the daemon's bound)")
+          ->check(CLI::PositiveNumber);
+    }
+  }
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first
+  } catch (const CLI::CallForHelp&) {
+    return Farewell{ExitCode::kOk, app.help()};
+  } catch (const CLI::CallForVersion&) {
+    return Farewell{ExitCode::kOk, std::string(kVersion) + "\n"};
+  } catch (const CLI::Error& error) {
+    return Farewell{ExitCode::kUsage, explain_mistake(error.what(), arguments)};
+  }
+  options.as_json = output == "json";
+  options.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(timeout_seconds * 1000));
+  return options;
+}
+
+std::string default_admin_socket(bool system_socket_exists, std::string_view xdg_runtime_dir, uid_t uid) {
+  if (system_socket_exists) {
+    return "/run/kaido/admin.sock";
+  }
+  // The XDG specification: a relative path is as good as none.
+  if (xdg_runtime_dir.starts_with('/')) {
+    return std::string(xdg_runtime_dir) + "/kaido/admin.sock";
+  }
+  return "/tmp/kaido-" + std::to_string(uid) + "/admin.sock";
+}
+
+std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  constexpr std::size_t kMistakesMax = 2;
+  const auto best = std::min_element(candidates.begin(), candidates.end(), [&](const auto& a, const auto& b) {
+    return edit_distance(word, a) < edit_distance(word, b);
+  });
+  if (best == candidates.end() || edit_distance(word, *best) > kMistakesMax) {
+    return std::nullopt;
+  }
+  return *best;
+}
+
+}  // namespace kaido::daemon
