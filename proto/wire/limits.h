@@ -11,6 +11,10 @@ namespace kaido::wire {
 /// lowering it refuses large arguments. Setting: limits.max_frame_bytes.
 inline constexpr std::uint32_t kMaxFrameBytes = 64U << 20;
 
+/// What a relay may add to a frame that it was given (a worker's CallInfo, a redirect's reason). Who receives relayed
+/// frames accepts this much more than it announced, so that the largest call passes every hop.
+inline constexpr std::uint32_t kFrameHeadroomBytes = 4096;
+
 /// The largest metadata of a frame. Metadata is parsed, payload is not, so it is kept far smaller.
 inline constexpr std::uint32_t kMaxMetadataBytes = 1U << 20;
 

@@ -1,0 +1,203 @@
+#include "daemon/core/session/messages.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "proto/wire/limits.h"
+
+namespace kaido::daemon {
+namespace {
+
+base::Status check_name(std::string_view what, std::string_view name) {
+  if (name.empty()) return absl::InvalidArgumentError(std::string(what) + " is empty");
+  if (name.size() > wire::kMaxNameBytes) {
+    return absl::InvalidArgumentError(std::string(what) + " is longer than " + std::to_string(wire::kMaxNameBytes) + " bytes");
+  }
+  return absl::OkStatus();
+}
+
+base::Status check_count(std::string_view what, int count, int max) {
+  if (count <= max) return absl::OkStatus();
+  return absl::InvalidArgumentError(std::to_string(count) + " " + std::string(what) + " exceed the limit of " +
+                                    std::to_string(max));
+}
+
+template <class Map>
+base::StatusOr<std::vector<Tag>> to_tags(const Map& message) {
+  KAIDO_RETURN_IF_ERROR(check_count("tags", static_cast<int>(message.size()), kMaxTagsPerMessage));
+  std::vector<Tag> tags;
+  for (const auto& [key, value] : message) {
+    KAIDO_RETURN_IF_ERROR(check_name("a tag's key", key));
+    if (value.size() > wire::kMaxNameBytes) return check_name("the value of tag " + key, value);
+    tags.push_back({key, value});
+  }
+  // A protobuf map has no order; equal placements must be equal values.
+  std::sort(tags.begin(), tags.end());
+  return tags;
+}
+
+std::uint64_t to_nanoseconds(base::Duration duration) {
+  return duration.count() > 0 ? static_cast<std::uint64_t>(duration.count()) : 0;
+}
+
+void fill(v1::Function& message, const FunctionInfo& function) {
+  message.set_name(function.name);
+  message.set_id(function.id.value);
+  message.set_fingerprint(function.fingerprint);
+  message.set_schema(function.schema);
+}
+
+}  // namespace
+
+base::Duration to_duration(std::uint64_t nanoseconds) {
+  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max() / 4);
+  return base::Duration(static_cast<std::int64_t>(std::min(nanoseconds, kMax)));
+}
+
+base::StatusOr<FunctionInfo> to_function(const v1::Function& message) {
+  KAIDO_RETURN_IF_ERROR(check_name("a function's name", message.name()));
+  return FunctionInfo{base::FunctionId{message.id()}, message.name(), message.fingerprint(), message.schema()};
+}
+
+base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message) {
+  auto function = to_function(message.function());
+  if (!function.ok()) return function.status();
+  const v1::Placement& placement = message.placement();
+  auto tags = to_tags(placement.tags());
+  if (!tags.ok()) return tags.status();
+  KAIDO_RETURN_IF_ERROR(check_count("tolerations", placement.tolerations_size(), kMaxTaintsPerMessage));
+  if (!placement.node_name().empty()) KAIDO_RETURN_IF_ERROR(check_name("the node name of a placement", placement.node_name()));
+  PlacementSpec spec;
+  spec.function = function->id;
+  spec.function_name = function->name;
+  spec.fingerprint = function->fingerprint;
+  spec.node_name = placement.node_name();
+  spec.tags = *std::move(tags);
+  for (const v1::Toleration& toleration : placement.tolerations()) {
+    spec.tolerations.push_back({toleration.key(), toleration.value(), toleration.effect(), toleration.exists()});
+  }
+  spec.max_attempts = placement.max_attempts();
+  spec.idempotent = placement.idempotent();
+  spec.wait = to_duration(placement.wait_ns());
+  spec.timeout = to_duration(placement.timeout_ns());
+  spec.priority = placement.priority();
+  return spec;
+}
+
+base::StatusOr<NodeInfo> to_node_info(const v1::NodeInfo& message) {
+  const auto id = base::node_id_from_bytes(message.id());
+  if (!id) return absl::InvalidArgumentError("a node id has 16 bytes, this one " + std::to_string(message.id().size()));
+  KAIDO_RETURN_IF_ERROR(check_name("a node's name", message.name()));
+  auto tags = to_tags(message.tags());
+  if (!tags.ok()) return tags.status();
+  KAIDO_RETURN_IF_ERROR(check_count("taints", message.taints_size(), kMaxTaintsPerMessage));
+  NodeInfo info;
+  info.id = *id;
+  info.name = message.name();
+  info.epoch = base::Epoch{message.epoch()};
+  info.tags = *std::move(tags);
+  for (const v1::Taint& taint : message.taints()) info.taints.push_back({taint.key(), taint.value(), taint.effect()});
+  info.slots = message.slots();
+  info.draining = message.draining();
+  for (const v1::Function& function : message.functions()) {
+    auto checked = to_function(function);
+    if (!checked.ok()) return checked.status();
+    info.functions.push_back(*std::move(checked));
+  }
+  info.address = message.address();
+  return info;
+}
+
+TaskError to_task_error(const v1::ResultError& message) {
+  TaskError error;
+  error.message = message.message();
+  error.exception_type = message.exception_type();
+  error.node = message.node();
+  error.attempt = message.attempt();
+  error.retry_after = to_duration(message.retry_after_ns());
+  for (const v1::NodeReason& reason : message.reasons()) error.reasons.push_back({reason.node(), reason.reason()});
+  return error;
+}
+
+v1::Prepare to_message(const PlacementSpec& spec) {
+  v1::Prepare message;
+  v1::Function& function = *message.mutable_function();
+  function.set_name(spec.function_name);
+  function.set_id(spec.function.value);
+  function.set_fingerprint(spec.fingerprint);
+  v1::Placement& placement = *message.mutable_placement();
+  placement.set_node_name(spec.node_name);
+  for (const Tag& tag : spec.tags) (*placement.mutable_tags())[tag.key] = tag.value;
+  for (const Toleration& toleration : spec.tolerations) {
+    v1::Toleration& added = *placement.add_tolerations();
+    added.set_key(toleration.key);
+    added.set_value(toleration.value);
+    added.set_effect(toleration.effect);
+    added.set_exists(toleration.exists);
+  }
+  placement.set_max_attempts(spec.max_attempts);
+  placement.set_idempotent(spec.idempotent);
+  placement.set_wait_ns(to_nanoseconds(spec.wait));
+  placement.set_timeout_ns(to_nanoseconds(spec.timeout));
+  placement.set_priority(spec.priority);
+  return message;
+}
+
+v1::NodeInfo to_message(const NodeInfo& info) {
+  v1::NodeInfo message;
+  message.set_id(base::to_bytes(info.id));
+  message.set_name(info.name);
+  message.set_epoch(info.epoch.value);
+  for (const Tag& tag : info.tags) (*message.mutable_tags())[tag.key] = tag.value;
+  for (const Taint& taint : info.taints) {
+    v1::Taint& added = *message.add_taints();
+    added.set_key(taint.key);
+    added.set_value(taint.value);
+    added.set_effect(taint.effect);
+  }
+  message.set_slots(info.slots);
+  message.set_draining(info.draining);
+  for (const FunctionInfo& function : info.functions) fill(*message.add_functions(), function);
+  message.set_address(info.address);
+  return message;
+}
+
+v1::ResultError to_message(const TaskError& error) {
+  v1::ResultError message;
+  message.set_message(error.message);
+  message.set_exception_type(error.exception_type);
+  message.set_node(error.node);
+  message.set_attempt(error.attempt);
+  message.set_retry_after_ns(to_nanoseconds(error.retry_after));
+  for (const NodeReason& reason : error.reasons) {
+    v1::NodeReason& added = *message.add_reasons();
+    added.set_node(reason.node);
+    added.set_reason(reason.reason);
+  }
+  return message;
+}
+
+namespace {
+
+constexpr std::array kRedirectReasons = {RedirectReason::kMismatch, RedirectReason::kNotOffered, RedirectReason::kDraining,
+                                         RedirectReason::kQueueFull, RedirectReason::kUnreachable};
+
+}  // namespace
+
+v1::RedirectReason to_message(RedirectReason reason, base::Duration retry_after) {
+  v1::RedirectReason message;
+  message.set_reason(std::string(name(reason)));
+  message.set_full(reason == RedirectReason::kQueueFull);
+  message.set_retry_after_ns(to_nanoseconds(retry_after));
+  return message;
+}
+
+RedirectReason to_redirect_reason(const v1::RedirectReason& message) {
+  const auto found = std::find_if(kRedirectReasons.begin(), kRedirectReasons.end(),
+                                  [&](RedirectReason reason) { return name(reason) == message.reason(); });
+  if (found != kRedirectReasons.end()) return *found;
+  return message.full() ? RedirectReason::kQueueFull : RedirectReason::kMismatch;
+}
+
+}  // namespace kaido::daemon

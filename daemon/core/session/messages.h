@@ -1,0 +1,50 @@
+/// Protobuf messages to the cores' values and back: the one place where what a peer or an app wrote is judged.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "daemon/core/task/attempt.h"
+#include "daemon/core/view/node_view.h"
+#include "daemon/core/view/placement.h"
+#include "proto/base/status.h"
+#include "proto/kaido/v1/local.pb.h"
+#include "proto/kaido/v1/node.pb.h"
+#include "proto/kaido/v1/task.pb.h"
+#include "proto/wire/frame.h"
+
+namespace kaido::daemon {
+
+/// Bounds on what one message may make us remember.
+inline constexpr int kMaxTagsPerMessage = 256;
+inline constexpr int kMaxTaintsPerMessage = 64;
+
+/// Parses a frame's metadata. Errors: kInvalidArgument naming the frame.
+template <class Message>
+[[nodiscard]] base::StatusOr<Message> parse_metadata(const wire::FrameView& frame) {
+  Message message;
+  if (!message.ParseFromArray(frame.metadata.data(), static_cast<int>(frame.metadata.size()))) {
+    return absl::InvalidArgumentError("the metadata of a " + std::string(wire::name(frame.header.kind)) +
+                                      " frame is not the protobuf message that the protocol says");
+  }
+  return message;
+}
+
+/// Somebody else's 64 bits of nanoseconds. What does not fit is for ever, which no task outlives.
+[[nodiscard]] base::Duration to_duration(std::uint64_t nanoseconds);
+
+/// Errors: kInvalidArgument for names that are empty or too long, and for more entries than the bounds allow.
+[[nodiscard]] base::StatusOr<FunctionInfo> to_function(const v1::Function& message);
+[[nodiscard]] base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message);
+[[nodiscard]] base::StatusOr<NodeInfo> to_node_info(const v1::NodeInfo& message);
+[[nodiscard]] TaskError to_task_error(const v1::ResultError& message);
+
+[[nodiscard]] v1::Prepare to_message(const PlacementSpec& spec);
+[[nodiscard]] v1::NodeInfo to_message(const NodeInfo& info);
+[[nodiscard]] v1::ResultError to_message(const TaskError& error);
+
+/// A redirect's reason as it travels, and back; what an unknown text means is "mismatch": not here.
+[[nodiscard]] v1::RedirectReason to_message(RedirectReason reason, base::Duration retry_after);
+[[nodiscard]] RedirectReason to_redirect_reason(const v1::RedirectReason& message);
+
+}  // namespace kaido::daemon
