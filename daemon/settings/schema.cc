@@ -2,7 +2,6 @@
 
 #include <array>
 #include <chrono>
-#include <limits>
 
 #include "daemon/settings/units.h"
 
@@ -27,87 +26,84 @@ constexpr std::array<std::string_view, 4> kLogFormats = {"auto", "text", "json",
 #define FIELD(member) [](Settings & settings) -> auto& { return settings.member; }
 
 template <class Enum, Enum LogOptions::*member>
-ChoiceType log_choice(std::span<const std::string_view> words) {
+constexpr ChoiceType log_choice(std::span<const std::string_view> words) {
   return {words, [](const Settings& settings) { return static_cast<std::size_t>(settings.log.*member); },
           [](Settings& settings, std::size_t index) { settings.log.*member = static_cast<Enum>(index); }};
 }
 
-const std::vector<SettingKey>& table() {
-  static const std::vector<SettingKey> kTable = {
-      {"node.name", NodeNameType{FIELD(node.name)},
-       "What people and placements call this node; unique in the cluster."},
-      {"node.state_dir", PathType{FIELD(node.state_dir), kMaxStatePathBytes},
-       "Folder of what must outlive a restart: the node's id and its epoch. Created if missing."},
-      {"node.tags", TagsType{FIELD(node.tags), 64},
-       "Labels that placements select by, by Kubernetes' rules for keys and values."},
-      {"node.taints", TaintsType{FIELD(node.taints), 32},
-       "Marks that keep calls away unless they tolerate them: a list of {key, value, effect}."},
-      {"node.slots", CountType{FIELD(node.slots), 1, kMillion, true},
-       "Calls that run at once on this node; \"auto\" is as many as the connected worker apps offer."},
+constexpr SettingKey kTable[] = {
+    {"node.name", NodeNameType{FIELD(node.name)},
+     "What people and placements call this node; unique in the cluster."},
+    {"node.state_dir", PathType{FIELD(node.state_dir), kMaxStatePathBytes},
+     "Folder of what must outlive a restart: the node's id and its epoch. Created if missing."},
+    {"node.tags", TagsType{FIELD(node.tags), 64},
+     "Labels that placements select by, by Kubernetes' rules for keys and values."},
+    {"node.taints", TaintsType{FIELD(node.taints), 32},
+     "Marks that keep calls away unless they tolerate them: a list of {key, value, effect}."},
+    {"node.slots", CountType{FIELD(node.slots), 1, kMillion, true},
+     "Calls that run at once on this node; \"auto\" is as many as the connected worker apps offer."},
 
-      {"listen.app_socket", PathType{FIELD(listen.app_socket), kMaxSocketPathBytes},
-       "Unix socket where apps connect. An app that looks elsewhere is told by KAIDO_SOCKET."},
-      {"listen.app_socket_mode", ModeType{FIELD(listen.app_socket_mode)},
-       "Permissions of the app socket: who may connect may call and offer every function."},
-      {"listen.admin_socket", PathType{FIELD(listen.admin_socket), kMaxSocketPathBytes},
-       "Unix socket of the admin API, which kaidoctl uses."},
-      {"listen.peer", AddressType{FIELD(listen.peer)},
-       "Where other nodes connect; \"none\" for a node on its own. Port 0 lets the system choose."},
-      {"listen.http", AddressType{FIELD(listen.http), true},
-       "Where /metrics, /healthz and /readyz are served; \"none\" to serve them nowhere."},
+    {"listen.app_socket", PathType{FIELD(listen.app_socket), kMaxSocketPathBytes},
+     "Unix socket where apps connect. An app that looks elsewhere is told by KAIDO_SOCKET."},
+    {"listen.app_socket_mode", ModeType{FIELD(listen.app_socket_mode)},
+     "Permissions of the app socket: who may connect may call and offer every function."},
+    {"listen.admin_socket", PathType{FIELD(listen.admin_socket), kMaxSocketPathBytes},
+     "Unix socket of the admin API, which kaidoctl uses."},
+    {"listen.peer", AddressType{FIELD(listen.peer)},
+     "Where other nodes connect; \"none\" for a node on its own. Port 0 lets the system choose."},
+    {"listen.http", AddressType{FIELD(listen.http), true},
+     "Where /metrics, /healthz and /readyz are served; \"none\" to serve them nowhere."},
 
-      {"peers", AddressListType{FIELD(peers), 256},
-       "Addresses of other nodes, each tried until it answers. One direction suffices: whoever is reached answers back."},
+    {"peers", AddressListType{FIELD(peers), 256},
+     "Addresses of other nodes, each tried until it answers. One direction suffices: whoever is reached answers back."},
 
-      {"security.insecure_plaintext", BoolType{FIELD(security.insecure_plaintext)},
-       "Lets peers beyond this host connect without encryption and without proof of who they are. For trusted test "
-       "networks only."},
-      {"security.insecure_http", BoolType{FIELD(security.insecure_http)},
-       "Lets HTTP listen beyond this host. Whoever reaches it can read names of nodes and functions and all counters."},
+    {"security.insecure_plaintext", BoolType{FIELD(security.insecure_plaintext)},
+     "Lets peers beyond this host connect without encryption and without proof of who they are. For trusted test "
+     "networks only."},
+    {"security.insecure_http", BoolType{FIELD(security.insecure_http)},
+     "Lets HTTP listen beyond this host. Whoever reaches it can read names of nodes and functions and all counters."},
 
-      {"limits.max_frame_bytes", SizeType{FIELD(limits.max_frame_bytes), Bytes{64 * kKiB.count}, kGiB},
-       "Largest message, arguments included. Raising it lets one call take more memory at each hop."},
-      {"limits.max_metadata_bytes", SizeType{FIELD(limits.max_metadata_bytes), Bytes{4 * kKiB.count}, Bytes{64 * kMiB.count}},
-       "Largest metadata of a message (names, schemas, placements)."},
-      {"limits.queued_bytes_per_connection",
-       SizeType{FIELD(limits.queued_bytes_per_connection), Bytes{64 * kKiB.count}, Bytes{16 * kGiB.count}},
-       "Bytes that may wait for a reader that does not keep up; beyond it the connection is closed as stalled. At least "
-       "max_frame_bytes."},
-      {"limits.calls_per_app", CountType{FIELD(limits.calls_per_app), 1, kMillion},
-       "Calls of one app in flight; further ones wait in the app."},
-      {"limits.calls_per_peer", CountType{FIELD(limits.calls_per_peer), 1, 10 * kMillion},
-       "Calls of one peer in flight on this node; further ones are rejected with a time to retry after."},
-      {"limits.calls_per_node", CountType{FIELD(limits.calls_per_node), 1, 10 * kMillion},
-       "Calls in flight on this node in all; further ones are rejected with a time to retry after."},
-      {"limits.queue_length", CountType{FIELD(limits.queue_length), 1, 10 * kMillion},
-       "Calls that wait for a free slot. Raising it trades rejections for waiting."},
-      {"limits.max_apps", CountType{FIELD(limits.max_apps), 1, 100'000},
-       "Connected apps. Each takes a file descriptor and its buffers."},
-      {"limits.max_peers", CountType{FIELD(limits.max_peers), 1, 10'000}, "Connected peers."},
-      {"limits.functions_per_app", CountType{FIELD(limits.functions_per_app), 1, 100'000},
-       "Functions that one app may offer."},
-      {"limits.templates_per_connection", CountType{FIELD(limits.templates_per_connection), 1, kMillion},
-       "Prepared placements that one connection may keep here."},
+    {"limits.max_frame_bytes", SizeType{FIELD(limits.max_frame_bytes), Bytes{64 * kKiB.count}, kGiB},
+     "Largest message, arguments included. Raising it lets one call take more memory at each hop."},
+    {"limits.max_metadata_bytes", SizeType{FIELD(limits.max_metadata_bytes), Bytes{4 * kKiB.count}, Bytes{64 * kMiB.count}},
+     "Largest metadata of a message (names, schemas, placements)."},
+    {"limits.queued_bytes_per_connection",
+     SizeType{FIELD(limits.queued_bytes_per_connection), Bytes{64 * kKiB.count}, Bytes{16 * kGiB.count}},
+     "Bytes that may wait for a reader that does not keep up; beyond it the connection is closed as stalled. At least "
+     "max_frame_bytes."},
+    {"limits.calls_per_app", CountType{FIELD(limits.calls_per_app), 1, kMillion},
+     "Calls of one app in flight; further ones wait in the app."},
+    {"limits.calls_per_peer", CountType{FIELD(limits.calls_per_peer), 1, 10 * kMillion},
+     "Calls of one peer in flight on this node; further ones are rejected with a time to retry after."},
+    {"limits.calls_per_node", CountType{FIELD(limits.calls_per_node), 1, 10 * kMillion},
+     "Calls in flight on this node in all; further ones are rejected with a time to retry after."},
+    {"limits.queue_length", CountType{FIELD(limits.queue_length), 1, 10 * kMillion},
+     "Calls that wait for a free slot. Raising it trades rejections for waiting."},
+    {"limits.max_apps", CountType{FIELD(limits.max_apps), 1, 100'000},
+     "Connected apps. Each takes a file descriptor and its buffers."},
+    {"limits.max_peers", CountType{FIELD(limits.max_peers), 1, 10'000}, "Connected peers."},
+    {"limits.functions_per_app", CountType{FIELD(limits.functions_per_app), 1, 100'000},
+     "Functions that one app may offer."},
+    {"limits.templates_per_connection", CountType{FIELD(limits.templates_per_connection), 1, kMillion},
+     "Prepared placements that one connection may keep here."},
 
-      {"timeouts.handshake", DurationType{FIELD(timeouts.handshake), milliseconds(10), seconds(60)},
-       "How long a new connection may take to say who it is."},
-      {"timeouts.drain", DurationType{FIELD(timeouts.drain), seconds(0), hours(24)},
-       "How long running calls may go on after SIGTERM before they are cancelled."},
-      {"timeouts.ping_interval", DurationType{FIELD(timeouts.ping_interval), milliseconds(10), seconds(60)},
-       "How often a silent peer is asked whether it is there."},
-      {"timeouts.peer", DurationType{FIELD(timeouts.peer), milliseconds(50), hours(1)},
-       "A peer silent for this long is lost, and its calls are retried or failed. At least twice ping_interval."},
-      {"timeouts.reconnect_initial", DurationType{FIELD(timeouts.reconnect_initial), milliseconds(1), seconds(60)},
-       "Wait before a lost peer is first tried again; doubles with each failure, with jitter."},
-      {"timeouts.reconnect_max", DurationType{FIELD(timeouts.reconnect_max), milliseconds(1), hours(1)},
-       "Longest wait between two tries."},
+    {"timeouts.handshake", DurationType{FIELD(timeouts.handshake), milliseconds(10), seconds(60)},
+     "How long a new connection may take to say who it is."},
+    {"timeouts.drain", DurationType{FIELD(timeouts.drain), seconds(0), hours(24)},
+     "How long running calls may go on after SIGTERM before they are cancelled."},
+    {"timeouts.ping_interval", DurationType{FIELD(timeouts.ping_interval), milliseconds(10), seconds(60)},
+     "How often a silent peer is asked whether it is there."},
+    {"timeouts.peer", DurationType{FIELD(timeouts.peer), milliseconds(50), hours(1)},
+     "A peer silent for this long is lost, and its calls are retried or failed. At least twice ping_interval."},
+    {"timeouts.reconnect_initial", DurationType{FIELD(timeouts.reconnect_initial), milliseconds(1), seconds(60)},
+     "Wait before a lost peer is first tried again; doubles with each failure, with jitter."},
+    {"timeouts.reconnect_max", DurationType{FIELD(timeouts.reconnect_max), milliseconds(1), hours(1)},
+     "Longest wait between two tries."},
 
-      {"log.level", log_choice<LogLevel, &LogOptions::level>(kLogLevels), "The least severe level that is written."},
-      {"log.format", log_choice<LogFormat, &LogOptions::format>(kLogFormats),
-       "Shape of the lines; \"auto\" is journal under systemd, text on a terminal and json otherwise."},
-  };
-  return kTable;
-}
+    {"log.level", log_choice<LogLevel, &LogOptions::level>(kLogLevels), "The least severe level that is written."},
+    {"log.format", log_choice<LogFormat, &LogOptions::format>(kLogFormats),
+     "Shape of the lines; \"auto\" is journal under systemd, text on a terminal and json otherwise."},
+};
 
 #undef FIELD
 
@@ -120,7 +116,7 @@ std::string_view SettingKey::section() const {
 
 std::string_view SettingKey::name() const { return path.substr(path.find('.') + 1); }
 
-std::span<const SettingKey> settings_schema() { return table(); }
+std::span<const SettingKey> settings_schema() { return kTable; }
 
 std::span<const std::string_view> taint_effect_words() { return kTaintEffects; }
 

@@ -20,7 +20,7 @@ class Histogram {
   static constexpr std::size_t kBuckets = 26;
 
   /// For durations, in seconds: 1 µs to 33 s.
-  [[nodiscard]] static Histogram of_seconds() { return Histogram(1000, 1e-9); }
+  [[nodiscard]] static Histogram of_seconds() { return Histogram(1000, 1e9); }
   /// For sizes, in bytes: 64 B to 2 GiB.
   [[nodiscard]] static Histogram of_bytes() { return Histogram(64, 1); }
 
@@ -36,19 +36,19 @@ class Histogram {
 
   [[nodiscard]] std::uint64_t count() const { return count_; }
   /// In seconds or bytes.
-  [[nodiscard]] double sum() const { return static_cast<double>(sum_) * scale_; }
+  [[nodiscard]] double sum() const { return static_cast<double>(sum_) / divisor_; }
   /// The upper bound of a bucket, inclusive, in seconds or bytes.
   [[nodiscard]] double upper_bound(std::size_t bucket) const {
-    return static_cast<double>(first_ << bucket) * scale_;
+    return static_cast<double>(first_ << bucket) / divisor_;
   }
   /// Values per bucket, not cumulated.
   [[nodiscard]] std::span<const std::uint64_t> buckets() const { return buckets_; }
 
  private:
-  Histogram(std::uint64_t first, double scale) : first_(first), scale_(scale) {}
+  Histogram(std::uint64_t first, double divisor) : first_(first), divisor_(divisor) {}
 
   std::uint64_t first_;
-  double scale_;
+  double divisor_;  // what is recorded → what is published; dividing rounds bounds better than multiplying
   std::uint64_t count_ = 0;
   std::uint64_t sum_ = 0;
   std::array<std::uint64_t, kBuckets> buckets_{};
