@@ -48,23 +48,31 @@ class Chooser final : public Placer {
   void attempt_sent(NodeIndex node) override { loads_.attempt_sent(node); }
   void attempt_settled(NodeIndex node) override { loads_.attempt_settled(node); }
 
-  [[nodiscard]] std::size_t placement_count() const { return alive_; }
+  /// Placements remembered; some may have died since the last sweep.
+  [[nodiscard]] std::size_t placement_count() const { return prepared_.size(); }
 
  private:
   [[nodiscard]] std::uint64_t slots_of(NodeIndex node) const;
   [[nodiscard]] bool less_loaded(NodeIndex a, NodeIndex b) const;
   [[nodiscard]] Choice chosen(NodeIndex node) const;
+  [[nodiscard]] Choice choose_avoiding(std::span<const NodeIndex> candidates, std::span<const NodeIndex> avoid);
   void sweep();
+
+  static constexpr std::size_t kSweepMin = 256;
+  struct Prepared {
+    std::weak_ptr<const PreparedPlacement> placement;
+    std::uint32_t index = 0;
+  };
 
   ChooserOptions options_;
   base::Random random_;
   ClusterViewRef view_;
   LoadTable loads_;
-  std::map<PlacementSpec, std::weak_ptr<const PreparedPlacement>> prepared_;
+  std::map<PlacementSpec, Prepared> prepared_;
   std::vector<std::uint32_t> free_indices_;
   std::uint32_t next_index_ = 0;
   std::uint64_t next_serial_ = 1;
-  std::size_t alive_ = 0;
+  std::size_t sweep_at_ = kSweepMin;
 };
 
 }  // namespace kaido::daemon

@@ -42,8 +42,8 @@ struct AttemptKey {
 
 /// Why an executor hands an attempt back that it has not started.
 enum class RedirectReason : std::uint8_t {
-  kMismatch,     ///< its own tags, taints or name do not fit the placement
-  kNotOffered,   ///< no app here offers the function any more
+  kMismatch,    ///< its own tags, taints or name do not fit the placement
+  kNotOffered,  ///< no app here offers the function any more
   kDraining,
   kQueueFull,    ///< suitable, but full: a later try may succeed
   kUnreachable,  ///< said by the origin's own shell: the attempt never left this node

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <unordered_map>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/core/task/attempt.h"
@@ -16,6 +18,13 @@
 #include "daemon/core/task/slot_index.h"
 #include "daemon/core/task/slot_table.h"
 #include "daemon/core/task/worker_table.h"
+#include "daemon/core/view/cluster_view.h"
+#include "daemon/core/view/node_view.h"
+#include "daemon/core/view/placement.h"
+#include "proto/base/ids.h"
+#include "proto/base/time.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/outcome.h"
 
 namespace kaido::daemon {
 
@@ -29,6 +38,8 @@ struct ExecutorOptions {
   std::uint32_t slots_max = 0;
   /// Attempts known at once, queued, running or given up by us but not yet by their worker.
   std::uint32_t attempts_max = 1U << 18;
+  /// The same of one other node, so that it cannot take all of them; this node's own apps are bounded by their credits.
+  std::uint32_t attempts_per_origin_max = 65536;
   /// retry-after before any service time has been measured.
   base::Duration retry_after = std::chrono::milliseconds(10);
 };
@@ -88,21 +99,22 @@ struct AttemptSummary {
   base::Duration age{0};
 };
 
-/// Decides by what this node itself knows (its tags, taints, functions, slots), since an origin's view may be stale, and
-/// hands back what does not fit or would wait too long. The run queue goes by priority, then deadline, then arrival.
+/// Decides by what this node itself knows (its tags, taints, functions, slots), since an origin's view may be stale,
+/// and hands back what does not fit or would wait too long. The run queue goes by priority, then deadline, then
+/// arrival.
 ///
 ///     executor.admit(now, request);
 ///     ExecutorEffect effect;
 ///     while (executor.poll_effect(effect)) act(effect);    // after every call that takes `now`
 ///
-/// Promise: every admitted attempt is answered by exactly one kReplyResult or kReplyRedirect, unless its origin cancelled
-/// it or was lost; then by none. An attempt is dispatched at most once. A worker's slot is taken until the worker
-/// answered or is gone, even where the attempt was settled before.
+/// Promise: every admitted attempt is answered by exactly one kReplyResult or kReplyRedirect, unless its origin
+/// cancelled it or was lost; then by none. An attempt is dispatched at most once. A worker's slot is taken until the
+/// worker answered or is gone, even where the attempt was settled before.
 ///
 /// Threading: confined to the node's loop.
-/// Lifetime: what an effect points to stays valid until the next call that takes `now` on this object; it may point into
-/// what was passed in. Calls made while effects are pending are safe, as in Ledger.
-/// Cost: no allocation and about 60 ns from admit to kReplyResult in steady state where nothing queues.
+/// Lifetime: what an effect points to stays valid until the next call that takes `now` on this object; it may point
+/// into what was passed in. Calls made while effects are pending are safe, as in Ledger. Cost: no allocation and about
+/// 60 ns from admit to kReplyResult in steady state where nothing queues.
 class Executor {
  public:
   Executor(const ExecutorOptions& options, ClusterViewRef view);
@@ -135,7 +147,7 @@ class Executor {
   void drain(base::Instant now, base::Instant deadline);
   [[nodiscard]] bool is_draining() const { return drain_deadline_.has_value(); }
   /// Nothing queued and nothing unanswered.
-  [[nodiscard]] bool is_idle() const { return queued_ == 0 && running_ == 0; }
+  [[nodiscard]] bool is_idle() const { return queue_.empty() && running_ == 0; }
 
   void handle_timeout(base::Instant now);
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
@@ -143,72 +155,79 @@ class Executor {
   [[nodiscard]] bool poll_effect(ExecutorEffect& effect) { return effects_.pop(effect); }
 
   /// For `aux` of every frame to a peer, and for this node's own Chooser.
-  [[nodiscard]] wire::Load load() const { return {queued_ + workers_.busy(), slots()}; }
-  [[nodiscard]] std::uint32_t queued_count() const { return queued_; }
+  [[nodiscard]] wire::Load load() const { return {queue_.size() + workers_.busy(), slots()}; }
+  [[nodiscard]] std::uint32_t queued_count() const { return queue_.size(); }
   [[nodiscard]] std::uint32_t running_count() const { return running_; }
   [[nodiscard]] const ExecutorCounters& counters() const { return counters_; }
   /// At most `limit` attempts, in no particular order; O(attempts).
   [[nodiscard]] std::vector<AttemptSummary> attempts(base::Instant now, std::size_t limit) const;
 
  private:
-  enum class State : std::uint8_t { kQueued, kRunning, kStopping };
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
+  using State = AttemptSummary::State;
   struct Record {
     AttemptKey key;
     State state = State::kQueued;
+    bool report_start = false;
     std::uint32_t lane = 0;
     std::uint32_t worker = 0;
     std::uint32_t buffer = PayloadPool::kNone;
     std::uint32_t hash = 0;
+    std::uint32_t previous = kNone;  // of the list of those that hold a slot of the worker
+    std::uint32_t next = kNone;
     base::FunctionId function;
     base::Instant deadline;  // Instant::max(): none
     base::Instant since;     // queued or dispatched
     wire::TraceContext trace;
-    bool report_start = false;
-    // The worker's list of records that hold one of its slots.
-    std::uint32_t previous = 0;
-    std::uint32_t next = 0;
   };
 
   void begin_call();
-  [[nodiscard]] std::optional<RedirectReason> find_refusal(const PlacementSpec& spec, std::uint32_t lane) const;
-  [[nodiscard]] std::uint32_t find(const AttemptKey& key) const;
-  [[nodiscard]] bool is_stale_or_known(const AttemptKey& key);
-  [[nodiscard]] bool has_node_slot() const {
-    return options_.slots_max == 0 || workers_.busy() < options_.slots_max;
-  }
+  [[nodiscard]] bool is_stale_or_known(const AttemptKey& key, std::uint32_t hash);
+  [[nodiscard]] std::optional<RedirectReason> find_refusal(const PreparedPlacement& placement,
+                                                           std::uint32_t lane) const;
+  [[nodiscard]] bool has_node_slot() const { return options_.slots_max == 0 || workers_.busy() < options_.slots_max; }
   [[nodiscard]] std::uint32_t slots() const;
+  [[nodiscard]] base::Duration retry_after() const;
+
   void dispatch(base::Instant now, std::uint32_t slot, WorkerTable::Pick pick, Payload payload);
   void dispatch_queued(base::Instant now);
-  void enqueue(std::uint32_t slot, const AdmitRequest& request);
   void redirect_arrival(const AdmitRequest& request, RedirectReason reason);
-  void redirect_queued(std::uint32_t slot, RedirectReason reason);
+  void redirect_lane(std::uint32_t lane, RedirectReason reason);
+  void redirect_unqueued(std::uint32_t slot, RedirectReason reason);
+
   void reply(std::uint32_t slot, wire::Outcome outcome, const TaskError* error, Payload payload);
   void fail(std::uint32_t slot, wire::Outcome outcome, std::string message);
-  void stop_at_worker(std::uint32_t slot);
+  void expire(std::uint32_t slot);
+  void end_drain();
+
+  // A record's end has two halves: settle() when nobody waits for its answer any more, and release() when it holds
+  // neither a place in the queue nor a worker's slot. give_up() does what is possible now.
   void settle(std::uint32_t slot);
-  void free_slot(std::uint32_t slot);
-  void expire(base::Instant now, std::uint32_t slot);
-  void link_worker(std::uint32_t slot);
-  void unlink_worker(std::uint32_t slot);
-  [[nodiscard]] base::Duration retry_after() const;
+  void release(std::uint32_t slot);
+  void give_up(std::uint32_t slot);
+  void unqueue(std::uint32_t slot);
+  void leave_worker(std::uint32_t slot);
 
   ExecutorOptions options_;
   ClusterViewRef view_;
   WorkerTable workers_;
   std::vector<std::uint32_t> worker_records_;  // by worker: the first record that holds one of its slots
   SlotTable<Record> records_;
-  SlotIndex attempts_;  // (origin, sequence) → slot
+  SlotIndex attempts_;  // (origin, sequence) → slot of an attempt that is not settled
   AttemptMemory memory_;
-  std::vector<base::Epoch> origin_epochs_;  // by NodeIndex: the latest seen
+  struct Origin {
+    base::Epoch latest;  // epoch seen
+    std::uint32_t attempts = 0;
+  };
+  std::vector<Origin> origins_;  // by NodeIndex
   RunQueue queue_;
   HeapPositions deadline_positions_;
   IndexedHeap<base::Instant> deadlines_{deadline_positions_};
   PayloadPool pool_;
   EffectQueue<ExecutorEffect> effects_;
-  std::deque<TaskError> errors_;  // that pending effects point to
-  std::size_t errors_used_ = 0;
-  std::uint32_t queued_ = 0;
-  std::uint32_t running_ = 0;
+  std::deque<TaskError> errors_;    // that pending effects point to; emptied when none is pending
+  std::uint32_t running_ = 0;       // not settled
   base::Duration service_time_{0};  // moving mean; 0: none measured
   std::optional<base::Instant> drain_deadline_;
   ExecutorCounters counters_;

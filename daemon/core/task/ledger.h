@@ -14,7 +14,13 @@
 #include "daemon/core/task/payload_pool.h"
 #include "daemon/core/task/slot_index.h"
 #include "daemon/core/task/slot_table.h"
+#include "daemon/core/view/node_view.h"
+#include "daemon/core/view/placement.h"
 #include "daemon/core/view/placer.h"
+#include "proto/base/ids.h"
+#include "proto/base/time.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/outcome.h"
 
 namespace kaido::daemon {
 
@@ -131,7 +137,6 @@ class Ledger {
   Ledger(const LedgerOptions& options, Placer& placer);
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
-  ~Ledger();
 
   SubmitStatus submit(base::Instant now, const SubmitRequest& request);
 
@@ -178,41 +183,86 @@ class Ledger {
   [[nodiscard]] std::vector<TaskSummary> tasks(base::Instant now, std::size_t limit) const;
 
  private:
-  struct Record;
-  enum class Avoid : std::uint8_t { kHard, kSoft };
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
+  // What only tasks have that were lost, handed back or had to be tried again: rare, so apart from the record.
+  struct History {
+    std::vector<NodeIndex> refused;  // handed it back: not asked again
+    std::vector<NodeIndex> failed;   // lost it: asked again only if there is no other
+    std::vector<NodeReason> reasons;
+    base::Duration retry_after{0};
+    bool some_full = false;
+    wire::Outcome loss = wire::Outcome::kSucceeded;  // of the last lost attempt
+    TaskError loss_error;
+  };
+
+  struct Record {
+    std::uint32_t session = 0;
+    TaskState state = TaskState::kWaiting;
+    std::uint64_t call_id = 0;
+    std::uint32_t call_hash = 0;
+    NodeIndex node = kNoNode;
+    base::Epoch node_epoch;
+    std::uint32_t attempt = 0;  // assignments so far
+    std::uint32_t starts = 0;   // attempts that may have been started
+    base::Instant submitted;
+    base::Instant deadline;    // Instant::max(): none
+    base::Instant wait_until;  // Instant::max(): has not waited yet
+    std::uint32_t waiting_at = kNone;
+    std::uint32_t buffer = PayloadPool::kNone;
+    std::uint32_t previous = kNone;  // of the session's list
+    std::uint32_t next = kNone;
+    wire::TraceContext trace;
+    PlacementRef placement;
+    std::unique_ptr<History> history;
+  };
 
   void begin_call();
+  void fill(base::Instant now, std::uint32_t slot, const SubmitRequest& request);
+  [[nodiscard]] bool keep(std::uint32_t slot, Payload payload);
+  [[nodiscard]] Placer::Choice choose(const Record& record);
   void place(base::Instant now, std::uint32_t slot, Payload payload);
   void send(base::Instant now, std::uint32_t slot, const Placer::Choice& choice, Payload payload);
   void wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict verdict, Payload payload);
-  void attempt_lost(base::Instant now, std::uint32_t slot, wire::Outcome outcome, const TaskError& why);
+  void fail_unplaced(std::uint32_t slot, Placer::Verdict verdict);
+  void attempt_lost(base::Instant now, std::uint32_t slot, wire::Outcome outcome, TaskError why);
+  void end_drain();
+
   [[nodiscard]] std::uint32_t find_attempt(const AttemptReport& report) const;
+  [[nodiscard]] static bool is_assigned(const Record& record) { return record.state != TaskState::kWaiting; }
+  [[nodiscard]] std::uint32_t attempts_allowed(const PlacementSpec& spec) const;
+  History& history(Record& record);
   void leave_node(Record& record);
   void stop_waiting(Record& record);
-  void send_cancel(const Record& record, std::uint32_t slot);
-  LedgerEffect& deliver(std::uint32_t slot, wire::Outcome outcome, const TaskError* error);
+  void arm(std::uint32_t slot);
+
+  void give_up_attempt(std::uint32_t slot);  // assigned: tells the executor
+  void deliver(std::uint32_t slot, wire::Outcome outcome, const TaskError* error, Payload payload);
   void fail(std::uint32_t slot, wire::Outcome outcome, TaskError error);
   void refuse(const SubmitRequest& request, wire::Outcome outcome, TaskError error);
   void drop(std::uint32_t slot);
+  const TaskError* keep_error(TaskError error);
+
+  [[nodiscard]] std::uint32_t& session_head(std::uint32_t session);
   void link_session(std::uint32_t slot);
-  void unlink_session(Record& record);
-  void arm(std::uint32_t slot);
-  TaskError& new_error();
-  [[nodiscard]] std::uint32_t attempts_allowed(const PlacementSpec& spec) const;
+  void unlink_session(const Record& record);
 
   LedgerOptions options_;
   Placer& placer_;
   SlotTable<Record> records_;
   std::uint32_t live_ = 0;
-  SlotIndex calls_;  // (session, call id) → slot, for cancel
-  std::unordered_map<std::uint32_t, std::uint32_t> sessions_;  // → first record of the session's list
+  SlotIndex calls_;                                            // (session, call id) → slot, for cancel
+  std::unordered_map<std::uint32_t, std::uint32_t> sessions_;  // → first slot of the session's list
+  std::uint32_t last_session_ = 0;
+  std::uint32_t* last_session_head_ = nullptr;  // into sessions_: calls come in runs of one session
   HeapPositions deadline_positions_;
   IndexedHeap<base::Instant> deadlines_{deadline_positions_};
   std::vector<std::uint32_t> waiting_;
   PayloadPool pool_;
   EffectQueue<LedgerEffect> effects_;
-  std::deque<TaskError> errors_;  // that pending effects point to
-  std::size_t errors_used_ = 0;
+  // What pending effects point to; emptied when none is pending.
+  std::deque<TaskError> errors_;
+  std::vector<PlacementRef> retired_placements_;
   std::optional<base::Instant> drain_deadline_;
   LedgerCounters counters_;
 };

@@ -41,7 +41,7 @@ class PayloadPool {
 
   std::size_t bytes_max_;
   std::size_t used_bytes_ = 0;
-  std::size_t with_memory_ = 0;                 // of free_
+  std::size_t with_memory_ = 0;                  // of free_
   std::vector<std::vector<std::byte>> buffers_;  // moving a vector leaves its bytes where they are
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> retired_;

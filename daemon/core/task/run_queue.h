@@ -1,6 +1,7 @@
 /// Attempts that were admitted and wait for a worker's slot.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -46,9 +47,7 @@ class RunQueue {
 
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::uint32_t size() const { return size_; }
-  [[nodiscard]] bool lane_empty(std::uint32_t lane) const {
-    return lane >= lanes_.size() || lanes_[lane].heap.empty();
-  }
+  [[nodiscard]] bool lane_empty(std::uint32_t lane) const { return lane >= lanes_.size() || lanes_[lane].heap.empty(); }
 
  private:
   struct Lane {

@@ -29,6 +29,7 @@ class WorkerTable {
   void release_lane(std::uint32_t lane);
   void set_slots(std::uint32_t worker, std::uint32_t slots);
 
+  /// kNone if the session is not open.
   [[nodiscard]] std::uint32_t find(std::uint32_t session) const;
   /// kNone if nobody offers the function.
   [[nodiscard]] std::uint32_t lane_of(base::FunctionId id) const {
@@ -38,14 +39,11 @@ class WorkerTable {
 
   /// The worker of the lane with the least of its slots busy; equal ones take turns. kNone if none has a free slot.
   [[nodiscard]] Pick pick(std::uint32_t lane);
-  /// What the worker calls the lane's function, or kNone.
-  [[nodiscard]] std::uint32_t function_index(std::uint32_t worker, std::uint32_t lane) const;
+  /// Whether pick() would find one.
+  [[nodiscard]] bool can_run(std::uint32_t lane) const;
 
   void occupy(std::uint32_t worker) { ++workers_[worker].busy, ++busy_; }
   void vacate(std::uint32_t worker) { --workers_[worker].busy, --busy_; }
-  [[nodiscard]] bool has_free_slot(std::uint32_t worker) const {
-    return workers_[worker].busy < workers_[worker].slots;
-  }
   [[nodiscard]] std::uint32_t session(std::uint32_t worker) const { return workers_[worker].session; }
 
   [[nodiscard]] std::uint32_t slots() const { return slots_; }
@@ -56,7 +54,6 @@ class WorkerTable {
     std::uint32_t session = 0;
     std::uint32_t slots = 0;
     std::uint32_t busy = 0;
-    std::vector<std::uint32_t> function_by_lane;  // kNone where it does not offer the lane's function
     std::vector<std::uint32_t> lanes;
   };
   struct Lane {

@@ -30,10 +30,10 @@ class ClusterTable {
     kIsSelf,        ///< this node's own id: use self_changed()
   };
   struct Seen {
-    NodeIndex index = kNoNode;        ///< kNoNode: refused
-    Refusal refusal{};                ///< meaningful only if refused
-    bool is_new_epoch = false;        ///< a known node came back; attempts of `lost_epoch` are gone
-    base::Epoch lost_epoch;           ///< meaningful only if is_new_epoch
+    NodeIndex index = kNoNode;  ///< kNoNode: refused
+    Refusal refusal{};          ///< meaningful only if refused
+    bool is_new_epoch = false;  ///< a known node came back; attempts of `lost_epoch` are gone
+    base::Epoch lost_epoch;     ///< meaningful only if is_new_epoch
     [[nodiscard]] bool accepted() const { return index != kNoNode; }
   };
 

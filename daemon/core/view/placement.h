@@ -78,9 +78,9 @@ class PreparedPlacement {
   [[nodiscard]] std::uint64_t serial() const { return serial_; }
 
   struct Candidates {
-    std::vector<NodeIndex> nodes;           ///< that fit, this node first if it does
+    std::vector<NodeIndex> nodes;  ///< that fit, this node first if it does
     bool self_fits = false;
-    bool signature_mismatch_only = false;   ///< none fits, and some node would but for the function's fingerprint
+    bool signature_mismatch_only = false;  ///< none fits, and some node would but for the function's fingerprint
   };
 
   /// What fits in this view: O(1) unless the view changed since the last call.

@@ -1,0 +1,86 @@
+#include "daemon/core/registry/registry.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/status/status.h"
+
+namespace kaido::daemon {
+namespace {
+
+FunctionInfo function(std::uint64_t id, std::string name, std::uint64_t fingerprint = 1) {
+  return {.id = {id}, .name = std::move(name), .fingerprint = fingerprint, .schema = "() -> int64"};
+}
+
+bool says(const base::Status& status, std::string_view words) {
+  return status.ToString().find(words) != std::string::npos;
+}
+
+TEST(Registry, EverySessionThatOffersAFunctionIsFoundWithItsIndex) {
+  Registry registry;
+  ASSERT_TRUE(registry.register_session(1, std::vector{function(10, "f"), function(20, "g")}, 4).ok());
+  ASSERT_TRUE(registry.register_session(2, std::vector{function(20, "g")}, 2).ok());
+  EXPECT_EQ(registry.slots(), 6U);
+  const auto offers = registry.lookup({20});
+  EXPECT_EQ(std::vector<Offer>(offers.begin(), offers.end()), (std::vector<Offer>{{1, 1}, {2, 0}}));
+  EXPECT_TRUE(registry.lookup({30}).empty());
+  ASSERT_EQ(registry.offered().size(), 2U);
+  EXPECT_EQ(registry.offered()[0].name, "f");
+}
+
+TEST(Registry, AFunctionStaysAsLongAsOneSessionOffersIt) {
+  Registry registry;
+  ASSERT_TRUE(registry.register_session(1, std::vector{function(10, "f")}, 4).ok());
+  ASSERT_TRUE(registry.register_session(2, std::vector{function(10, "f")}, 2).ok());
+  EXPECT_TRUE(registry.unregister_session(1));
+  EXPECT_EQ(registry.lookup({10}).size(), 1U);
+  EXPECT_TRUE(registry.unregister_session(2));
+  EXPECT_FALSE(registry.unregister_session(2));
+  EXPECT_TRUE(registry.offered().empty());
+  EXPECT_EQ(registry.slots(), 0U);
+}
+
+TEST(Registry, AnotherSignatureOfTheSameFunctionIsRefusedNamingBoth) {
+  Registry registry;
+  ASSERT_TRUE(registry.register_session(1, std::vector{function(10, "f", 0xa)}, 1).ok());
+  const auto status = registry.register_session(2, std::vector{function(10, "f", 0xb)}, 1);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(says(status, "signature mismatch")) << status;
+  EXPECT_TRUE(says(status, "000000000000000a")) << status;
+  EXPECT_TRUE(says(status, "000000000000000b")) << status;
+  EXPECT_EQ(registry.lookup({10}).size(), 1U);
+
+  registry.unregister_session(1);
+  EXPECT_TRUE(registry.register_session(2, std::vector{function(10, "f", 0xb)}, 1).ok())
+      << "once the old worker is gone, the new version may come";
+}
+
+TEST(Registry, OneIdForTwoNamesIsRefusedNamingBoth) {
+  Registry registry;
+  ASSERT_TRUE(registry.register_session(1, std::vector{function(10, "f")}, 1).ok());
+  const auto other_app = registry.register_session(2, std::vector{function(10, "g")}, 1);
+  EXPECT_EQ(other_app.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(says(other_app, "functions f and g")) << other_app;
+  const auto same_app = registry.register_session(3, std::vector{function(30, "h"), function(30, "i")}, 1);
+  EXPECT_EQ(same_app.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(says(same_app, "functions h and i")) << same_app;
+  EXPECT_EQ(registry.session_count(), 1U) << "a refused registration leaves nothing behind";
+}
+
+TEST(Registry, EachBoundRefuses) {
+  Registry registry({.functions_per_app_max = 2, .functions_max = 3, .name_bytes_max = 8, .slots_per_app_max = 16});
+  EXPECT_EQ(registry.register_session(1, std::vector{function(1, "a"), function(2, "b"), function(3, "c")}, 1).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(registry.register_session(1, std::vector{function(1, "a")}, 17).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(registry.register_session(1, std::vector{function(1, "123456789")}, 1).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(registry.register_session(1, std::vector{function(1, "")}, 1).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(registry.register_session(1, std::vector{function(1, "a"), function(2, "b")}, 16).ok());
+  EXPECT_EQ(registry.register_session(1, std::vector{function(3, "c")}, 1).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(registry.register_session(2, std::vector{function(3, "c"), function(4, "d")}, 1).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(registry.register_session(2, std::vector{function(1, "a"), function(3, "c")}, 1).ok());
+}
+
+}  // namespace
+}  // namespace kaido::daemon

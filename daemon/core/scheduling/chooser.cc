@@ -1,0 +1,141 @@
+#include "daemon/core/scheduling/chooser.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "proto/base/check.h"
+
+namespace kaido::daemon {
+namespace {
+
+bool contains(std::span<const NodeIndex> nodes, NodeIndex node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+}  // namespace
+
+Chooser::Chooser(std::uint64_t seed, ClusterViewRef view, ChooserOptions options)
+    : options_(options), random_(seed), view_(std::move(view)) {
+  KAIDO_CHECK(view_ != nullptr);
+}
+
+PlacementRef Chooser::prepare(PlacementSpec spec) {
+  std::sort(spec.tags.begin(), spec.tags.end());
+  if (const auto it = prepared_.find(spec); it != prepared_.end()) {
+    if (PlacementRef known = it->second.placement.lock()) return known;
+  }
+  // Amortised: a sweep is paid for by as many new placements as it has entries to look at.
+  if (prepared_.size() >= std::min<std::size_t>(sweep_at_, options_.placements_max)) sweep();
+  if (prepared_.size() >= options_.placements_max) return nullptr;
+  std::uint32_t index = next_index_;
+  if (free_indices_.empty()) {
+    ++next_index_;
+  } else {
+    index = free_indices_.back();
+    free_indices_.pop_back();
+  }
+  auto placement = std::make_shared<const PreparedPlacement>(spec, index, next_serial_++);
+  const auto [it, inserted] = prepared_.try_emplace(std::move(spec));
+  if (!inserted) free_indices_.push_back(it->second.index);
+  it->second = {placement, index};
+  return placement;
+}
+
+void Chooser::sweep() {
+  for (auto it = prepared_.begin(); it != prepared_.end();) {
+    if (it->second.placement.expired()) {
+      free_indices_.push_back(it->second.index);
+      it = prepared_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  sweep_at_ = std::max(2 * prepared_.size(), kSweepMin);
+}
+
+void Chooser::set_view(ClusterViewRef view) {
+  KAIDO_CHECK(view != nullptr);
+  for (const NodeView& node : view->nodes()) {
+    const NodeView* before = view_->find(node.index);
+    if (before == nullptr || node.index == kSelf) continue;
+    if (!node.alive || before->info->epoch != node.info->epoch) loads_.forget(node.index);
+  }
+  view_ = std::move(view);
+}
+
+std::uint64_t Chooser::slots_of(NodeIndex node) const {
+  if (const std::uint32_t reported = loads_.slots(node); reported > 0) return reported;
+  return std::max<std::uint32_t>(1, view_->find(node)->info->slots);
+}
+
+// busy_a / slots_a < busy_b / slots_b, without dividing.
+bool Chooser::less_loaded(NodeIndex a, NodeIndex b) const {
+  return loads_.busy(a) * slots_of(b) < loads_.busy(b) * slots_of(a);
+}
+
+Placer::Choice Chooser::chosen(NodeIndex node) const {
+  return {.verdict = Verdict::kChosen, .node = node, .epoch = view_->find(node)->info->epoch};
+}
+
+Placer::Choice Chooser::choose(const PreparedPlacement& placement, std::span<const NodeIndex> avoid) {
+  const auto& candidates = placement.candidates(*view_);
+  const bool may_be_self = candidates.self_fits && !contains(avoid, kSelf);
+  if (may_be_self && loads_.busy(kSelf) < slots_of(kSelf)) return chosen(kSelf);
+
+  const auto count = static_cast<std::uint32_t>(candidates.nodes.size());
+  if (count == 0) {
+    return {.verdict = candidates.signature_mismatch_only ? Verdict::kSignatureMismatch : Verdict::kUnschedulable};
+  }
+  if (!avoid.empty()) return choose_avoiding(candidates.nodes, avoid);
+  if (count == 1) return chosen(candidates.nodes.front());
+
+  // This node is full (or does not fit): the better of two others, and this node again if it is still no worse, for
+  // that saves a way.
+  const std::uint32_t first_other = candidates.self_fits ? 1 : 0;
+  const std::uint32_t others = count - first_other;
+  const std::uint32_t a = random_.below(others);
+  NodeIndex best = candidates.nodes[first_other + a];
+  if (others > 1) {
+    const std::uint32_t b = (a + 1 + random_.below(others - 1)) % others;
+    const NodeIndex second = candidates.nodes[first_other + b];
+    if (less_loaded(second, best)) best = second;
+  }
+  if (may_be_self && !less_loaded(best, kSelf)) best = kSelf;
+  return chosen(best);
+}
+
+// Only after a redirect or a loss, so it may look at every candidate: the least loaded, the first of equals at a random
+// start.
+Placer::Choice Chooser::choose_avoiding(std::span<const NodeIndex> candidates, std::span<const NodeIndex> avoid) {
+  const auto count = static_cast<std::uint32_t>(candidates.size());
+  const std::uint32_t start = random_.below(count);
+  NodeIndex best = kNoNode;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const NodeIndex node = candidates[(start + i) % count];
+    if (contains(avoid, node)) continue;
+    if (best == kNoNode || less_loaded(node, best)) best = node;
+  }
+  return best == kNoNode ? Choice{} : chosen(best);
+}
+
+std::vector<NodeReason> Chooser::explain(const PreparedPlacement& placement, std::span<const NodeIndex> avoid) const {
+  std::vector<NodeReason> reasons;
+  for (const NodeView& node : view_->nodes()) {
+    if (reasons.size() >= options_.reasons_max) {
+      reasons.push_back({"…", std::to_string(view_->nodes().size() - reasons.size()) + " more nodes"});
+      break;
+    }
+    std::string reason = describe_mismatch(placement.spec(), node);
+    if (contains(avoid, node.index)) reason = "was tried already (" + reason + ")";
+    reasons.push_back({node.info->name, std::move(reason)});
+  }
+  return reasons;
+}
+
+std::string Chooser::node_name(NodeIndex node) const {
+  const NodeView* known = view_->find(node);
+  return known == nullptr ? std::string() : known->info->name;
+}
+
+}  // namespace kaido::daemon

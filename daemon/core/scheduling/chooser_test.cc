@@ -1,0 +1,168 @@
+#include "daemon/core/scheduling/chooser.h"
+
+#include <gtest/gtest.h>
+
+#include "daemon/core/view/cluster_table.h"
+
+namespace kaido::daemon {
+namespace {
+
+constexpr std::uint64_t kSeed = 42;
+
+NodeInfo node(std::uint8_t id, std::string name, bool offers = true) {
+  NodeInfo info;
+  info.id.bytes[0] = id;
+  info.name = std::move(name);
+  info.epoch = {std::uint64_t{id} * 100};
+  info.slots = 4;
+  if (offers) info.functions = {{{7}, "f", 70, ""}};
+  return info;
+}
+
+PlacementSpec wanted() {
+  PlacementSpec spec;
+  spec.function = {7};
+  spec.function_name = "f";
+  return spec;
+}
+
+// This node "a" and `others` further nodes, all of which offer f.
+struct Cluster {
+  explicit Cluster(int others, bool self_offers = true)
+      : table(node(1, "a", self_offers)), chooser(kSeed, grow(others)) {}
+  ClusterViewRef grow(int others) {
+    for (int i = 0; i < others; ++i) {
+      const auto id = static_cast<std::uint8_t>(i + 2);
+      table.node_seen(node(id, std::string(1, static_cast<char>('a' + i + 1))));
+    }
+    return table.view();
+  }
+  void fill(NodeIndex index, int attempts) {
+    for (int i = 0; i < attempts; ++i) chooser.attempt_sent(index);
+  }
+  ClusterTable table;
+  Chooser chooser;
+};
+
+TEST(Chooser, TheLocalNodeComesFirstWhileItHasAFreeSlot) {
+  Cluster cluster(3);
+  const auto placement = cluster.chooser.prepare(wanted());
+  for (int i = 0; i < 4; ++i) {
+    const auto choice = cluster.chooser.choose(*placement, {});
+    EXPECT_EQ(choice.verdict, Placer::Verdict::kChosen);
+    EXPECT_EQ(choice.node, kSelf);
+    EXPECT_EQ(choice.epoch.value, 100U);
+    cluster.chooser.attempt_sent(choice.node);
+  }
+  EXPECT_NE(cluster.chooser.choose(*placement, {}).node, kSelf) << "its four slots are taken";
+}
+
+TEST(Chooser, AFullLocalNodeIsStillChosenWhereTheOthersAreFuller) {
+  Cluster cluster(2);
+  const auto placement = cluster.chooser.prepare(wanted());
+  cluster.fill(kSelf, 5);
+  cluster.fill(NodeIndex{1}, 9);
+  cluster.chooser.load_reported(NodeIndex{2}, {.busy = 9, .slots = 4});
+  EXPECT_EQ(cluster.chooser.choose(*placement, {}).node, kSelf);
+}
+
+TEST(Chooser, OfTwoTheLessLoadedRelativeToItsSlotsIsChosen) {
+  Cluster cluster(2, false);
+  const auto placement = cluster.chooser.prepare(wanted());
+  cluster.chooser.load_reported(NodeIndex{1}, {.busy = 6, .slots = 4});
+  cluster.chooser.load_reported(NodeIndex{2}, {.busy = 8, .slots = 16});
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(cluster.chooser.choose(*placement, {}).node.value, 2U);
+}
+
+TEST(Chooser, EqualNodesShareTheWork) {
+  Cluster cluster(8, false);
+  const auto placement = cluster.chooser.prepare(wanted());
+  for (int i = 0; i < 800; ++i) cluster.chooser.attempt_sent(cluster.chooser.choose(*placement, {}).node);
+  for (std::uint32_t i = 1; i <= 8; ++i) {
+    EXPECT_GT(cluster.chooser.loads().in_flight(NodeIndex{i}), 90U) << "node " << i << ", seed " << kSeed;
+    EXPECT_LT(cluster.chooser.loads().in_flight(NodeIndex{i}), 110U) << "node " << i << ", seed " << kSeed;
+  }
+}
+
+TEST(Chooser, AvoidedNodesAreNeverChosen) {
+  Cluster cluster(2);
+  const auto placement = cluster.chooser.prepare(wanted());
+  const NodeIndex self_only[] = {kSelf};
+  for (int i = 0; i < 10; ++i) EXPECT_NE(cluster.chooser.choose(*placement, self_only).node, kSelf);
+  const NodeIndex two[] = {kSelf, NodeIndex{2}};
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(cluster.chooser.choose(*placement, two).node.value, 1U);
+  const NodeIndex all[] = {kSelf, NodeIndex{1}, NodeIndex{2}};
+  EXPECT_EQ(cluster.chooser.choose(*placement, all).verdict, Placer::Verdict::kUnschedulable);
+  EXPECT_EQ(cluster.chooser.explain(*placement, all)[1].reason, "was tried already (fits)");
+}
+
+TEST(Chooser, SaysOfEveryNodeWhyItIsNotChosen) {
+  Cluster cluster(2, false);
+  cluster.table.node_lost(NodeIndex{1});
+  cluster.chooser.set_view(cluster.table.view());
+  PlacementSpec spec = wanted();
+  spec.tags = {{"gpu", "a100"}};
+  const auto placement = cluster.chooser.prepare(spec);
+  EXPECT_EQ(cluster.chooser.choose(*placement, {}).verdict, Placer::Verdict::kUnschedulable);
+  const std::vector<NodeReason> expected = {
+      {"a", "tag gpu=a100 missing"}, {"b", "lost"}, {"c", "tag gpu=a100 missing"}};
+  EXPECT_EQ(cluster.chooser.explain(*placement, {}), expected);
+}
+
+TEST(Chooser, ExplanationsAreBounded) {
+  ClusterTable table(node(1, "a", false));
+  for (std::uint8_t id = 2; id <= 20; ++id) table.node_seen(node(id, "n" + std::to_string(id), false));
+  Chooser chooser(kSeed, table.view(), {.reasons_max = 5});
+  const auto reasons = chooser.explain(*chooser.prepare(wanted()), {});
+  ASSERT_EQ(reasons.size(), 6U);
+  EXPECT_EQ(reasons.back().reason, "15 more nodes");
+}
+
+TEST(Chooser, OnlyAnotherSignatureIsAVerdictOfItsOwn) {
+  Cluster cluster(1);
+  PlacementSpec spec = wanted();
+  spec.fingerprint = 71;
+  const auto placement = cluster.chooser.prepare(spec);
+  EXPECT_EQ(cluster.chooser.choose(*placement, {}).verdict, Placer::Verdict::kSignatureMismatch);
+}
+
+TEST(Chooser, EqualSpecsAreOnePlacementWhateverTheOrderOfTheirTags) {
+  Cluster cluster(0);
+  PlacementSpec one = wanted();
+  one.tags = {{"a", "1"}, {"b", "2"}};
+  PlacementSpec other = wanted();
+  other.tags = {{"b", "2"}, {"a", "1"}};
+  const auto first = cluster.chooser.prepare(one);
+  EXPECT_EQ(first, cluster.chooser.prepare(other));
+  EXPECT_NE(first, cluster.chooser.prepare(wanted()));
+}
+
+TEST(Chooser, PlacementsAreBoundedAndTheirIndicesReusedUnderAnotherSerial) {
+  Cluster cluster(0);
+  Chooser chooser(kSeed, cluster.table.view(), {.placements_max = 3});
+  const auto numbered = [&](std::int32_t priority) {
+    PlacementSpec spec = wanted();
+    spec.priority = priority;
+    return chooser.prepare(spec);
+  };
+  std::vector<PlacementRef> held = {numbered(1), numbered(2), numbered(3)};
+  EXPECT_EQ(numbered(4), nullptr) << "three are alive";
+  const auto index = held[1]->index();
+  const auto serial = held[1]->serial();
+  held[1].reset();
+  const auto fourth = numbered(4);
+  ASSERT_NE(fourth, nullptr);
+  EXPECT_EQ(fourth->index(), index);
+  EXPECT_GT(fourth->serial(), serial);
+}
+
+TEST(Chooser, ALostNodesReportedLoadIsForgotten) {
+  Cluster cluster(1, false);
+  cluster.chooser.load_reported(NodeIndex{1}, {.busy = 50, .slots = 4});
+  cluster.table.node_lost(NodeIndex{1});
+  cluster.chooser.set_view(cluster.table.view());
+  EXPECT_EQ(cluster.chooser.loads().busy(NodeIndex{1}), 0U);
+}
+
+}  // namespace
+}  // namespace kaido::daemon

@@ -1,0 +1,38 @@
+#include "daemon/core/scheduling/load_table.h"
+
+#include "proto/base/check.h"
+
+namespace kaido::daemon {
+
+void LoadTable::attempt_settled(NodeIndex node) {
+  Entry& entry = at(node);
+  KAIDO_CHECK(entry.in_flight > 0);
+  --entry.in_flight;
+}
+
+void LoadTable::reported(NodeIndex node, wire::Load load) {
+  Entry& entry = at(node);
+  entry.others = load.busy > entry.in_flight ? load.busy - entry.in_flight : 0;
+  entry.slots = load.slots;
+}
+
+void LoadTable::forget(NodeIndex node) {
+  Entry& entry = at(node);
+  entry.others = 0;
+  entry.slots = 0;
+}
+
+std::uint32_t LoadTable::busy(NodeIndex node) const {
+  if (node.value >= entries_.size()) return 0;
+  return entries_[node.value].in_flight + entries_[node.value].others;
+}
+
+std::uint32_t LoadTable::slots(NodeIndex node) const {
+  return node.value < entries_.size() ? entries_[node.value].slots : 0;
+}
+
+std::uint32_t LoadTable::in_flight(NodeIndex node) const {
+  return node.value < entries_.size() ? entries_[node.value].in_flight : 0;
+}
+
+}  // namespace kaido::daemon

@@ -1,0 +1,511 @@
+#include "daemon/core/task/ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/base/check.h"
+
+namespace kaido::daemon {
+namespace {
+
+using wire::Outcome;
+
+constexpr base::Instant kNever = base::Instant::max();
+// How many nodes that lost a task's attempts are remembered, to be avoided.
+constexpr std::size_t kFailedNodesMax = 8;
+
+// A budget too large to add up is as good as none.
+base::Instant after(base::Instant now, base::Duration budget) { return budget < kNever - now ? now + budget : kNever; }
+
+}  // namespace
+
+Ledger::Ledger(const LedgerOptions& options, Placer& placer)
+    : options_(options), placer_(placer), pool_(options.kept_bytes_max) {}
+
+void Ledger::begin_call() {
+  if (!effects_.empty()) return;
+  if (!errors_.empty()) errors_.clear();
+  if (!retired_placements_.empty()) retired_placements_.clear();
+  pool_.recycle();
+}
+
+// ---------------------------------------------------------------- submitting
+
+SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
+  begin_call();
+  KAIDO_CHECK(request.placement != nullptr);
+  const std::uint32_t hash = mix(request.call_id, request.session);
+  const auto is_same_call = [&](std::uint32_t slot) {
+    return records_[slot].call_id == request.call_id && records_[slot].session == request.session;
+  };
+  if (calls_.find(hash, is_same_call) != SlotIndex::kNone) return SubmitStatus::kDuplicateCall;
+  ++counters_.submitted;
+  if (is_draining()) {
+    refuse(request, Outcome::kUnavailable, {.message = "the node is stopping; submit to another one"});
+    return SubmitStatus::kAccepted;
+  }
+  const std::uint32_t slot = records_.acquire(options_.tasks_max);
+  if (slot == kNone) {
+    ++counters_.tasks_full;
+    refuse(request, Outcome::kRejected,
+           {.message = "the node has " + std::to_string(live_) + " undelivered tasks, its bound; try again later",
+            .retry_after = options_.retry_after});
+    return SubmitStatus::kAccepted;
+  }
+  ++live_;
+  records_[slot].call_hash = hash;
+  fill(now, slot, request);
+  calls_.insert(hash, slot);
+  link_session(slot);
+  if (records_[slot].deadline != kNever) arm(slot);
+  if (attempts_allowed(request.placement->spec()) > 1 && !keep(slot, request.payload)) return SubmitStatus::kAccepted;
+  place(now, slot, request.payload);
+  return SubmitStatus::kAccepted;
+}
+
+void Ledger::fill(base::Instant now, std::uint32_t slot, const SubmitRequest& request) {
+  Record& record = records_[slot];
+  const base::Duration budget =
+      request.budget > base::Duration::zero() ? request.budget : request.placement->spec().timeout;
+  record.session = request.session;
+  record.state = TaskState::kWaiting;
+  record.call_id = request.call_id;
+  record.node = kNoNode;
+  record.attempt = 0;
+  record.starts = 0;
+  record.submitted = now;
+  record.deadline = budget > base::Duration::zero() ? after(now, budget) : kNever;
+  record.wait_until = kNever;
+  record.waiting_at = kNone;
+  record.buffer = PayloadPool::kNone;
+  record.trace = request.trace;
+  record.placement = request.placement;
+}
+
+std::uint32_t Ledger::attempts_allowed(const PlacementSpec& spec) const {
+  if (spec.max_attempts > 1) return spec.max_attempts;
+  return spec.idempotent ? options_.idempotent_attempts : 1;
+}
+
+// Copies the arguments, or fails the task where that exceeds the bound.
+bool Ledger::keep(std::uint32_t slot, Payload payload) {
+  Record& record = records_[slot];
+  record.buffer = pool_.keep(payload);
+  if (record.buffer != PayloadPool::kNone) return true;
+  ++counters_.kept_bytes_full;
+  fail(slot, Outcome::kRejected,
+       {.message = "the node keeps " + std::to_string(pool_.used_bytes()) +
+                   " bytes of arguments for retries and waiting tasks, near its bound; try again later",
+        .retry_after = options_.retry_after});
+  return false;
+}
+
+// ---------------------------------------------------------------- placing
+
+Placer::Choice Ledger::choose(const Record& record) {
+  if (record.history == nullptr) return placer_.choose(*record.placement, {});
+  const History& history = *record.history;
+  std::vector<NodeIndex> avoid = history.refused;
+  avoid.insert(avoid.end(), history.failed.begin(), history.failed.end());
+  const Placer::Choice elsewhere = placer_.choose(*record.placement, avoid);
+  if (elsewhere.verdict == Placer::Verdict::kChosen || history.failed.empty()) return elsewhere;
+  return placer_.choose(*record.placement, history.refused);
+}
+
+void Ledger::place(base::Instant now, std::uint32_t slot, Payload payload) {
+  const Placer::Choice choice = choose(records_[slot]);
+  if (choice.verdict == Placer::Verdict::kChosen) {
+    send(now, slot, choice, payload);
+  } else {
+    wait_or_fail(now, slot, choice.verdict, payload);
+  }
+}
+
+void Ledger::send(base::Instant now, std::uint32_t slot, const Placer::Choice& choice, Payload payload) {
+  Record& record = records_[slot];
+  record.state = TaskState::kAssigned;
+  record.node = choice.node;
+  record.node_epoch = choice.epoch;
+  ++record.attempt;
+  if (++record.starts > 1) ++counters_.retries;
+  ++counters_.attempts_sent;
+  placer_.attempt_sent(choice.node);
+  LedgerEffect& effect = effects_.push();
+  effect.kind = LedgerEffect::Kind::kSendAttempt;
+  effect.node = choice.node;
+  effect.attempt = record.attempt;
+  effect.session = record.session;
+  effect.call_id = record.call_id;
+  effect.sequence = records_.handle(slot);
+  effect.placement = record.placement.get();
+  // 0 would mean none: a deadline that passes at this very moment is one nanosecond away.
+  if (record.deadline != kNever) effect.budget = std::max(record.deadline - now, base::Duration(1));
+  effect.trace = record.trace;
+  effect.payload = record.buffer == PayloadPool::kNone ? payload : pool_.view(record.buffer);
+}
+
+void Ledger::wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict verdict, Payload payload) {
+  Record& record = records_[slot];
+  const base::Duration wait = record.placement->spec().wait;
+  // A full node says when to come back; the view will not change for it, so waiting here would be in vain.
+  const bool some_full = record.history != nullptr && record.history->some_full;
+  if (record.wait_until == kNever && wait > base::Duration::zero()) record.wait_until = after(now, wait);
+  if (wait <= base::Duration::zero() || some_full || record.wait_until <= now) return fail_unplaced(slot, verdict);
+  if (waiting_.size() >= options_.waiting_max) {
+    ++counters_.waiting_full;
+    return fail(slot, Outcome::kRejected,
+                {.message = "no node fits now, and " + std::to_string(waiting_.size()) +
+                            " tasks wait for one already, the node's bound; try again later",
+                 .retry_after = options_.retry_after,
+                 .reasons = placer_.explain(*record.placement, {})});
+  }
+  if (record.buffer == PayloadPool::kNone && !keep(slot, payload)) return;
+  ++counters_.waited;
+  record.waiting_at = static_cast<std::uint32_t>(waiting_.size());
+  waiting_.push_back(slot);
+  arm(slot);
+}
+
+void Ledger::fail_unplaced(std::uint32_t slot, Placer::Verdict verdict) {
+  Record& record = records_[slot];
+  const PlacementSpec& spec = record.placement->spec();
+  const std::string function = spec.function_name.empty() ? "the function" : spec.function_name;
+  if (record.history != nullptr && record.history->loss != Outcome::kSucceeded) {
+    TaskError error = std::move(record.history->loss_error);
+    error.message += "; no other node can run it";
+    error.reasons = placer_.explain(*record.placement, record.history->refused);
+    return fail(slot, record.history->loss, std::move(error));
+  }
+  if (record.history != nullptr && record.history->some_full) {
+    return fail(slot, Outcome::kRejected,
+                {.message = "every node that fits " + function + " is full; try again later",
+                 .retry_after = record.history->retry_after,
+                 .reasons = std::move(record.history->reasons)});
+  }
+  std::vector<NodeReason> reasons;
+  if (record.history != nullptr) reasons = std::move(record.history->reasons);
+  for (NodeReason& reason : placer_.explain(*record.placement, {})) reasons.push_back(std::move(reason));
+  if (verdict == Placer::Verdict::kSignatureMismatch) {
+    return fail(slot, Outcome::kSignatureMismatch,
+                {.message = "no node offers " + function +
+                            " with the caller's signature; build caller and worker from "
+                            "one declaration",
+                 .reasons = std::move(reasons)});
+  }
+  fail(slot, Outcome::kUnschedulable, {.message = "no node can run " + function, .reasons = std::move(reasons)});
+}
+
+void Ledger::view_changed(base::Instant now) {
+  begin_call();
+  // From the back: a task that leaves is replaced by one that has been tried.
+  for (std::size_t i = waiting_.size(); i-- > 0;) {
+    const std::uint32_t slot = waiting_[i];
+    Record& record = records_[slot];
+    const Placer::Choice choice = choose(record);
+    if (choice.verdict != Placer::Verdict::kChosen) continue;
+    stop_waiting(record);
+    arm(slot);
+    send(now, slot, choice, {});
+  }
+}
+
+// ---------------------------------------------------------------- answers
+
+std::uint32_t Ledger::find_attempt(const AttemptReport& report) const {
+  const std::uint32_t slot = records_.find(report.sequence);
+  if (slot == kNone) return kNone;
+  const Record& record = records_[slot];
+  const bool is_current = is_assigned(record) && record.attempt == report.attempt && record.node == report.from &&
+                          record.node_epoch == report.epoch;
+  return is_current ? slot : kNone;
+}
+
+void Ledger::handle_started(base::Instant, const AttemptReport& report) {
+  begin_call();
+  const std::uint32_t slot = find_attempt(report);
+  if (slot == kNone) {
+    ++counters_.late_starts_dropped;
+    return;
+  }
+  records_[slot].state = TaskState::kStarted;
+}
+
+void Ledger::handle_result(base::Instant now, const AttemptReport& report, Outcome outcome, const TaskError* error,
+                           Payload payload) {
+  begin_call();
+  const std::uint32_t slot = find_attempt(report);
+  if (slot == kNone) {
+    ++counters_.late_results_dropped;
+    return;
+  }
+  if (outcome == Outcome::kSucceeded) return deliver(slot, outcome, nullptr, payload);
+  TaskError why;
+  if (error != nullptr) why = *error;
+  if (why.message.empty()) why.message = wire::name(outcome);
+  if (why.node.empty()) why.node = placer_.node_name(report.from);
+  if (why.attempt == 0) why.attempt = report.attempt;
+  if (outcome == Outcome::kAppLost || outcome == Outcome::kNodeLost) {
+    attempt_lost(now, slot, outcome, std::move(why));
+  } else {
+    fail(slot, outcome, std::move(why));
+  }
+}
+
+void Ledger::handle_redirect(base::Instant now, const AttemptReport& report, RedirectReason reason,
+                             base::Duration retry_after, Payload payload) {
+  begin_call();
+  const std::uint32_t slot = find_attempt(report);
+  if (slot == kNone) {
+    ++counters_.late_redirects_dropped;
+    return;
+  }
+  ++counters_.redirects;
+  Record& record = records_[slot];
+  leave_node(record);
+  --record.starts;
+  History& known = history(record);
+  known.refused.push_back(report.from);
+  known.reasons.push_back({placer_.node_name(report.from), std::string(name(reason))});
+  known.retry_after = std::max(known.retry_after, retry_after);
+  if (reason == RedirectReason::kQueueFull) known.some_full = true;
+  if (known.refused.size() <= options_.redirects_max) return place(now, slot, payload);
+  fail(slot, Outcome::kRejected,
+       {.message = std::to_string(known.refused.size()) + " nodes handed the task back; try again later",
+        .retry_after = std::max(known.retry_after, options_.retry_after),
+        .reasons = std::move(known.reasons)});
+}
+
+void Ledger::node_lost(base::Instant now, NodeIndex node, base::Epoch epoch) {
+  begin_call();
+  const std::string name = placer_.node_name(node);
+  for (std::uint32_t slot = 0; slot < records_.high_water(); ++slot) {
+    if (!records_.is_live(slot)) continue;
+    const Record& record = records_[slot];
+    if (!is_assigned(record) || record.node != node || record.node_epoch > epoch) continue;
+    attempt_lost(
+        now, slot, Outcome::kNodeLost,
+        {.message = "node " + name + " was lost while it had the task", .node = name, .attempt = record.attempt});
+  }
+}
+
+// The one place that decides whether a task is started again.
+void Ledger::attempt_lost(base::Instant now, std::uint32_t slot, Outcome outcome, TaskError why) {
+  Record& record = records_[slot];
+  if (record.starts >= attempts_allowed(record.placement->spec())) return fail(slot, outcome, std::move(why));
+  History& known = history(record);
+  if (known.failed.size() >= kFailedNodesMax) known.failed.erase(known.failed.begin());
+  known.failed.push_back(record.node);
+  known.loss = outcome;
+  known.loss_error = std::move(why);
+  leave_node(record);
+  place(now, slot, {});
+}
+
+// ---------------------------------------------------------------- giving up
+
+bool Ledger::cancel(base::Instant, std::uint32_t session, std::uint64_t call_id) {
+  begin_call();
+  const std::uint32_t slot = calls_.find(mix(call_id, session), [&](std::uint32_t candidate) {
+    return records_[candidate].call_id == call_id && records_[candidate].session == session;
+  });
+  if (slot == SlotIndex::kNone) return false;
+  give_up_attempt(slot);
+  fail(slot, Outcome::kCancelled, {.message = "cancelled by the caller", .attempt = records_[slot].attempt});
+  return true;
+}
+
+void Ledger::session_closed(base::Instant, std::uint32_t session) {
+  begin_call();
+  const auto it = sessions_.find(session);
+  if (it == sessions_.end()) return;
+  while (it->second != kNone) {
+    const std::uint32_t slot = it->second;
+    ++counters_.abandoned;
+    give_up_attempt(slot);
+    drop(slot);
+  }
+  sessions_.erase(it);
+  last_session_head_ = nullptr;
+}
+
+void Ledger::drain(base::Instant, base::Instant deadline) {
+  begin_call();
+  drain_deadline_ = deadline;
+}
+
+void Ledger::end_drain() {
+  for (std::uint32_t slot = 0; slot < records_.high_water(); ++slot) {
+    if (!records_.is_live(slot)) continue;
+    give_up_attempt(slot);
+    fail(slot, Outcome::kUnavailable,
+         {.message = "the node stopped before the task ended", .attempt = records_[slot].attempt});
+  }
+}
+
+void Ledger::handle_timeout(base::Instant now) {
+  begin_call();
+  while (!deadlines_.empty() && deadlines_.top_key() <= now) {
+    const std::uint32_t slot = deadlines_.pop();
+    const Record& record = records_[slot];
+    if (record.deadline > now) {
+      // Its wait is over: a last try, which ends it if no node fits now.
+      stop_waiting(records_[slot]);
+      arm(slot);
+      place(now, slot, {});
+      continue;
+    }
+    const bool was_assigned = is_assigned(record);
+    give_up_attempt(slot);
+    fail(slot, Outcome::kTimedOut,
+         {.message = was_assigned ? "the deadline passed while the task was at a node"
+                                  : "the deadline passed while the task waited for a node",
+          .node = was_assigned ? placer_.node_name(record.node) : std::string(),
+          .attempt = record.attempt});
+  }
+  if (drain_deadline_ && *drain_deadline_ <= now) end_drain();
+}
+
+std::optional<base::Instant> Ledger::next_timeout() const {
+  std::optional<base::Instant> next;
+  if (!deadlines_.empty()) next = deadlines_.top_key();
+  if (drain_deadline_ && live_ > 0) next = next ? std::min(*next, *drain_deadline_) : *drain_deadline_;
+  return next;
+}
+
+// ---------------------------------------------------------------- records
+
+Ledger::History& Ledger::history(Record& record) {
+  if (record.history == nullptr) record.history = std::make_unique<History>();
+  return *record.history;
+}
+
+void Ledger::leave_node(Record& record) {
+  placer_.attempt_settled(record.node);
+  record.state = TaskState::kWaiting;
+}
+
+void Ledger::stop_waiting(Record& record) {
+  const std::uint32_t last = waiting_.back();
+  waiting_[record.waiting_at] = last;
+  records_[last].waiting_at = record.waiting_at;
+  waiting_.pop_back();
+  record.waiting_at = kNone;
+}
+
+// Sets the record's one alarm: its deadline, or the end of its wait if that comes first.
+void Ledger::arm(std::uint32_t slot) {
+  const Record& record = records_[slot];
+  deadlines_.erase(slot);
+  const base::Instant at = record.waiting_at == kNone ? record.deadline : std::min(record.deadline, record.wait_until);
+  if (at != kNever) deadlines_.push(slot, at);
+}
+
+void Ledger::give_up_attempt(std::uint32_t slot) {
+  const Record& record = records_[slot];
+  if (!is_assigned(record)) return;
+  LedgerEffect& effect = effects_.push();
+  effect.kind = LedgerEffect::Kind::kSendCancel;
+  effect.node = record.node;
+  effect.sequence = records_.handle(slot);
+  effect.attempt = record.attempt;
+}
+
+void Ledger::deliver(std::uint32_t slot, Outcome outcome, const TaskError* error, Payload payload) {
+  const Record& record = records_[slot];
+  ++counters_.delivered[static_cast<std::size_t>(outcome)];
+  LedgerEffect& effect = effects_.push();
+  effect.kind = LedgerEffect::Kind::kDeliver;
+  effect.outcome = outcome;
+  effect.node = record.node;
+  effect.attempt = record.attempt;
+  effect.session = record.session;
+  effect.call_id = record.call_id;
+  effect.sequence = records_.handle(slot);
+  effect.trace = record.trace;
+  effect.payload = payload;
+  effect.error = error;
+  drop(slot);
+}
+
+void Ledger::fail(std::uint32_t slot, Outcome outcome, TaskError error) {
+  deliver(slot, outcome, keep_error(std::move(error)), {});
+}
+
+void Ledger::refuse(const SubmitRequest& request, Outcome outcome, TaskError error) {
+  ++counters_.delivered[static_cast<std::size_t>(outcome)];
+  LedgerEffect& effect = effects_.push();
+  effect.kind = LedgerEffect::Kind::kDeliver;
+  effect.outcome = outcome;
+  effect.session = request.session;
+  effect.call_id = request.call_id;
+  effect.trace = request.trace;
+  effect.error = keep_error(std::move(error));
+}
+
+const TaskError* Ledger::keep_error(TaskError error) { return &errors_.emplace_back(std::move(error)); }
+
+void Ledger::drop(std::uint32_t slot) {
+  Record& record = records_[slot];
+  if (is_assigned(record)) leave_node(record);
+  if (record.waiting_at != kNone) stop_waiting(record);
+  deadlines_.erase(slot);
+  calls_.erase(record.call_hash, slot);
+  unlink_session(record);
+  if (record.buffer != PayloadPool::kNone) pool_.release(record.buffer);
+  record.history.reset();
+  // A SendAttempt that nobody has polled yet would point to it; the Deliver of this task does not.
+  if (effects_.size() > 1) {
+    retired_placements_.push_back(std::move(record.placement));
+  } else {
+    record.placement.reset();
+  }
+  records_.release(slot);
+  --live_;
+}
+
+// ---------------------------------------------------------------- sessions
+
+std::uint32_t& Ledger::session_head(std::uint32_t session) {
+  if (last_session_head_ == nullptr || last_session_ != session) {
+    last_session_head_ = &sessions_.try_emplace(session, kNone).first->second;
+    last_session_ = session;
+  }
+  return *last_session_head_;
+}
+
+void Ledger::link_session(std::uint32_t slot) {
+  Record& record = records_[slot];
+  std::uint32_t& head = session_head(record.session);
+  record.previous = kNone;
+  record.next = head;
+  if (head != kNone) records_[head].previous = slot;
+  head = slot;
+}
+
+void Ledger::unlink_session(const Record& record) {
+  if (record.next != kNone) records_[record.next].previous = record.previous;
+  if (record.previous != kNone) {
+    records_[record.previous].next = record.next;
+  } else {
+    session_head(record.session) = record.next;
+  }
+}
+
+std::vector<TaskSummary> Ledger::tasks(base::Instant now, std::size_t limit) const {
+  std::vector<TaskSummary> summaries;
+  for (std::uint32_t slot = 0; slot < records_.high_water() && summaries.size() < limit; ++slot) {
+    if (!records_.is_live(slot)) continue;
+    const Record& record = records_[slot];
+    summaries.push_back({.sequence = records_.handle(slot),
+                         .state = record.state,
+                         .session = record.session,
+                         .call_id = record.call_id,
+                         .node = is_assigned(record) ? record.node : kNoNode,
+                         .attempt = record.attempt,
+                         .function = record.placement->spec().function_name,
+                         .age = now - record.submitted});
+  }
+  return summaries;
+}
+
+}  // namespace kaido::daemon

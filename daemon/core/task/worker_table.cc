@@ -1,0 +1,98 @@
+#include "daemon/core/task/worker_table.h"
+
+#include <algorithm>
+
+#include "proto/base/check.h"
+
+namespace kaido::daemon {
+namespace {
+
+std::uint32_t take(std::vector<std::uint32_t>& free, std::size_t next) {
+  if (free.empty()) return static_cast<std::uint32_t>(next);
+  const std::uint32_t reused = free.back();
+  free.pop_back();
+  return reused;
+}
+
+}  // namespace
+
+std::uint32_t WorkerTable::open(std::uint32_t session, std::uint32_t slots,
+                                std::span<const base::FunctionId> functions) {
+  KAIDO_CHECK(!by_session_.contains(session));
+  const std::uint32_t index = take(free_workers_, workers_.size());
+  if (index == workers_.size()) workers_.emplace_back();
+  by_session_.emplace(session, index);
+  Worker& worker = workers_[index];
+  worker = {.session = session, .slots = slots};
+  slots_ += slots;
+  for (std::uint32_t function_index = 0; function_index < functions.size(); ++function_index) {
+    std::uint32_t lane = lane_of(functions[function_index]);
+    if (lane == kNone) {
+      lane = take(free_lanes_, lanes_.size());
+      if (lane == lanes_.size()) lanes_.emplace_back();
+      lanes_[lane] = {.id = functions[function_index]};
+      lanes_by_id_.emplace(functions[function_index], lane);
+    }
+    worker.lanes.push_back(lane);
+    lanes_[lane].offers.push_back({.worker = index, .function_index = function_index});
+  }
+  return index;
+}
+
+std::vector<std::uint32_t> WorkerTable::close(std::uint32_t index) {
+  Worker& worker = workers_[index];
+  std::vector<std::uint32_t> orphaned;
+  for (const std::uint32_t lane : worker.lanes) {
+    std::erase_if(lanes_[lane].offers, [&](const Pick& offer) { return offer.worker == index; });
+    if (!lanes_[lane].offers.empty()) continue;
+    lanes_by_id_.erase(lanes_[lane].id);
+    orphaned.push_back(lane);
+  }
+  busy_ -= worker.busy;
+  slots_ -= worker.slots;
+  by_session_.erase(worker.session);
+  worker = {};
+  free_workers_.push_back(index);
+  return orphaned;
+}
+
+void WorkerTable::release_lane(std::uint32_t lane) { free_lanes_.push_back(lane); }
+
+void WorkerTable::set_slots(std::uint32_t index, std::uint32_t slots) {
+  slots_ = slots_ - workers_[index].slots + slots;
+  workers_[index].slots = slots;
+}
+
+std::uint32_t WorkerTable::find(std::uint32_t session) const {
+  const auto it = by_session_.find(session);
+  return it == by_session_.end() ? kNone : it->second;
+}
+
+WorkerTable::Pick WorkerTable::pick(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  const auto count = static_cast<std::uint32_t>(lane.offers.size());
+  const Pick* best = nullptr;
+  for (std::uint32_t i = 0, at = lane.turn; i < count; ++i, ++at) {
+    if (at >= count) at = 0;
+    const Pick& offer = lane.offers[at];
+    const Worker& worker = workers_[offer.worker];
+    if (worker.busy >= worker.slots) continue;
+    if (best != nullptr) {
+      const Worker& other = workers_[best->worker];
+      const std::uint64_t mine = std::uint64_t{worker.busy} * other.slots;
+      if (mine >= std::uint64_t{other.busy} * worker.slots) continue;
+    }
+    best = &offer;
+  }
+  if (best == nullptr) return {};
+  lane.turn = static_cast<std::uint32_t>(best - lane.offers.data()) + 1;
+  return *best;
+}
+
+bool WorkerTable::can_run(std::uint32_t lane) const {
+  const auto& offers = lanes_[lane].offers;
+  return std::any_of(offers.begin(), offers.end(),
+                     [&](const Pick& offer) { return workers_[offer.worker].busy < workers_[offer.worker].slots; });
+}
+
+}  // namespace kaido::daemon

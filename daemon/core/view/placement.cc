@@ -1,0 +1,117 @@
+#include "daemon/core/view/placement.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace kaido::daemon {
+namespace {
+
+const Tag* find_tag(const NodeInfo& node, std::string_view key) {
+  const auto it = std::find_if(node.tags.begin(), node.tags.end(), [&](const Tag& tag) { return tag.key == key; });
+  return it == node.tags.end() ? nullptr : &*it;
+}
+
+const Tag* first_missing_tag(const PlacementSpec& spec, const NodeInfo& node) {
+  for (const Tag& wanted : spec.tags) {
+    const Tag* has = find_tag(node, wanted.key);
+    if (has == nullptr || has->value != wanted.value) return &wanted;
+  }
+  return nullptr;
+}
+
+const Taint* first_untolerated(const PlacementSpec& spec, const NodeInfo& node) {
+  for (const Taint& taint : node.taints) {
+    if (!tolerates(spec.tolerations, taint)) return &taint;
+  }
+  return nullptr;
+}
+
+// The rules that a node's own account decides, alive or not.
+Mismatch rules_mismatch(const PlacementSpec& spec, const NodeView& node) {
+  const NodeInfo& info = *node.info;
+  if (info.draining) return Mismatch::kDraining;
+  if (!spec.node_name.empty() && spec.node_name != info.name) return Mismatch::kNodeName;
+  if (first_missing_tag(spec, info) != nullptr) return Mismatch::kTag;
+  if (first_untolerated(spec, info) != nullptr) return Mismatch::kTaint;
+  const FunctionInfo* function = node.find_function(spec.function);
+  if (function == nullptr) return Mismatch::kNotOffered;
+  if (spec.fingerprint != 0 && function->fingerprint != spec.fingerprint) return Mismatch::kSignature;
+  return Mismatch::kNone;
+}
+
+std::string hex(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::string describe_tag(const Tag& wanted, const NodeInfo& node) {
+  const Tag* has = find_tag(node, wanted.key);
+  const std::string text = "tag " + wanted.key + "=" + wanted.value + " missing";
+  return has == nullptr ? text : text + " (has " + has->key + "=" + has->value + ")";
+}
+
+std::string describe_taint(const Taint& taint) {
+  const std::string value = taint.value.empty() ? "" : "=" + taint.value;
+  return "taint " + taint.key + value + ":" + taint.effect + " not tolerated";
+}
+
+std::string describe_signature(const PlacementSpec& spec, const FunctionInfo& offered) {
+  return "signature mismatch of " + offered.name + ": the caller has fingerprint " + hex(spec.fingerprint) +
+         ", the node offers " + hex(offered.fingerprint) + (offered.schema.empty() ? "" : " " + offered.schema);
+}
+
+}  // namespace
+
+bool tolerates(std::span<const Toleration> tolerations, const Taint& taint) {
+  if (taint.effect == "PreferNoSchedule") return true;
+  return std::any_of(tolerations.begin(), tolerations.end(), [&](const Toleration& toleration) {
+    const bool key_matches = toleration.key.empty() || toleration.key == taint.key;
+    const bool value_matches = toleration.exists || toleration.value == taint.value;
+    const bool effect_matches = toleration.effect.empty() || toleration.effect == taint.effect;
+    return key_matches && value_matches && effect_matches;
+  });
+}
+
+Mismatch find_mismatch(const PlacementSpec& spec, const NodeView& node) {
+  return node.alive ? rules_mismatch(spec, node) : Mismatch::kLost;
+}
+
+std::string describe_mismatch(const PlacementSpec& spec, const NodeView& node) {
+  const NodeInfo& info = *node.info;
+  switch (find_mismatch(spec, node)) {
+    case Mismatch::kNone:
+      return "fits";
+    case Mismatch::kLost:
+      return "lost";
+    case Mismatch::kDraining:
+      return "draining";
+    case Mismatch::kNodeName:
+      return "not the node named " + spec.node_name;
+    case Mismatch::kTag:
+      return describe_tag(*first_missing_tag(spec, info), info);
+    case Mismatch::kTaint:
+      return describe_taint(*first_untolerated(spec, info));
+    case Mismatch::kNotOffered:
+      return "no app offers " +
+             (spec.function_name.empty() ? "function " + hex(spec.function.value) : spec.function_name);
+    case Mismatch::kSignature:
+      return describe_signature(spec, *node.find_function(spec.function));
+  }
+  return {};
+}
+
+void PreparedPlacement::refresh(const ClusterView& view) const {
+  candidates_.nodes.clear();
+  bool some_signature_mismatch = false;
+  for (const NodeView& node : view.nodes()) {
+    const Mismatch mismatch = find_mismatch(spec_, node);
+    if (mismatch == Mismatch::kNone) candidates_.nodes.push_back(node.index);
+    if (mismatch == Mismatch::kSignature) some_signature_mismatch = true;
+  }
+  candidates_.self_fits = !candidates_.nodes.empty() && candidates_.nodes.front() == kSelf;
+  candidates_.signature_mismatch_only = candidates_.nodes.empty() && some_signature_mismatch;
+  version_ = view.version();
+}
+
+}  // namespace kaido::daemon

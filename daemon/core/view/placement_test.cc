@@ -1,0 +1,127 @@
+#include "daemon/core/view/placement.h"
+
+#include <gtest/gtest.h>
+
+#include "daemon/core/view/cluster_table.h"
+
+namespace kaido::daemon {
+namespace {
+
+NodeInfo worker(std::uint8_t id, std::string name) {
+  NodeInfo info;
+  info.id.bytes[0] = id;
+  info.name = std::move(name);
+  info.tags = {{"gpu", "a100"}, {"zone", "north"}};
+  info.functions = {{{7}, "count_words", 70, "(string) -> int64"}};
+  return info;
+}
+
+NodeView view_of(NodeInfo info) {
+  return {.index = NodeIndex{1}, .alive = true, .info = std::make_shared<const NodeInfo>(std::move(info))};
+}
+
+PlacementSpec wanted() {
+  PlacementSpec spec;
+  spec.function = {7};
+  spec.function_name = "count_words";
+  spec.fingerprint = 70;
+  return spec;
+}
+
+TEST(Placement, ANodeThatOffersTheFunctionFits) {
+  EXPECT_EQ(find_mismatch(wanted(), view_of(worker(1, "a"))), Mismatch::kNone);
+  EXPECT_EQ(describe_mismatch(wanted(), view_of(worker(1, "a"))), "fits");
+}
+
+TEST(Placement, EveryRuleExcludesAndSaysWhy) {
+  struct Case {
+    Mismatch mismatch;
+    std::string words;
+    void (*change)(PlacementSpec&, NodeInfo&);
+  };
+  const Case cases[] = {
+      {Mismatch::kDraining, "draining", [](PlacementSpec&, NodeInfo& node) { node.draining = true; }},
+      {Mismatch::kNodeName, "not the node named b", [](PlacementSpec& spec, NodeInfo&) { spec.node_name = "b"; }},
+      {Mismatch::kTag, "tag gpu=h100 missing (has gpu=a100)",
+       [](PlacementSpec& spec, NodeInfo&) {
+         spec.tags = {{"zone", "north"}, {"gpu", "h100"}};
+       }},
+      {Mismatch::kTag, "tag disk=ssd missing",
+       [](PlacementSpec& spec, NodeInfo&) {
+         spec.tags = {{"disk", "ssd"}};
+       }},
+      {Mismatch::kTaint, "taint team=red:NoSchedule not tolerated",
+       [](PlacementSpec&, NodeInfo& node) {
+         node.taints = {{"team", "red", "NoSchedule"}};
+       }},
+      {Mismatch::kNotOffered, "no app offers count_words",
+       [](PlacementSpec&, NodeInfo& node) { node.functions.clear(); }},
+      {Mismatch::kSignature,
+       "signature mismatch of count_words: the caller has fingerprint 0000000000000047, the node offers "
+       "0000000000000046 (string) -> int64",
+       [](PlacementSpec& spec, NodeInfo&) { spec.fingerprint = 71; }},
+  };
+  for (const Case& c : cases) {
+    PlacementSpec spec = wanted();
+    NodeInfo node = worker(1, "a");
+    c.change(spec, node);
+    const NodeView view = view_of(node);
+    EXPECT_EQ(find_mismatch(spec, view), c.mismatch) << c.words;
+    EXPECT_EQ(describe_mismatch(spec, view), c.words);
+  }
+  NodeView lost = view_of(worker(1, "a"));
+  lost.alive = false;
+  EXPECT_EQ(describe_mismatch(wanted(), lost), "lost");
+}
+
+TEST(Placement, AFingerprintOfZeroIsNotCompared) {
+  PlacementSpec spec = wanted();
+  spec.fingerprint = 0;
+  EXPECT_EQ(find_mismatch(spec, view_of(worker(1, "a"))), Mismatch::kNone);
+}
+
+TEST(Placement, TolerationsMatchByKeyValueAndEffectAsInKubernetes) {
+  const Taint taint{"team", "red", "NoSchedule"};
+  const auto tolerated = [&](Toleration toleration) { return tolerates(std::span(&toleration, 1), taint); };
+  EXPECT_TRUE(tolerated({"team", "red", "NoSchedule", false}));
+  EXPECT_TRUE(tolerated({"team", "red", "", false})) << "an empty effect matches every effect";
+  EXPECT_TRUE(tolerated({"team", "", "", true})) << "exists: any value";
+  EXPECT_TRUE(tolerated({"", "", "", true})) << "an empty key that exists tolerates everything";
+  EXPECT_FALSE(tolerated({"team", "blue", "", false}));
+  EXPECT_FALSE(tolerated({"team", "red", "NoExecute", false}));
+  EXPECT_FALSE(tolerated({"squad", "red", "", false}));
+  EXPECT_FALSE(tolerates({}, taint));
+  EXPECT_TRUE(tolerates({}, Taint{"team", "red", "PreferNoSchedule"})) << "a preference excludes nobody";
+}
+
+TEST(PreparedPlacement, CandidatesFollowTheView) {
+  ClusterTable table(worker(1, "a"));
+  table.node_seen(worker(2, "b"));
+  const PreparedPlacement placement(wanted(), 0, 1);
+  EXPECT_EQ(placement.candidates(*table.view()).nodes, (std::vector<NodeIndex>{kSelf, NodeIndex{1}}));
+  EXPECT_TRUE(placement.candidates(*table.view()).self_fits);
+
+  table.self_changed([] {
+    NodeInfo info = worker(1, "a");
+    info.functions.clear();
+    return info;
+  }());
+  EXPECT_EQ(placement.candidates(*table.view()).nodes, std::vector<NodeIndex>{NodeIndex{1}});
+  EXPECT_FALSE(placement.candidates(*table.view()).self_fits);
+
+  table.node_lost(NodeIndex{1});
+  EXPECT_TRUE(placement.candidates(*table.view()).nodes.empty());
+  EXPECT_FALSE(placement.candidates(*table.view()).signature_mismatch_only);
+}
+
+TEST(PreparedPlacement, TellsWhenOnlyTheSignatureIsInTheWay) {
+  ClusterTable table(worker(1, "a"));
+  PlacementSpec spec = wanted();
+  spec.fingerprint = 99;
+  const PreparedPlacement placement(spec, 0, 1);
+  EXPECT_TRUE(placement.candidates(*table.view()).nodes.empty());
+  EXPECT_TRUE(placement.candidates(*table.view()).signature_mismatch_only);
+}
+
+}  // namespace
+}  // namespace kaido::daemon
