@@ -43,20 +43,18 @@ struct IoResult {
 /// Called once per read and once per flush, never per frame: that is the seam where TLS goes in, at no cost without it.
 ///
 /// Threading: confined to the loop's thread.
-/// Lifetime: owns its descriptor; unwatched and closed by destruction.
+/// Lifetime: owns its descriptor; destruction unwatches and closes it, and nothing is reported afterwards.
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
 
-  /// Reports readiness to `source` from now on, which outlives the stream or detaches it by destroying it.
+  /// Reports readiness to `source` from now on, level-triggered: as long as there is more to read or room to write. The
+  /// source outlives the stream.
   virtual void attach(Loop& loop, IoSource& source, Readiness interest) = 0;
   virtual void set_interest(Readiness interest) = 0;
 
   /// At most buffer.size() bytes, which is at least one. May return fewer although there are more.
   [[nodiscard]] virtual IoResult read(std::span<std::byte> buffer) = 0;
-
-  /// True if a read may yield more with no further readiness being reported (bytes buffered inside the stream).
-  [[nodiscard]] virtual bool has_buffered_input() const { return false; }
 
   /// As much of `buffer` as there is room for.
   [[nodiscard]] virtual IoResult write(std::span<const std::byte> buffer) = 0;

@@ -43,7 +43,7 @@ class TurnOutput {
   virtual void flush() = 0;
 
  protected:
-  ~TurnOutput() = default;
+  virtual ~TurnOutput() = default;
 
  private:
   friend class Loop;

@@ -1,4 +1,4 @@
-/// Timers on the loop: one-shot, cheap to move, cancelled by destruction.
+/// A one-shot timer on the loop: cheap to move, cancelled by destruction.
 #pragma once
 
 #include <functional>
@@ -11,17 +11,17 @@ namespace kaido::daemon {
 
 class Loop;
 
-/// Calls `on_expiry` once, at or soon after the instant it was last set to.
+/// Calls `on_expiry` once, in a turn of its own, at or soon after the instant it was last set to; never before.
 ///
 /// Made for the cores' next_timeout(), which is asked for after every turn: setting a later instant than the armed one
-/// touches no timer at all (the timer fires, looks, and sleeps on), and neither does clearing. An early wake-up now and
-/// then is the price. It never fires early towards the callback, and up to a millisecond late.
+/// touches no system timer (it fires, looks, and sleeps on), and neither does clearing. An early wake-up now and then is
+/// the price.
 ///
 ///     Timer timer(loop, [&] { core.handle_timeout(loop.now()); });
 ///     timer.set(core.next_timeout());                       // at each turn's end
 ///
 /// Threading: confined to the loop's thread.
-/// Lifetime: must not outlive the loop. May be destroyed or set again inside its own callback.
+/// Lifetime: must not outlive the loop. May be set again inside its own callback, and destroyed there.
 class Timer final {
  public:
   Timer(Loop& loop, std::function<void()> on_expiry);
@@ -33,6 +33,7 @@ class Timer final {
   void set_after(base::Duration delay);
   void clear() { set(std::nullopt); }
 
+  /// Empty when it is not set, or has fired.
   [[nodiscard]] std::optional<base::Instant> expiry() const;
 
  private:
