@@ -70,11 +70,11 @@ void Executor::admit(base::Instant now, const AdmitRequest& request) {
   attempts_.insert(hash, slot);
   ++of_origin;
   if (record.deadline != kNever) deadlines_.push(slot, record.deadline);
+  record.since = now;
   ++counters_.admitted;
   if (!must_queue) return dispatch(now, slot, pick, request.payload);
   ++counters_.queued;
   record.state = State::kQueued;
-  record.since = now;
   queue_.push(lane, slot, spec.priority, record.deadline);
 }
 
@@ -114,8 +114,8 @@ std::optional<RedirectReason> Executor::find_refusal(const PreparedPlacement& pl
 
 void Executor::dispatch(base::Instant now, std::uint32_t slot, WorkerTable::Pick pick, Payload payload) {
   Record& record = records_[slot];
+  const base::Instant admitted = std::exchange(record.since, now);
   record.state = State::kRunning;
-  record.since = now;
   record.worker = pick.worker;
   workers_.occupy(pick.worker);
   std::uint32_t& head = worker_records_[pick.worker];
@@ -134,6 +134,7 @@ void Executor::dispatch(base::Instant now, std::uint32_t slot, WorkerTable::Pick
   if (record.deadline != kNever) effect.budget = std::max(record.deadline - now, base::Duration(1));
   effect.trace = record.trace;
   effect.payload = payload;
+  effect.since = admitted;
   if (!record.report_start) return;
   ExecutorEffect& started = effects_.push();
   started.kind = ExecutorEffect::Kind::kReplyStarted;
@@ -329,6 +330,7 @@ void Executor::reply(std::uint32_t slot, Outcome outcome, const TaskError* error
   effect.trace = record.trace;
   effect.payload = payload;
   effect.error = error;
+  effect.since = record.since;
 }
 
 void Executor::fail(std::uint32_t slot, Outcome outcome, std::string message) {

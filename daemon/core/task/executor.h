@@ -74,6 +74,7 @@ struct ExecutorEffect {
   wire::TraceContext trace;
   Payload payload;
   const TaskError* error = nullptr;
+  base::Instant since{};  ///< of a Dispatch: when it was admitted; of a ReplyResult: when it was dispatched, if it was
 };
 static_assert(sizeof(ExecutorEffect) <= 128);
 

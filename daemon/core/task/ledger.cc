@@ -424,6 +424,7 @@ void Ledger::deliver(std::uint32_t slot, Outcome outcome, const TaskError* error
   effect.trace = record.trace;
   effect.payload = payload;
   effect.error = error;
+  effect.since = record.submitted;
   drop(slot);
 }
 

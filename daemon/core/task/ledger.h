@@ -82,6 +82,7 @@ struct LedgerEffect {
   wire::TraceContext trace;
   Payload payload;
   const TaskError* error = nullptr;  ///< never null in a Deliver that did not succeed
+  base::Instant since{};             ///< of a Deliver: when the task was submitted; zero where it was refused at once
 };
 static_assert(sizeof(LedgerEffect) <= 128);
 

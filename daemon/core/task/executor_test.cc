@@ -1,0 +1,379 @@
+#include "daemon/core/task/executor.h"
+
+#include <gtest/gtest.h>
+
+namespace kaido::daemon {
+namespace {
+
+using wire::Outcome;
+using Kind = ExecutorEffect::Kind;
+using namespace std::chrono_literals;
+
+constexpr base::FunctionId kF{1};
+constexpr base::FunctionId kG{2};
+constexpr NodeIndex kOrigin{3};
+constexpr base::Epoch kEpoch{50};
+
+NodeInfo self_info() {
+  NodeInfo info;
+  info.id.bytes[0] = 1;
+  info.name = "here";
+  info.tags = {{"zone", "north"}};
+  info.functions = {{kF, "f", 10, ""}, {kG, "g", 20, ""}};
+  return info;
+}
+
+// Each snapshot has a version of its own, as a table's have.
+ClusterViewRef view_of(NodeInfo info) {
+  static std::uint64_t next_version = 1;
+  return std::make_shared<const ClusterView>(
+      next_version++, std::vector<NodeView>{
+                          {.index = kSelf, .alive = true, .info = std::make_shared<const NodeInfo>(std::move(info))}});
+}
+
+PlacementSpec spec_of(base::FunctionId function, std::int32_t priority = 0) {
+  PlacementSpec spec;
+  spec.function = function;
+  spec.priority = priority;
+  return spec;
+}
+
+class ExecutorTest : public ::testing::Test {
+ protected:
+  AttemptKey key(std::uint64_t sequence, std::uint32_t attempt = 1) {
+    return {.origin = kOrigin, .attempt = attempt, .origin_epoch = kEpoch, .sequence = sequence};
+  }
+  void admit(const AttemptKey& key, PlacementSpec spec = spec_of(kF), base::Duration budget = 0ns) {
+    const PreparedPlacement placement(std::move(spec), 0, 1);
+    executor_.admit(now_, {.key = key, .placement = &placement, .budget = budget, .payload = wire::as_span("args")});
+  }
+  void worker(std::uint32_t session, std::uint32_t slots, std::vector<base::FunctionId> functions = {kF}) {
+    executor_.worker_opened(now_, session, slots, functions);
+  }
+  ExecutorEffect next() {
+    ExecutorEffect effect;
+    EXPECT_TRUE(executor_.poll_effect(effect));
+    return effect;
+  }
+  ExecutorEffect only() {
+    const ExecutorEffect effect = next();
+    expect_none();
+    return effect;
+  }
+  void expect_none() {
+    ExecutorEffect effect;
+    EXPECT_FALSE(executor_.poll_effect(effect)) << "kind " << static_cast<int>(effect.kind);
+  }
+  ExecutorEffect dispatched(std::uint64_t sequence, base::Duration budget = 0ns) {
+    admit(key(sequence), spec_of(kF), budget);
+    const ExecutorEffect effect = only();
+    EXPECT_EQ(effect.kind, Kind::kDispatch);
+    return effect;
+  }
+  void finish(const ExecutorEffect& dispatch) {
+    EXPECT_TRUE(executor_.handle_worker_result(now_, dispatch.session, dispatch.call, Outcome::kSucceeded, nullptr,
+                                               wire::as_span("42")));
+  }
+
+  base::Instant now_{};
+  Executor executor_{ExecutorOptions{.queue_max = 3, .queued_bytes_max = 1000}, view_of(self_info())};
+};
+
+TEST_F(ExecutorTest, AnAttemptIsDispatchedAndItsResultAnswered) {
+  worker(7, 2, {kG, kF});
+  const auto dispatch = dispatched(100, 5s);
+  EXPECT_EQ(dispatch.session, 7U);
+  EXPECT_EQ(dispatch.function_index, 1U);
+  EXPECT_EQ(dispatch.key, key(100));
+  EXPECT_EQ(dispatch.budget, 5s);
+  EXPECT_EQ(wire::as_text(dispatch.payload), "args");
+  EXPECT_EQ(executor_.load(), (wire::Load{.busy = 1, .slots = 2}));
+  finish(dispatch);
+  const auto reply = only();
+  EXPECT_EQ(reply.kind, Kind::kReplyResult);
+  EXPECT_EQ(reply.key, key(100));
+  EXPECT_EQ(wire::as_text(reply.payload), "42");
+  EXPECT_EQ(executor_.load(), (wire::Load{.busy = 0, .slots = 2}));
+  EXPECT_TRUE(executor_.is_idle());
+  EXPECT_EQ(executor_.next_timeout(), std::nullopt);
+}
+
+TEST_F(ExecutorTest, StartedIsReportedOnlyWhenAskedFor) {
+  worker(7, 1);
+  const PreparedPlacement placement(spec_of(kF), 0, 1);
+  executor_.admit(now_, {.key = key(100), .placement = &placement, .report_start = true});
+  EXPECT_EQ(next().kind, Kind::kDispatch);
+  const auto started = only();
+  EXPECT_EQ(started.kind, Kind::kReplyStarted);
+  EXPECT_EQ(started.key, key(100));
+}
+
+TEST_F(ExecutorTest, AWorkersErrorIsPassedOn) {
+  worker(7, 1);
+  const auto dispatch = dispatched(100);
+  const TaskError error{.message = "boom", .exception_type = "std::logic_error"};
+  EXPECT_TRUE(executor_.handle_worker_result(now_, 7, dispatch.call, Outcome::kPanicked, &error, {}));
+  const auto reply = only();
+  EXPECT_EQ(reply.outcome, Outcome::kPanicked);
+  EXPECT_EQ(reply.error->message, "boom");
+}
+
+TEST_F(ExecutorTest, QueuedAttemptsRunByPriorityWhenASlotIsFree) {
+  worker(7, 1);
+  const auto first = dispatched(100);
+  admit(key(101));
+  admit(key(102), spec_of(kF, 5));
+  admit(key(103), spec_of(kF), 1s);
+  expect_none();
+  EXPECT_EQ(executor_.queued_count(), 3U);
+  EXPECT_EQ(executor_.load(), (wire::Load{.busy = 4, .slots = 1}));
+  auto running = first;
+  for (const std::uint64_t expected : {102, 103, 101}) {
+    finish(running);
+    EXPECT_EQ(next().kind, Kind::kReplyResult);
+    running = only();
+    EXPECT_EQ(running.key.sequence, expected);
+    EXPECT_EQ(wire::as_text(running.payload), "args");
+  }
+}
+
+TEST_F(ExecutorTest, AFullQueueHandsBackWithARetryAfterFromTheServiceTime) {
+  worker(7, 1);
+  const auto first = dispatched(100);
+  now_ += 40ms;
+  finish(first);
+  next();
+  const auto second = dispatched(101);
+  for (std::uint64_t sequence = 102; sequence < 105; ++sequence) admit(key(sequence));
+  expect_none();
+  admit(key(105));
+  const auto redirect = only();
+  EXPECT_EQ(redirect.kind, Kind::kReplyRedirect);
+  EXPECT_EQ(redirect.reason, RedirectReason::kQueueFull);
+  EXPECT_EQ(redirect.retry_after, 160ms) << "three queued and one more, 40 ms each, one slot";
+  EXPECT_EQ(wire::as_text(redirect.payload), "args");
+  EXPECT_TRUE(executor_.handle_worker_result(now_, 7, second.call, Outcome::kSucceeded, nullptr, {}));
+}
+
+TEST_F(ExecutorTest, ArgumentsThatWaitAreBoundedInBytes) {
+  Executor executor({.queued_bytes_max = 3}, view_of(self_info()));
+  executor.worker_opened(now_, 7, 0, std::vector{kF});
+  const PreparedPlacement placement(spec_of(kF), 0, 1);
+  executor.admit(now_, {.key = key(1), .placement = &placement, .payload = wire::as_span("args")});
+  ExecutorEffect effect;
+  ASSERT_TRUE(executor.poll_effect(effect));
+  EXPECT_EQ(effect.reason, RedirectReason::kQueueFull);
+  EXPECT_TRUE(executor.is_idle());
+}
+
+TEST_F(ExecutorTest, WhatDoesNotFitThisNodeIsHandedBack) {
+  admit(key(1));
+  EXPECT_EQ(only().reason, RedirectReason::kNotOffered);
+  worker(7, 1);
+  PlacementSpec south = spec_of(kF);
+  south.tags = {{"zone", "south"}};
+  admit(key(2), south);
+  EXPECT_EQ(only().reason, RedirectReason::kMismatch);
+  NodeInfo info = self_info();
+  info.taints = {{"team", "red", "NoSchedule"}};
+  executor_.set_view(view_of(info));
+  admit(key(3));
+  EXPECT_EQ(only().reason, RedirectReason::kMismatch);
+  info.taints.clear();
+  info.functions.clear();
+  executor_.set_view(view_of(info));
+  admit(key(4));
+  EXPECT_EQ(only().kind, Kind::kDispatch) << "the worker is here, though the view does not know it yet";
+}
+
+TEST_F(ExecutorTest, ARepeatedAttemptIsAnsweredOnce) {
+  worker(7, 1);
+  const auto dispatch = dispatched(100);
+  admit(key(100));
+  expect_none();
+  finish(dispatch);
+  EXPECT_EQ(only().kind, Kind::kReplyResult);
+  admit(key(100));
+  expect_none();
+  EXPECT_EQ(executor_.counters().duplicates_dropped, 2U);
+  admit(key(100, 2));
+  EXPECT_EQ(only().kind, Kind::kDispatch) << "a later attempt is another one";
+}
+
+TEST_F(ExecutorTest, AFormerEpochsAttemptsAreDropped) {
+  worker(7, 2);
+  dispatched(100);
+  AttemptKey stale = key(101);
+  stale.origin_epoch.value -= 1;
+  admit(stale);
+  expect_none();
+  EXPECT_EQ(executor_.counters().stale_dropped, 1U);
+}
+
+TEST_F(ExecutorTest, CancelFreesTheQueueAtOnceAndTheSlotWhenTheWorkerAnswers) {
+  worker(7, 1);
+  const auto running = dispatched(100);
+  admit(key(101));
+  admit(key(102));
+  executor_.cancel(now_, key(101));
+  expect_none();
+  EXPECT_EQ(executor_.queued_count(), 1U);
+  executor_.cancel(now_, key(100, 2));
+  executor_.cancel(now_, key(999));
+  expect_none();
+  executor_.cancel(now_, key(100));
+  const auto cancel = only();
+  EXPECT_EQ(cancel.kind, Kind::kCancelAtWorker);
+  EXPECT_EQ(cancel.call, running.call);
+  EXPECT_EQ(executor_.load().busy, 2U) << "the slot is taken until the worker answers";
+  EXPECT_FALSE(executor_.handle_worker_result(now_, 7, running.call, Outcome::kCancelled, nullptr, {}));
+  const auto after = only();
+  EXPECT_EQ(after.kind, Kind::kDispatch);
+  EXPECT_EQ(after.key.sequence, 102U);
+  EXPECT_EQ(executor_.counters().cancelled, 2U);
+}
+
+TEST_F(ExecutorTest, DeadlinesHoldInTheQueueAndWhileRunning) {
+  worker(7, 1);
+  const auto running = dispatched(100, 5s);
+  admit(key(101), spec_of(kF), 2s);
+  EXPECT_EQ(executor_.next_timeout(), now_ + 2s);
+  executor_.handle_timeout(now_ + 2s);
+  auto reply = only();
+  EXPECT_EQ(reply.key.sequence, 101U);
+  EXPECT_EQ(reply.outcome, Outcome::kTimedOut);
+  EXPECT_EQ(reply.error->message, "the deadline passed while the task was queued");
+  executor_.handle_timeout(now_ + 5s);
+  reply = next();
+  EXPECT_EQ(reply.outcome, Outcome::kTimedOut);
+  EXPECT_EQ(reply.error->node, "here");
+  EXPECT_EQ(only().kind, Kind::kCancelAtWorker);
+  EXPECT_EQ(executor_.next_timeout(), std::nullopt);
+  EXPECT_FALSE(executor_.handle_worker_result(now_, 7, running.call, Outcome::kSucceeded, nullptr, {}));
+  expect_none();
+  EXPECT_EQ(executor_.load().busy, 0U);
+}
+
+TEST_F(ExecutorTest, ALostWorkersAttemptsEndAsAppLostAndItsQueueIsHandedBack) {
+  worker(7, 1, {kF});
+  worker(8, 1, {kG});
+  dispatched(100);
+  admit(key(101));
+  admit(key(102), spec_of(kG));
+  const auto other = only();
+  executor_.worker_lost(now_, 7);
+  const auto lost = next();
+  EXPECT_EQ(lost.kind, Kind::kReplyResult);
+  EXPECT_EQ(lost.outcome, Outcome::kAppLost);
+  EXPECT_EQ(lost.key.sequence, 100U);
+  const auto redirect = only();
+  EXPECT_EQ(redirect.kind, Kind::kReplyRedirect);
+  EXPECT_EQ(redirect.key.sequence, 101U);
+  EXPECT_EQ(redirect.reason, RedirectReason::kNotOffered);
+  EXPECT_EQ(wire::as_text(redirect.payload), "args");
+  finish(other);
+  EXPECT_EQ(only().kind, Kind::kReplyResult);
+  executor_.worker_lost(now_, 7);
+  expect_none();
+}
+
+TEST_F(ExecutorTest, AQueueMovesToTheNextWorkerOfTheFunction) {
+  worker(7, 1);
+  worker(8, 0);
+  dispatched(100);
+  admit(key(101));
+  executor_.worker_lost(now_, 7);
+  EXPECT_EQ(only().outcome, Outcome::kAppLost);
+  EXPECT_EQ(executor_.queued_count(), 1U) << "another worker offers it, though without a slot";
+  executor_.worker_slots_changed(now_, 8, 1);
+  EXPECT_EQ(only().session, 8U);
+}
+
+TEST_F(ExecutorTest, AWorkerAnswersOnlyItsOwnCallsAndOnce) {
+  worker(7, 1);
+  worker(8, 1);
+  const auto dispatch = dispatched(100);
+  const std::uint32_t other = dispatch.session == 7 ? 8 : 7;
+  EXPECT_FALSE(executor_.handle_worker_result(now_, other, dispatch.call, Outcome::kSucceeded, nullptr, {}));
+  EXPECT_FALSE(executor_.handle_worker_result(now_, dispatch.session, 12345, Outcome::kSucceeded, nullptr, {}));
+  expect_none();
+  finish(dispatch);
+  EXPECT_EQ(only().kind, Kind::kReplyResult);
+  EXPECT_FALSE(executor_.handle_worker_result(now_, dispatch.session, dispatch.call, Outcome::kSucceeded, nullptr, {}));
+  expect_none();
+  EXPECT_EQ(executor_.counters().late_results_dropped, 3U);
+}
+
+TEST_F(ExecutorTest, ALostOriginsAttemptsAreCancelledWithoutAnAnswer) {
+  worker(7, 1);
+  const auto running = dispatched(100);
+  admit(key(101));
+  AttemptKey own = key(102);
+  own.origin = kSelf;
+  admit(own);
+  executor_.origin_lost(now_, kOrigin, {kEpoch.value - 1});
+  expect_none();
+  executor_.origin_lost(now_, kOrigin, kEpoch);
+  EXPECT_EQ(only().kind, Kind::kCancelAtWorker);
+  executor_.handle_worker_result(now_, 7, running.call, Outcome::kCancelled, nullptr, {});
+  const auto dispatch = only();
+  EXPECT_EQ(dispatch.kind, Kind::kDispatch);
+  EXPECT_EQ(dispatch.key.origin, kSelf);
+}
+
+TEST_F(ExecutorTest, TheNodesOwnSlotsBoundWhatTheWorkersOffer) {
+  Executor executor({.slots_max = 2}, view_of(self_info()));
+  executor.worker_opened(now_, 7, 4, std::vector{kF});
+  executor.worker_opened(now_, 8, 4, std::vector{kG});
+  EXPECT_EQ(executor.load().slots, 2U);
+  const PreparedPlacement f(spec_of(kF), 0, 1);
+  const PreparedPlacement g(spec_of(kG), 1, 2);
+  executor.admit(now_, {.key = key(1), .placement = &f});
+  executor.admit(now_, {.key = key(2), .placement = &f});
+  executor.admit(now_, {.key = key(3), .placement = &g});
+  ExecutorEffect first, effect;
+  ASSERT_TRUE(executor.poll_effect(first));
+  ASSERT_TRUE(executor.poll_effect(effect));
+  EXPECT_FALSE(executor.poll_effect(effect));
+  EXPECT_EQ(executor.queued_count(), 1U);
+  executor.handle_worker_result(now_, 7, first.call, Outcome::kSucceeded, nullptr, {});
+  ASSERT_TRUE(executor.poll_effect(effect));
+  ASSERT_TRUE(executor.poll_effect(effect));
+  EXPECT_EQ(effect.kind, Kind::kDispatch);
+  EXPECT_EQ(effect.session, 8U);
+}
+
+TEST_F(ExecutorTest, ADrainHandsBackTheQueuedAndEndsTheRunningAtItsDeadline) {
+  worker(7, 1);
+  const auto running = dispatched(100);
+  admit(key(101));
+  executor_.drain(now_, now_ + 5s);
+  auto redirect = only();
+  EXPECT_EQ(redirect.key.sequence, 101U);
+  EXPECT_EQ(redirect.reason, RedirectReason::kDraining);
+  admit(key(102));
+  EXPECT_EQ(only().reason, RedirectReason::kDraining);
+  EXPECT_EQ(executor_.next_timeout(), now_ + 5s);
+  EXPECT_FALSE(executor_.is_idle());
+  executor_.handle_timeout(now_ + 5s);
+  EXPECT_EQ(next().outcome, Outcome::kNodeLost);
+  EXPECT_EQ(only().call, running.call);
+  EXPECT_TRUE(executor_.is_idle());
+  EXPECT_EQ(executor_.next_timeout(), std::nullopt);
+}
+
+TEST_F(ExecutorTest, ListsItsAttempts) {
+  worker(7, 1);
+  dispatched(100);
+  admit(key(101));
+  const auto attempts = executor_.attempts(now_ + 3s, 10);
+  ASSERT_EQ(attempts.size(), 2U);
+  EXPECT_EQ(attempts[0].state, AttemptSummary::State::kRunning);
+  EXPECT_EQ(attempts[0].session, 7U);
+  EXPECT_EQ(attempts[0].age, 3s);
+  EXPECT_EQ(attempts[1].state, AttemptSummary::State::kQueued);
+  EXPECT_EQ(executor_.attempts(now_, 1).size(), 1U);
+}
+
+}  // namespace
+}  // namespace kaido::daemon

@@ -1,0 +1,222 @@
+// The containers under both cores. Each is compared with a plain one over many random steps, and then at its edges.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "daemon/core/task/attempt_memory.h"
+#include "daemon/core/task/effect_queue.h"
+#include "daemon/core/task/indexed_heap.h"
+#include "daemon/core/task/payload_pool.h"
+#include "daemon/core/task/run_queue.h"
+#include "daemon/core/task/slot_index.h"
+#include "daemon/core/task/slot_table.h"
+#include "daemon/core/task/worker_table.h"
+#include "proto/base/random.h"
+#include "proto/wire/frame.h"
+
+namespace kaido::daemon {
+namespace {
+
+constexpr std::uint64_t kSeed = 20260731;
+
+TEST(EffectQueue, KeepsOrderWhileItGrowsAndWraps) {
+  EffectQueue<int> queue;
+  int next_in = 0;
+  int next_out = 0;
+  for (int round = 0; round < 50; ++round) {
+    for (int i = 0; i < round * 3; ++i) queue.push() = next_in++;
+    for (int i = 0, out = 0; i < round * 2; ++i) {
+      ASSERT_TRUE(queue.pop(out));
+      ASSERT_EQ(out, next_out++);
+    }
+  }
+  EXPECT_EQ(queue.size(), static_cast<std::size_t>(next_in - next_out));
+}
+
+TEST(IndexedHeap, AgreesWithASortedSetOverRandomSteps) {
+  base::Random random(kSeed);
+  HeapPositions positions;
+  IndexedHeap<int> heap(positions);
+  std::set<std::pair<int, std::uint32_t>> model;
+  std::map<std::uint32_t, int> keys;
+  for (int step = 0; step < 20000; ++step) {
+    const std::uint32_t slot = random.below(300);
+    if (keys.contains(slot)) {
+      ASSERT_TRUE(heap.erase(slot));
+      model.erase({keys[slot], slot});
+      keys.erase(slot);
+    } else {
+      const int key = static_cast<int>(random.below(1000));
+      heap.push(slot, key);
+      model.insert({key, slot});
+      keys[slot] = key;
+    }
+    ASSERT_EQ(heap.size(), model.size());
+    if (!model.empty()) {
+      ASSERT_EQ(heap.top_key(), model.begin()->first);
+    }
+  }
+  EXPECT_FALSE(heap.erase(1000)) << "never was in it";
+  while (!heap.empty()) {
+    ASSERT_EQ(heap.top_key(), model.begin()->first);
+    const std::uint32_t slot = heap.pop();
+    ASSERT_EQ(model.erase({keys[slot], slot}), 1U);
+  }
+}
+
+TEST(SlotIndex, AgreesWithAMapOverRandomSteps) {
+  base::Random random(kSeed);
+  SlotIndex index;
+  std::map<std::uint32_t, std::uint32_t> model;  // slot → hash; few hashes, so that runs are long
+  for (int step = 0; step < 50000; ++step) {
+    const std::uint32_t slot = random.below(2000);
+    if (const auto it = model.find(slot); it != model.end()) {
+      index.erase(it->second, slot);
+      model.erase(it);
+    } else {
+      const std::uint32_t hash = random.below(40) * 16;
+      index.insert(hash, slot);
+      model[slot] = hash;
+    }
+    if (step % 1000 != 0) continue;
+    ASSERT_EQ(index.size(), model.size());
+    for (const auto& [known, hash] : model) {
+      ASSERT_EQ(index.find(hash, [&, wanted = known](std::uint32_t found) { return found == wanted; }), known);
+    }
+  }
+  EXPECT_EQ(index.find(1, [](std::uint32_t) { return true; }), SlotIndex::kNone);
+}
+
+TEST(SlotTable, AHandleNeverNamesALaterRecordOfItsSlot) {
+  SlotTable<int> table;
+  const std::uint32_t slot = table.acquire(10);
+  const std::uint64_t first = table.handle(slot);
+  EXPECT_NE(first, 0U);
+  EXPECT_EQ(table.find(first), slot);
+  table.release(slot);
+  EXPECT_EQ(table.find(first), SlotTable<int>::kNone);
+  EXPECT_EQ(table.acquire(10), slot);
+  EXPECT_EQ(table.find(first), SlotTable<int>::kNone);
+  EXPECT_EQ(table.find(table.handle(slot)), slot);
+  EXPECT_EQ(table.find(0), SlotTable<int>::kNone);
+  EXPECT_EQ(table.find(~std::uint64_t{0}), SlotTable<int>::kNone) << "what a peer may invent";
+}
+
+TEST(SlotTable, IsBoundedAndReferencesStayValidWhileItGrows) {
+  SlotTable<int> table;
+  int& first = table[table.acquire(1000)];
+  first = 7;
+  for (int i = 1; i < 1000; ++i) ASSERT_NE(table.acquire(1000), SlotTable<int>::kNone);
+  EXPECT_EQ(table.acquire(1000), SlotTable<int>::kNone);
+  EXPECT_EQ(&first, &table[0]);
+  EXPECT_EQ(first, 7);
+}
+
+TEST(PayloadPool, IsBoundedInBytesAndReleasedBytesStayUntilRecycled) {
+  PayloadPool pool(10);
+  const std::uint32_t buffer = pool.keep(wire::as_span("12345678"));
+  ASSERT_NE(buffer, PayloadPool::kNone);
+  EXPECT_EQ(pool.keep(wire::as_span("123")), PayloadPool::kNone);
+  EXPECT_EQ(pool.used_bytes(), 8U);
+  const Payload view = pool.view(buffer);
+  pool.release(buffer);
+  EXPECT_EQ(pool.used_bytes(), 0U);
+  const std::uint32_t other = pool.keep(wire::as_span("abc"));
+  EXPECT_NE(other, buffer);
+  EXPECT_EQ(wire::as_text(view), "12345678");
+  pool.recycle();
+  EXPECT_EQ(pool.keep(wire::as_span("wxyz")), buffer) << "reused";
+  EXPECT_EQ(wire::as_text(pool.view(other)), "abc");
+}
+
+TEST(RunQueue, GoesByPriorityThenDeadlineThenArrival) {
+  RunQueue queue;
+  const auto at = [](int seconds) { return base::Instant(std::chrono::seconds(seconds)); };
+  queue.push(0, 1, 0, base::Instant::max());
+  queue.push(0, 2, 0, base::Instant::max());
+  queue.push(0, 3, 0, at(9));
+  queue.push(1, 4, 0, at(5));
+  queue.push(1, 5, 7, base::Instant::max());
+  std::vector<std::uint32_t> order;
+  while (!queue.empty()) order.push_back(queue.pop_first([](std::uint32_t) { return true; }));
+  EXPECT_EQ(order, (std::vector<std::uint32_t>{5, 4, 3, 1, 2}));
+}
+
+TEST(RunQueue, AWorkerTakesOnlyFromTheLanesItOffers) {
+  RunQueue queue;
+  queue.push(0, 1, 9, base::Instant::max());
+  queue.push(3, 2, 0, base::Instant::max());
+  EXPECT_EQ(queue.pop_first([](std::uint32_t lane) { return lane == 3; }), 2U);
+  EXPECT_EQ(queue.pop_first([](std::uint32_t lane) { return lane == 3; }), RunQueue::kNone);
+  EXPECT_EQ(queue.pop(3), RunQueue::kNone);
+  EXPECT_EQ(queue.pop(0), 1U);
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(WorkerTable, PicksTheLeastBusyForItsSlotsAndTakesTurnsAmongEquals) {
+  WorkerTable workers;
+  const base::FunctionId f[] = {{1}};
+  const std::uint32_t small = workers.open(10, 2, f);
+  const std::uint32_t large = workers.open(20, 4, f);
+  const std::uint32_t lane = workers.lane_of({1});
+  std::map<std::uint32_t, int> picked;
+  for (int i = 0; i < 6; ++i) {
+    const auto pick = workers.pick(lane);
+    ASSERT_NE(pick.worker, WorkerTable::kNone);
+    workers.occupy(pick.worker);
+    ++picked[pick.worker];
+    if (i == 2) {
+      EXPECT_EQ(picked[large], 2) << "filled in proportion";
+    }
+  }
+  EXPECT_EQ(picked[small], 2);
+  EXPECT_EQ(picked[large], 4);
+  EXPECT_FALSE(workers.can_run(lane));
+  EXPECT_EQ(workers.pick(lane).worker, WorkerTable::kNone);
+  workers.vacate(large);
+  EXPECT_EQ(workers.pick(lane).worker, large);
+
+  WorkerTable equals;
+  equals.open(1, 1, f);
+  equals.open(2, 1, f);
+  const auto first = equals.pick(0).worker;
+  EXPECT_NE(equals.pick(0).worker, first) << "idle equals take turns";
+}
+
+TEST(WorkerTable, ClosingReportsTheLanesThatNobodyOffersAnyMore) {
+  WorkerTable workers;
+  const base::FunctionId both[] = {{1}, {2}};
+  const base::FunctionId one[] = {{2}};
+  const std::uint32_t first = workers.open(10, 2, both);
+  workers.open(20, 3, one);
+  const std::uint32_t orphan = workers.lane_of({1});
+  workers.occupy(first);
+  EXPECT_EQ(workers.close(first), std::vector<std::uint32_t>{orphan});
+  EXPECT_EQ(workers.lane_of({1}), WorkerTable::kNone);
+  EXPECT_NE(workers.lane_of({2}), WorkerTable::kNone);
+  EXPECT_EQ(workers.slots(), 3U);
+  EXPECT_EQ(workers.busy(), 0U);
+  EXPECT_EQ(workers.find(10), WorkerTable::kNone);
+  workers.release_lane(orphan);
+  workers.open(30, 1, both);
+  EXPECT_EQ(workers.lane_of({1}), orphan) << "reused";
+}
+
+TEST(AttemptMemory, RemembersTheLatestAnsweredAttemptOfATask) {
+  AttemptMemory memory;
+  AttemptKey key{.origin = NodeIndex{3}, .attempt = 2, .origin_epoch = {9}, .sequence = 77};
+  EXPECT_FALSE(memory.is_answered(key));
+  memory.remember(key);
+  EXPECT_TRUE(memory.is_answered(key));
+  key.attempt = 1;
+  EXPECT_TRUE(memory.is_answered(key)) << "an older attempt";
+  key.attempt = 3;
+  EXPECT_FALSE(memory.is_answered(key));
+  key = {.origin = NodeIndex{3}, .attempt = 2, .origin_epoch = {10}, .sequence = 77};
+  EXPECT_FALSE(memory.is_answered(key)) << "another epoch's task";
+}
+
+}  // namespace
+}  // namespace kaido::daemon
