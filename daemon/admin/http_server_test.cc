@@ -21,6 +21,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/admin/http_answer.h"
+#include "proto/base/status.h"
 
 namespace kaido::daemon {
 namespace {

@@ -83,23 +83,28 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   app.get_formatter()->column_width(34);
   app.add_option("-o,--output", output, "text for people, json for scripts")
       ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT")
       ->capture_default_str();
   app.add_option("--socket", options.socket, "the daemon's admin socket")
       ->envname("KAIDO_ADMIN_SOCKET")
+      ->type_name("PATH")
       ->capture_default_str();
   app.add_option("--timeout", timeout_seconds, "how many seconds to wait for the daemon")
       ->check(CLI::Range(0.001, kTimeoutSecondsMax))
+      ->type_name("SECONDS")
       ->capture_default_str();
   for (const auto& command : kCommands) {
     auto* const sub = app.add_subcommand(command.name, command.about);
     sub->fallthrough();  // options may follow the command
+    sub->footer("\n-o, --socket and --timeout may follow too: see kaidoctl --help.");
     sub->callback([&options, &command] { options.command = command.command; });
     if (command.command == Command::kPing) {
-      sub->add_option("node", options.node, "its name (default: every node)");
+      sub->add_option("node", options.node, "its name (default: every node)")->type_name("NAME");
     }
     if (command.command == Command::kTasks) {
       sub->add_option("--limit", options.limit, "list at most so many (default: the daemon's bound)")
-          ->check(CLI::PositiveNumber);
+          ->check(CLI::PositiveNumber)
+          ->type_name("N");
     }
   }
   try {
