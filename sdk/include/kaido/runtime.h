@@ -124,6 +124,9 @@ class RuntimeBuilder {
   RuntimeBuilder& enable_time();
   RuntimeBuilder& enable_io();
   RuntimeBuilder& enable_all();
+  /// Starts with a clock that stands still and jumps to the next timer when nothing else can run: for tests. Current-thread
+  /// runtimes only.
+  RuntimeBuilder& start_paused();
 
   /// kInvalidArgument for settings that make no sense, kUnavailable if threads or descriptors cannot be had.
   [[nodiscard]] Result<Runtime> build();
@@ -131,6 +134,7 @@ class RuntimeBuilder {
  private:
   RuntimeBuilder() = default;
   detail::RuntimeOptions options_;
+  bool is_global_queue_interval_set_ = false;
 };
 
 }  // namespace kaido

@@ -29,6 +29,15 @@ struct Clock {
 
 using Instant = Clock::time_point;
 
+/// For tests, on a current-thread runtime: makes the clock of the current runtime stand still, or go on from where it is.
+/// A paused clock jumps to the next timer when nothing can run (but not while a blocking closure is queued or running).
+/// Throws std::logic_error on a multi-thread runtime, or if the clock is (or is not) paused already.
+void pause_clock();
+void resume_clock();
+/// Moves a paused clock on by exactly `duration` and yields once: timers that are due have fired when it returns, and
+/// their tasks run afterwards.
+[[nodiscard]] Task<void> advance_clock(std::chrono::nanoseconds duration);
+
 namespace detail {
 
 /// Any duration as nanoseconds, without overflow: what is too long becomes 30 years.
@@ -47,15 +56,16 @@ template <typename Rep, typename Period>
 /// Ready at its deadline. The deadline is fixed when it is made; the timer starts when it is first awaited.
 ///
 /// Threading: confined to one task.
-/// Lifetime: not movable, since the timer wheel links it; make it where it is awaited, or emplace it.
+/// Lifetime: the timer wheel links it while it is awaited, so it stays in place then.
 /// Cancellation: safe; dropping it takes it out of the wheel.
 /// Errors: making one outside a runtime, or on one without enable_time(), throws std::logic_error; awaiting one after
 /// its runtime's end throws std::runtime_error.
 class [[nodiscard]] Sleep {
  public:
   explicit Sleep(Instant deadline);
-  Sleep(const Sleep&) = delete;
-  Sleep& operator=(const Sleep&) = delete;
+  /// Moving it takes it out of the wheel; it must be awaited anew.
+  Sleep(Sleep&& other) noexcept;
+  Sleep& operator=(Sleep&&) = delete;
   ~Sleep();
 
   [[nodiscard]] Instant deadline() const noexcept { return deadline_; }

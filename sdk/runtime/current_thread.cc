@@ -1,0 +1,249 @@
+/// The current-thread scheduler: tasks run in block_on, on the calling thread.
+///
+/// One turn: poll the root if it was woken; run up to `event_interval` tasks; look at the driver. When nothing is left,
+/// end the turn (flush what hooks have gathered) and park in the driver. Several threads may be in block_on at once: one
+/// drives, the others wait for their root's wake-up or for the driving seat.
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "sdk/runtime/runtime_core.h"
+#include "sdk/runtime/task_queue.h"
+#include "sdk/runtime/thread_state.h"
+
+namespace kaido::detail {
+
+namespace {
+
+constexpr std::uint32_t kDefaultGlobalQueueInterval = 31;
+
+class CurrentThread final : public RuntimeCore {
+ public:
+  explicit CurrentThread(RuntimeOptions runtime_options)
+      : RuntimeCore(std::move(runtime_options)),
+        global_queue_interval_(options.global_queue_interval != 0 ? options.global_queue_interval
+                                                                  : kDefaultGlobalQueueInterval),
+        local_(*this) {}
+
+  void schedule(TaskHeader& task) noexcept override {
+    if (thread_state.local == &local_) {
+      local_.queue.push(task);
+    } else if (inject_.push(task)) {
+      unpark();
+    } else {
+      task.drop_ref();
+    }
+  }
+  void schedule_yielded(TaskHeader& task) noexcept override { schedule(task); }
+  void block_on(Root& root) override;
+
+ private:
+  struct Local : LocalScheduler {
+    using LocalScheduler::LocalScheduler;
+    TaskQueue queue;
+    std::uint32_t tick = 0;
+    std::uint32_t polls_in_turn = 0;
+    Budget budget;
+  };
+
+  class RootWaker final : public WakeTarget {
+   public:
+    explicit RootWaker(CurrentThread& core) noexcept : WakeTarget(kOneRef), core_(&core) {}
+    void wake_by_ref() noexcept override {
+      if (!is_woken_.exchange(true, std::memory_order_seq_cst)) core_->root_woken();
+    }
+    [[nodiscard]] bool is_woken() const noexcept { return is_woken_.load(std::memory_order_seq_cst); }
+    [[nodiscard]] bool take_wake() noexcept {
+      return is_woken() && is_woken_.exchange(false, std::memory_order_seq_cst);
+    }
+
+   private:
+    ~RootWaker() override = default;
+    void destroy() noexcept override {
+      CurrentThread* core = core_;
+      delete this;
+      core->drop_ref();
+    }
+    CurrentThread* core_;
+    std::atomic<bool> is_woken_ = true;
+  };
+
+  /// Gives the seat back, whether the root ended or threw.
+  class Seat {
+   public:
+    explicit Seat(CurrentThread& core) noexcept : core_(core) {}
+    Seat(const Seat&) = delete;
+    Seat& operator=(const Seat&) = delete;
+    ~Seat() {
+      std::scoped_lock lock(core_.mutex_);
+      core_.is_driven_ = false;
+      core_.changed_.notify_all();
+    }
+
+   private:
+    CurrentThread& core_;
+  };
+
+  bool take_seat(RootWaker& waker);
+  void drive(Root& root, RootWaker& waker);
+  bool run_tasks();
+  void park(const RootWaker& waker);
+  [[nodiscard]] TaskHeader* next_task() noexcept;
+  [[nodiscard]] bool has_work(const RootWaker& waker) const noexcept {
+    return waker.is_woken() || !local_.queue.empty() || !inject_.is_empty();
+  }
+  void end_turn() noexcept {
+    local_.polls_in_turn = 0;
+    hooks.end_of_turn();
+  }
+  void unpark() noexcept {
+    if (is_parked_.load(std::memory_order_seq_cst) && is_parked_.exchange(false, std::memory_order_seq_cst)) {
+      driver.unpark();
+    }
+  }
+  void root_woken() noexcept;
+  void stop_scheduler() noexcept override;
+  void drain() noexcept;
+
+  const std::uint32_t global_queue_interval_;
+  Local local_;  // Of the thread in the seat.
+  Inject inject_;
+  std::atomic<bool> is_parked_ = false;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_driven_ = false;  // Under mutex_: somebody has the seat.
+  std::atomic<std::size_t> waiting_ = 0;
+};
+
+void CurrentThread::block_on(Root& root) {
+  add_ref();
+  auto* waker = new RootWaker(*this);
+  struct Release {
+    RootWaker* waker;
+    ~Release() { waker->drop_ref(); }
+  } release{waker};
+  Budget budget;
+  while (!take_seat(*waker)) {
+    // Somebody else drives, and the root was woken: it is polled here without the seat.
+    budget.reset();
+    Context context(*waker, budget);
+    if (waker->take_wake() && root.poll(context)) {
+      hooks.end_of_turn();
+      return;
+    }
+    hooks.end_of_turn();
+  }
+  Seat seat(*this);
+  SchedulerScope scope(local_);
+  drive(root, *waker);
+  end_turn();
+}
+
+bool CurrentThread::take_seat(RootWaker& waker) {
+  std::unique_lock lock(mutex_);
+  waiting_.fetch_add(1, std::memory_order_seq_cst);
+  changed_.wait(lock, [&] { return !is_driven_ || waker.is_woken(); });
+  waiting_.fetch_sub(1, std::memory_order_seq_cst);
+  if (is_driven_) return false;
+  is_driven_ = true;
+  return true;
+}
+
+void CurrentThread::root_woken() noexcept {
+  if (waiting_.load(std::memory_order_seq_cst) != 0) {
+    std::scoped_lock lock(mutex_);
+    changed_.notify_all();
+  }
+  if (thread_state.local != &local_) unpark();
+}
+
+void CurrentThread::drive(Root& root, RootWaker& waker) {
+  for (;;) {
+    if (waker.take_wake()) {
+      local_.budget.reset();
+      Context context(waker, local_.budget);
+      if (root.poll(context)) return;
+    }
+    if (run_tasks()) {
+      driver.poll();
+      local_.wake_deferred();
+      if (local_.polls_in_turn + options.event_interval > kPollsPerTurn) end_turn();
+    } else {
+      park(waker);
+    }
+  }
+}
+
+// True after a full interval; false when there was nothing left to run.
+bool CurrentThread::run_tasks() {
+  for (std::uint32_t count = 0; count < options.event_interval; ++count) {
+    TaskHeader* task = next_task();
+    if (task == nullptr) return false;
+    ++local_.polls_in_turn;
+    local_.budget.reset();
+    task->run(local_.budget);
+  }
+  return true;
+}
+
+TaskHeader* CurrentThread::next_task() noexcept {
+  if (++local_.tick % global_queue_interval_ == 0) {
+    if (TaskHeader* task = inject_.pop()) return task;
+  }
+  if (TaskHeader* task = local_.queue.pop()) return task;
+  return inject_.pop();
+}
+
+void CurrentThread::park(const RootWaker& waker) {
+  if (waker.is_woken()) return;
+  if (!local_.deferred.empty()) {
+    driver.poll();
+    local_.wake_deferred();
+    return;
+  }
+  end_turn();
+  if (has_work(waker) || !local_.deferred.empty()) return;
+  is_parked_.store(true, std::memory_order_seq_cst);
+  // Whoever queues work from outside first queues, then looks whether we are parked: one of us sees the other.
+  if (!has_work(waker)) {
+    const bool may_advance = !clock.is_paused() || blocking.is_idle();
+    driver.park(may_advance);
+  }
+  is_parked_.store(false, std::memory_order_seq_cst);
+}
+
+void CurrentThread::stop_scheduler() noexcept {
+  CoreScope core_scope(*this);
+  inject_.close();
+  bool driven_elsewhere = false;
+  {
+    std::scoped_lock lock(mutex_);
+    driven_elsewhere = std::exchange(is_driven_, true);
+  }
+  if (driven_elsewhere) {
+    // Shut down from inside its own block_on: what is queued is dropped by who drives.
+    owned.close_and_shut_down();
+    driver.shut_down();
+    return;
+  }
+  Seat seat(*this);
+  SchedulerScope scope(local_);
+  owned.close_and_shut_down();
+  drain();
+  driver.shut_down();
+  drain();
+}
+
+void CurrentThread::drain() noexcept {
+  local_.deferred.clear();
+  while (TaskHeader* task = local_.queue.pop()) task->drop_ref();
+  while (TaskHeader* task = inject_.pop()) task->drop_ref();
+}
+
+}  // namespace
+
+RuntimeCore* new_current_thread(RuntimeOptions options) { return new CurrentThread(std::move(options)); }
+
+}  // namespace kaido::detail

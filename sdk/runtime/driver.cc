@@ -1,0 +1,143 @@
+#include "sdk/runtime/driver.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <kaido/detail/io.h>
+
+#include "sdk/runtime/runtime_core.h"
+
+namespace kaido::detail {
+
+struct Driver::Io {
+  // Hint 1: one thread runs it at a time; other threads may still post.
+  boost::asio::io_context context{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{context.get_executor()};
+};
+
+Driver::Driver(RuntimeClock& clock) : clock_(clock), start_(clock.now()), io_(std::make_unique<Io>()) {}
+
+Driver::~Driver() = default;
+
+boost::asio::io_context& Driver::io_context() noexcept { return io_->context; }
+
+Driver::Tick Driver::tick_at_or_after(Instant instant) const noexcept {
+  if (instant <= start_) return 0;
+  return static_cast<Tick>(std::chrono::ceil<std::chrono::milliseconds>(instant - start_).count());
+}
+
+Driver::Tick Driver::present_tick() const noexcept {
+  return static_cast<Tick>(std::chrono::floor<std::chrono::milliseconds>(clock_.now() - start_).count());
+}
+
+void Driver::park(bool may_advance) noexcept {
+  Tick until = kNever;
+  {
+    std::scoped_lock lock(lock_);
+    until = wheel_.next_expiration().value_or(kNever);
+    parked_until_ = until;
+  }
+  wait(until, may_advance);
+  {
+    std::scoped_lock lock(lock_);
+    parked_until_ = 0;
+  }
+  fire(present_tick());
+}
+
+void Driver::wait(Tick until, bool may_advance) noexcept {
+  auto& context = io_->context;
+  std::size_t handlers = 0;
+  if (clock_.is_paused()) {
+    handlers = context.poll();
+    if (handlers != 0) return;
+    if (until != kNever && may_advance) {
+      clock_.advance_to(instant_of(until));
+      return;
+    }
+    handlers = context.run_one();
+  } else if (until == kNever) {
+    handlers = context.run_one();
+  } else {
+    const auto remaining = instant_of(until) - clock_.now();
+    handlers = remaining > Duration::zero() ? context.run_one_for(remaining) : context.poll_one();
+  }
+  // One system call for the wait; another only if something happened, to run what else is ready in the same turn.
+  if (handlers != 0) context.poll();
+}
+
+void Driver::poll() noexcept {
+  io_->context.poll();
+  fire(present_tick());
+}
+
+void Driver::unpark() noexcept {
+  boost::asio::post(io_->context, [] {});
+}
+
+bool Driver::arm(TimerEntry& entry, Instant deadline, Context& context) {
+  bool ends_wait = false;
+  {
+    std::scoped_lock lock(lock_);
+    if (is_shut_down_) throw std::runtime_error("kaido: a timer was awaited while its runtime is being shut down");
+    if (entry.has_fired.load(std::memory_order_acquire)) return true;
+    if (!entry.is_linked) {
+      entry.deadline_tick = tick_at_or_after(deadline);
+      if (entry.deadline_tick <= present_tick() || !wheel_.insert(entry)) {
+        entry.has_fired.store(true, std::memory_order_release);
+        return true;
+      }
+      ends_wait = entry.deadline_tick < parked_until_;
+    }
+    context.store_waker(entry.waker);
+  }
+  if (ends_wait) unpark();
+  return false;
+}
+
+void Driver::disarm(TimerEntry& entry) noexcept {
+  Waker dropped;
+  std::scoped_lock lock(lock_);
+  if (entry.is_linked) wheel_.remove(entry);
+  dropped = std::move(entry.waker);
+}
+
+void Driver::fire(Tick now) noexcept {
+  constexpr std::size_t kBatch = 32;
+  std::array<Waker, kBatch> wakers;
+  bool more = true;
+  while (more) {
+    std::size_t count = 0;
+    {
+      std::scoped_lock lock(lock_);
+      while (count < kBatch) {
+        TimerEntry* entry = wheel_.expire(now);
+        if (entry == nullptr) break;
+        wakers[count++] = std::move(entry->waker);
+        entry->has_fired.store(true, std::memory_order_release);  // From here on it is its owner's alone.
+      }
+      more = count == kBatch;
+    }
+    // Outside the lock: a wake may run the code of another runtime's scheduler.
+    for (std::size_t index = 0; index < count; ++index) wakers[index].wake();
+  }
+}
+
+void Driver::shut_down() noexcept {
+  {
+    std::scoped_lock lock(lock_);
+    is_shut_down_ = true;
+  }
+  fire(kNever - 1);
+}
+
+boost::asio::io_context& io_context(const Handle& handle) noexcept { return handle.core()->driver.io_context(); }
+
+}  // namespace kaido::detail

@@ -1,0 +1,69 @@
+/// Driver: waits for sockets (Asio) and timers (the wheel) on behalf of a scheduler.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include <kaido/detail/timer_entry.h>
+#include <kaido/time.h>
+
+#include "sdk/runtime/spin_lock.h"
+#include "sdk/time/clock.h"
+#include "sdk/time/wheel.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace kaido::detail {
+
+/// Threading: arm, disarm, unpark and io_context from any thread. park and poll by one thread at a time: the current-thread
+/// scheduler's, or the worker that holds the driver.
+/// Errors: an exception that leaves an Asio handler ends the process.
+class Driver {
+ public:
+  explicit Driver(RuntimeClock& clock);
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+  ~Driver();
+
+  [[nodiscard]] boost::asio::io_context& io_context() noexcept;
+
+  /// Waits until a handler has run, a timer is due or unpark() was called; then runs every other handler that is ready,
+  /// and wakes what is due. With a paused clock: jumps to the next timer instead of waiting, if `may_advance`.
+  void park(bool may_advance) noexcept;
+  /// The same without waiting.
+  void poll() noexcept;
+  /// Ends a park() under way, or the next one.
+  void unpark() noexcept;
+
+  /// Links the entry unless it is linked already, and leaves the context's waker in it; true if it is due.
+  bool arm(TimerEntry& entry, Instant deadline, Context& context);
+  void disarm(TimerEntry& entry) noexcept;
+
+  /// From now on arm() throws; wakes everything that waits.
+  void shut_down() noexcept;
+
+ private:
+  struct Io;
+  using Tick = TimerWheel::Tick;
+  static constexpr Tick kNever = ~Tick{0};
+
+  [[nodiscard]] Tick tick_at_or_after(Instant instant) const noexcept;
+  [[nodiscard]] Tick present_tick() const noexcept;
+  [[nodiscard]] Instant instant_of(Tick tick) const noexcept { return start_ + std::chrono::milliseconds(tick); }
+  void wait(Tick until, bool may_advance) noexcept;
+  void fire(Tick now) noexcept;
+
+  RuntimeClock& clock_;
+  const Instant start_;
+  std::unique_ptr<Io> io_;
+
+  SpinLock lock_;
+  TimerWheel wheel_;            // Under lock_.
+  Tick parked_until_ = 0;       // Under lock_: a timer before it must end the wait; 0 while nobody waits.
+  bool is_shut_down_ = false;   // Under lock_.
+};
+
+}  // namespace kaido::detail

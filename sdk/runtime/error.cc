@@ -1,0 +1,163 @@
+#include <kaido/error.h>
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <new>
+#include <ostream>
+#include <typeinfo>
+#include <utility>
+
+#include <kaido/result.h>
+
+namespace kaido {
+
+struct Error::Details {
+  std::string message;
+  std::string exception_type;
+  std::string node;
+  std::uint32_t attempt = 0;
+  std::chrono::milliseconds retry_after{0};
+  std::vector<NodeReason> reasons;
+  std::exception_ptr exception;
+};
+
+namespace {
+
+const std::string kEmpty;
+
+std::string demangle(const char* mangled) {
+  int status = 0;
+  char* readable = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
+  std::string result = status == 0 && readable != nullptr ? readable : mangled;
+  std::free(readable);
+  return result;
+}
+
+}  // namespace
+
+std::string_view name(ErrorKind kind) noexcept {
+  switch (kind) {
+    case ErrorKind::kCancelled:
+      return "cancelled";
+    case ErrorKind::kPanicked:
+      return "panicked";
+    case ErrorKind::kTimedOut:
+      return "timed out";
+    case ErrorKind::kUnschedulable:
+      return "unschedulable";
+    case ErrorKind::kNodeLost:
+      return "node lost";
+    case ErrorKind::kRejected:
+      return "rejected";
+    case ErrorKind::kUnavailable:
+      return "unavailable";
+    case ErrorKind::kAppLost:
+      return "app lost";
+    case ErrorKind::kSignatureMismatch:
+      return "signature mismatch";
+    case ErrorKind::kInvalidArgument:
+      return "invalid argument";
+    case ErrorKind::kInternal:
+      return "internal";
+  }
+  return "unknown";
+}
+
+void Error::DeleteDetails::operator()(Details* details) const noexcept { delete details; }
+
+Error::Error(ErrorKind kind, std::string message) : kind_(kind) { details().message = std::move(message); }
+
+Error::Error(const Error& other)
+    : details_(other.details_ ? new Details(*other.details_) : nullptr), kind_(other.kind_) {}
+
+Error& Error::operator=(const Error& other) {
+  if (this != &other) *this = Error(other);
+  return *this;
+}
+
+Error::Details& Error::details() {
+  if (!details_) details_.reset(new Details());
+  return *details_;
+}
+
+Error Error::cancelled(std::uint64_t task_id) {
+  if (task_id == 0) return Error(ErrorKind::kCancelled);
+  return Error(ErrorKind::kCancelled, "task " + std::to_string(task_id) + " was cancelled");
+}
+
+Error Error::from_exception(std::exception_ptr exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const ErrorException& typed) {
+    return typed.error();
+  } catch (const std::exception& standard) {
+    Error error = Error(ErrorKind::kPanicked, standard.what()).with_exception_type(demangle(typeid(standard).name()));
+    error.details().exception = exception;
+    return error;
+  } catch (...) {
+    const std::type_info* type = abi::__cxa_current_exception_type();
+    Error error = Error(ErrorKind::kPanicked, "exception without text")
+                      .with_exception_type(type != nullptr ? demangle(type->name()) : "unknown");
+    error.details().exception = exception;
+    return error;
+  }
+}
+
+Error&& Error::with_exception_type(std::string type) && {
+  details().exception_type = std::move(type);
+  return std::move(*this);
+}
+Error&& Error::with_node(std::string node) && {
+  details().node = std::move(node);
+  return std::move(*this);
+}
+Error&& Error::with_attempt(std::uint32_t attempt) && {
+  details().attempt = attempt;
+  return std::move(*this);
+}
+Error&& Error::with_retry_after(std::chrono::milliseconds delay) && {
+  details().retry_after = delay;
+  return std::move(*this);
+}
+Error&& Error::with_reasons(std::vector<NodeReason> reasons) && {
+  details().reasons = std::move(reasons);
+  return std::move(*this);
+}
+
+const std::string& Error::message() const noexcept { return details_ ? details_->message : kEmpty; }
+const std::string& Error::exception_type() const noexcept { return details_ ? details_->exception_type : kEmpty; }
+const std::string& Error::node() const noexcept { return details_ ? details_->node : kEmpty; }
+std::uint32_t Error::attempt() const noexcept { return details_ ? details_->attempt : 0; }
+std::chrono::milliseconds Error::retry_after() const noexcept {
+  return details_ ? details_->retry_after : std::chrono::milliseconds(0);
+}
+const std::vector<NodeReason>& Error::reasons() const noexcept {
+  static const std::vector<NodeReason> kNone;
+  return details_ ? details_->reasons : kNone;
+}
+std::exception_ptr Error::exception() const noexcept { return details_ ? details_->exception : nullptr; }
+
+std::string Error::to_string() const {
+  std::string text(name(kind_));
+  if (!details_) return text;
+  if (!exception_type().empty()) text += " with " + exception_type();
+  if (!message().empty()) text += ": " + message();
+  if (!node().empty()) text += " (node " + node() + ")";
+  if (attempt() != 0) text += " (attempt " + std::to_string(attempt()) + ")";
+  if (retry_after().count() != 0) text += " (retry after " + std::to_string(retry_after().count()) + " ms)";
+  for (const NodeReason& reason : reasons()) text += "; " + reason.node + ": " + reason.reason;
+  return text;
+}
+
+std::ostream& operator<<(std::ostream& out, const Error& error) { return out << error.to_string(); }
+
+ErrorException::ErrorException(Error error) : error_(std::move(error)), text_(error_.to_string()) {}
+
+BadResultAccess::BadResultAccess(Error error) : error_(std::move(error)), text_(error_.to_string()) {}
+
+namespace detail {
+void throw_bad_result_access(const Error& error) { throw BadResultAccess(error); }
+}  // namespace detail
+
+}  // namespace kaido

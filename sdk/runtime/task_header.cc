@@ -1,0 +1,233 @@
+/// The states of a task. One word holds them and the reference count:
+///
+///   running    somebody polls it or destroys its frame: the only one who may touch the frame
+///   complete   final; the frame is gone, the outcome belongs to the JoinHandle if it is still interested
+///   notified   it is in a queue, or will be put into one by whoever runs it
+///   cancelled  its frame is to be destroyed at the next opportunity
+///   interest   a JoinHandle exists
+///   waker      the JoinHandle has left a waker, which belongs to whoever completes the task
+#include <kaido/detail/task_header.h>
+
+#include "sdk/runtime/runtime_core.h"
+#include "sdk/runtime/thread_state.h"
+
+namespace kaido::detail {
+
+namespace {
+
+constexpr std::uint64_t kRunning = 1;
+constexpr std::uint64_t kComplete = 2;
+constexpr std::uint64_t kNotified = 4;
+constexpr std::uint64_t kCancelled = 8;
+constexpr std::uint64_t kInterest = 16;
+constexpr std::uint64_t kWaker = 32;
+
+// Ids are handed to threads in blocks, so that a spawn touches no shared counter.
+TaskId next_task_id() noexcept {
+  constexpr std::uint64_t kBlock = 256;
+  static constinit std::atomic<std::uint64_t> next_block = 1;
+  static constinit thread_local std::uint64_t next = 0;
+  if (next % kBlock == 0) next = next_block.fetch_add(1, std::memory_order_relaxed) * kBlock;
+  return TaskId(next++);
+}
+
+class CurrentTaskScope {
+ public:
+  explicit CurrentTaskScope(TaskHeader& task) noexcept : previous_(thread_state.task) { thread_state.task = &task; }
+  CurrentTaskScope(const CurrentTaskScope&) = delete;
+  CurrentTaskScope& operator=(const CurrentTaskScope&) = delete;
+  ~CurrentTaskScope() { thread_state.task = previous_; }
+
+ private:
+  TaskHeader* previous_;
+};
+
+}  // namespace
+
+// Three references: the list of tasks, the queue, the JoinHandle.
+TaskHeader::TaskHeader(RuntimeCore* core) noexcept
+    : WakeTarget(kNotified | kInterest | 3 * kOneRef), core_(core), id_(next_task_id()) {
+  core_->add_ref();
+}
+
+TaskHeader::~TaskHeader() { core_->drop_ref(); }
+
+bool TaskHeader::is_finished() const noexcept { return (state_.load(std::memory_order_acquire) & kComplete) != 0; }
+
+void TaskHeader::wake_by_ref() noexcept {
+  std::uint64_t state = state_.load(std::memory_order_relaxed);
+  std::uint64_t next = 0;
+  bool submit = false;
+  do {
+    next = state;
+    submit = false;
+    if ((state & (kComplete | kNotified)) == 0) {
+      next |= kNotified;
+      if ((state & kRunning) == 0) {
+        next += kOneRef;
+        submit = true;
+      }
+    }
+    // Also where nothing changes: the exchange orders what the waker did before the poll that is to see it.
+  } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  if (submit) core_->schedule(*this);
+}
+
+void TaskHeader::wake_by_value() noexcept {
+  std::uint64_t state = state_.load(std::memory_order_relaxed);
+  std::uint64_t next = 0;
+  bool submit = false;
+  do {
+    submit = false;
+    if ((state & (kComplete | kNotified | kRunning)) == 0) {
+      next = state | kNotified;  // The waker's reference becomes the queue's.
+      submit = true;
+    } else {
+      next = state - kOneRef;
+      if ((state & kComplete) == 0) next |= kNotified;
+    }
+  } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  if (submit) {
+    core_->schedule(*this);
+  } else if (next < kOneRef) {
+    destroy();
+  }
+}
+
+void TaskHeader::abort() noexcept {
+  std::uint64_t state = state_.load(std::memory_order_relaxed);
+  std::uint64_t next = 0;
+  bool submit = false;
+  do {
+    if ((state & (kComplete | kCancelled)) != 0) return;
+    next = state | kCancelled | kNotified;
+    submit = (state & (kRunning | kNotified)) == 0;
+    if (submit) next += kOneRef;
+  } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  if (submit) core_->schedule(*this);
+}
+
+bool TaskHeader::poll_join(Context& context) noexcept {
+  std::uint64_t state = state_.load(std::memory_order_acquire);
+  if ((state & kComplete) != 0) return true;
+  if ((state & kWaker) != 0) {
+    // The waker is the completer's as long as the bit is set: take it back, unless it is right already.
+    if (context.will_wake(join_waker_)) return false;
+    do {
+      if ((state & kComplete) != 0) return true;
+    } while (!state_.compare_exchange_weak(state, state & ~kWaker, std::memory_order_acq_rel, std::memory_order_acquire));
+  }
+  join_waker_ = context.waker();
+  state = state_.load(std::memory_order_acquire);
+  do {
+    if ((state & kComplete) != 0) return true;
+  } while (!state_.compare_exchange_weak(state, state | kWaker, std::memory_order_acq_rel, std::memory_order_acquire));
+  return false;
+}
+
+void TaskHeader::detach() noexcept {
+  std::uint64_t state = state_.load(std::memory_order_acquire);
+  for (;;) {
+    if ((state & kComplete) != 0) {
+      drop_outcome();
+      break;
+    }
+    if (state_.compare_exchange_weak(state, state & ~(kInterest | kWaker), std::memory_order_acq_rel,
+                                     std::memory_order_acquire)) {
+      join_waker_.reset();
+      break;
+    }
+  }
+  drop_ref();
+}
+
+TaskHeader::Start TaskHeader::start_running() noexcept {
+  std::uint64_t state = state_.load(std::memory_order_relaxed);
+  std::uint64_t next = 0;
+  Start start = Start::kNothing;
+  do {
+    // Shutdown may have claimed it while it was queued.
+    if ((state & (kRunning | kComplete)) != 0) {
+      drop_ref();
+      return Start::kNothing;
+    }
+    next = (state & ~kNotified) | kRunning;
+    start = (state & kCancelled) != 0 ? Start::kCancel : Start::kPoll;
+  } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  return start;
+}
+
+// After a poll that did not finish. False: it was cancelled meanwhile and is still ours.
+bool TaskHeader::finish_running() noexcept {
+  std::uint64_t state = state_.load(std::memory_order_relaxed);
+  std::uint64_t next = 0;
+  do {
+    if ((state & kCancelled) != 0) return false;
+    next = state & ~kRunning;
+    if ((state & kNotified) == 0) next -= kOneRef;
+  } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  if ((state & kNotified) != 0) {
+    core_->schedule_yielded(*this);
+  } else if (next < kOneRef) {
+    destroy();
+  }
+  return true;
+}
+
+void TaskHeader::run(Budget& budget) noexcept {
+  const Start start = start_running();
+  if (start == Start::kNothing) return;
+  CurrentTaskScope scope(*this);
+  if (start == Start::kPoll) {
+    Context context(*this, budget);
+    if (!poll(context) && finish_running()) return;
+  }
+  complete();
+}
+
+void TaskHeader::shut_down() noexcept {
+  std::uint64_t state = state_.load(std::memory_order_relaxed);
+  std::uint64_t next = 0;
+  bool claimed = false;
+  do {
+    claimed = (state & (kRunning | kComplete)) == 0;
+    next = state | kCancelled;
+    if (claimed) next |= kRunning;
+  } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  if (!claimed) {
+    drop_ref();
+    return;
+  }
+  CurrentTaskScope scope(*this);
+  complete();
+}
+
+// The frame goes first, so that whoever sees the task complete sees its destructors' effects. The caller's reference
+// is consumed, and that of the list of tasks.
+void TaskHeader::complete() noexcept {
+  drop_frame();
+  const std::uint64_t state = state_.fetch_xor(kRunning | kComplete, std::memory_order_acq_rel);
+  if ((state & kInterest) == 0) {
+    drop_outcome();
+  } else if ((state & kWaker) != 0) {
+    join_waker_.wake();
+  }
+  const std::uint64_t references = core_->owned.remove(*this) ? 2 : 1;
+  if (state_.fetch_sub(references * kOneRef, std::memory_order_acq_rel) < (references + 1) * kOneRef) destroy();
+}
+
+void spawn_task(RuntimeCore& core, TaskHeader& task) noexcept {
+  if (core.owned.insert(task)) {
+    core.schedule(task);
+    return;
+  }
+  task.shut_down();
+  task.drop_ref();
+}
+
+void spawn_blocking_task(RuntimeCore& core, TaskHeader& task) {
+  task.drop_ref();  // Blocking closures are in no list: shutdown waits for them.
+  core.blocking.spawn(task);
+}
+
+}  // namespace kaido::detail
