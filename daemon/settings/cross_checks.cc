@@ -21,8 +21,8 @@ class CrossChecker {
   }
 
  private:
-  /// A complaint about a rule between the settings of `paths`, at the first of them that the file sets. There is none if
-  /// one of them has its own complaint already.
+  /// A complaint about a rule between the settings of `paths`, at the first of them that the file sets. There is none
+  /// if one of them has its own complaint already.
   void complain(std::initializer_list<std::string> paths, const std::string& message) {
     const Mark* place = nullptr;
     std::string about = *paths.begin();
@@ -42,7 +42,8 @@ class CrossChecker {
         "and peers speak plain text; use a loopback address, or accept that on a trusted test network with "
         "\"insecure_plaintext: true\" under \"security\"";
     if (settings_.listen.peer && !settings_.listen.peer->is_local() && !plaintext) {
-      complain({"listen.peer"}, in_quotes(to_string(*settings_.listen.peer)) + " can be reached from other hosts, " + remedy);
+      complain({"listen.peer"},
+               in_quotes(to_string(*settings_.listen.peer)) + " can be reached from other hosts, " + remedy);
     }
     for (std::size_t i = 0; i < settings_.peers.size() && !plaintext; ++i) {
       if (settings_.peers[i].is_local()) continue;
@@ -51,9 +52,10 @@ class CrossChecker {
                                   in_quotes(to_string(settings_.peers[i])) + " is beyond this host, " + remedy);
     }
     if (settings_.listen.http && !settings_.listen.http->is_local() && !settings_.security.insecure_http) {
-      complain({"listen.http"}, in_quotes(to_string(*settings_.listen.http)) +
-                                    " can be reached from other hosts, and HTTP asks nobody who they are; use a loopback "
-                                    "address, or accept that with \"insecure_http: true\" under \"security\"");
+      complain({"listen.http"},
+               in_quotes(to_string(*settings_.listen.http)) +
+                   " can be reached from other hosts, and HTTP asks nobody who they are; use a loopback "
+                   "address, or accept that with \"insecure_http: true\" under \"security\"");
     }
   }
 
@@ -70,9 +72,9 @@ class CrossChecker {
       complain({"listen.http"}, "is the peers' address too; choose another port");
     }
     if (settings_.peers.size() > settings_.limits.max_peers) {
-      complain({"peers", "limits.max_peers"}, "there are " + std::to_string(settings_.peers.size()) +
-                                                  " peers, but \"limits.max_peers\" is " +
-                                                  std::to_string(settings_.limits.max_peers) + "; raise it or remove some");
+      complain({"peers", "limits.max_peers"},
+               "there are " + std::to_string(settings_.peers.size()) + " peers, but \"limits.max_peers\" is " +
+                   std::to_string(settings_.limits.max_peers) + "; raise it or remove some");
     }
   }
 

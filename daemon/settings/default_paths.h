@@ -3,7 +3,8 @@
 /// The rule, which the SDK follows too (docs/operating/configuration.md, "Where the socket is"):
 ///   1. A *system* daemon (root, or /run/kaido is a folder it may write) uses /run/kaido and /var/lib/kaido.
 ///   2. Any other user's daemon uses $XDG_RUNTIME_DIR/kaido, or /tmp/kaido-<uid> where that variable is not set, for
-///      its sockets; and $XDG_STATE_HOME/kaido, or $HOME/.local/state/kaido, or the folder of the sockets, for its state.
+///      its sockets; and $XDG_STATE_HOME/kaido, or $HOME/.local/state/kaido, or the folder of the sockets, for its
+///      state.
 ///   3. An app looks for $KAIDO_SOCKET, else /run/kaido/kaidod.sock if that exists, else the path of 2.
 #pragma once
 

@@ -62,10 +62,12 @@ std::string_view nearest(std::string_view name, const std::vector<std::string_vi
 std::string advice_for_unknown(std::string_view section, std::string_view name) {
   if (name == "<<") return "merge keys are not supported, write the values out";
   const std::vector<std::string_view> known = known_names(section);
-  if (const std::string_view near = nearest(name, known); !near.empty()) return "did you mean \"" + std::string(near) + "\"?";
+  if (const std::string_view near = nearest(name, known); !near.empty())
+    return "did you mean \"" + std::string(near) + "\"?";
   for (const SettingKey& key : settings_schema()) {
     if (key.name() != name) continue;
-    return key.section().empty() ? "it belongs at the top level" : "it belongs under \"" + std::string(key.section()) + "\"";
+    return key.section().empty() ? "it belongs at the top level"
+                                 : "it belongs under \"" + std::string(key.section()) + "\"";
   }
   std::string list;
   for (const std::string_view candidate : known) list += (list.empty() ? "" : ", ") + std::string(candidate);
@@ -91,7 +93,8 @@ void read_section(std::string_view section, const YamlNode& mapping, Settings& s
     } else if (section.empty() && is_section(name.text)) {
       read_section(name.text, mapping.values[i], settings, complaints);
     } else {
-      complaints.add(name.mark, "unknown key " + in_quotes(name.text) + " " + where + "; " + advice_for_unknown(section, name.text));
+      complaints.add(name.mark, "unknown key " + in_quotes(name.text) + " " + where + "; " +
+                                    advice_for_unknown(section, name.text));
     }
   }
 }
@@ -101,8 +104,9 @@ std::vector<Problem> to_problems(std::vector<YamlProblem> found, std::string_vie
   std::vector<Problem> problems;
   for (YamlProblem& problem : found) {
     if (problems.size() == kMaxProblems) {
-      problems.push_back({std::string(file), 0, 0,
-                          std::to_string(found.size() - kMaxProblems) + " more problems are not listed; mend these first"});
+      problems.push_back(
+          {std::string(file), 0, 0,
+           std::to_string(found.size() - kMaxProblems) + " more problems are not listed; mend these first"});
       break;
     }
     problems.push_back({std::string(file), problem.mark.line, problem.mark.column, std::move(problem.message)});

@@ -43,7 +43,7 @@ struct Problem {
 [[nodiscard]] std::string to_string(const Problem& problem);
 
 struct LoadResult {
-  Settings settings;  // complete only if ok()
+  Settings settings;              // complete only if ok()
   std::vector<Problem> problems;  // in the order of the file
 
   [[nodiscard]] bool ok() const { return problems.empty(); }

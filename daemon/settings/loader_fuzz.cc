@@ -17,7 +17,8 @@ void check_promises(const Settings& settings) {
   KAIDO_CHECK(settings.limits.max_apps > 0);
   KAIDO_CHECK(settings.timeouts.peer >= 2 * settings.timeouts.ping_interval);
   KAIDO_CHECK(settings.security.insecure_plaintext || !settings.listen.peer || settings.listen.peer->is_local());
-  for (const AddressSetting& peer : settings.peers) KAIDO_CHECK(settings.security.insecure_plaintext || peer.is_local());
+  for (const AddressSetting& peer : settings.peers)
+    KAIDO_CHECK(settings.security.insecure_plaintext || peer.is_local());
 }
 
 }  // namespace
@@ -29,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const LoadResult result = load_settings({reinterpret_cast<const char*>(data), size}, "fuzz.yaml", host);
   KAIDO_CHECK(result.problems.size() <= kMaxProblems + 1);
   KAIDO_CHECK(result.ok() == result.report().empty());
-  for (const Problem& problem : result.problems) KAIDO_CHECK(!problem.message.empty() && problem.line >= 0 && problem.column >= 0);
+  for (const Problem& problem : result.problems)
+    KAIDO_CHECK(!problem.message.empty() && problem.line >= 0 && problem.column >= 0);
   if (result.ok()) check_promises(result.settings);
   return 0;
 }

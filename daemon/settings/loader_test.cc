@@ -22,7 +22,8 @@ LoadResult load(std::string_view text) { return load_settings(text, "k.yaml", kH
 /// The problems of a text that has some, as "line:column: message".
 std::vector<std::string> problems(std::string_view text) {
   std::vector<std::string> found;
-  for (const Problem& problem : load(text).problems) found.push_back(to_string(problem).substr(std::string("k.yaml:").size()));
+  for (const Problem& problem : load(text).problems)
+    found.push_back(to_string(problem).substr(std::string("k.yaml:").size()));
   return found;
 }
 
@@ -93,10 +94,14 @@ TEST(Loader, ReportsAllProblemsInTheOrderOfTheFile) {
 
 TEST(Loader, RefusesUnknownKeysAndNamesTheNearest) {
   EXPECT_EQ(problems("lmits: {}"), Problems{"1:1: unknown key \"lmits\" at the top level; did you mean \"limits\"?"});
-  EXPECT_EQ(problems("timeouts: {drian: 5s}"), Problems{"1:12: unknown key \"drian\" in \"timeouts\"; did you mean \"drain\"?"});
-  EXPECT_EQ(problems("drain: 5s"), Problems{"1:1: unknown key \"drain\" at the top level; it belongs under \"timeouts\""});
-  EXPECT_EQ(problems("security: {peers: []}"), Problems{"1:12: unknown key \"peers\" in \"security\"; it belongs at the top level"});
-  EXPECT_EQ(problems("log: {colour: red}"), Problems{"1:7: unknown key \"colour\" in \"log\"; known here: level, format"});
+  EXPECT_EQ(problems("timeouts: {drian: 5s}"),
+            Problems{"1:12: unknown key \"drian\" in \"timeouts\"; did you mean \"drain\"?"});
+  EXPECT_EQ(problems("drain: 5s"),
+            Problems{"1:1: unknown key \"drain\" at the top level; it belongs under \"timeouts\""});
+  EXPECT_EQ(problems("security: {peers: []}"),
+            Problems{"1:12: unknown key \"peers\" in \"security\"; it belongs at the top level"});
+  EXPECT_EQ(problems("log: {colour: red}"),
+            Problems{"1:7: unknown key \"colour\" in \"log\"; known here: level, format"});
   EXPECT_EQ(problems("log: {<<: {level: info}}"),
             Problems{"1:7: unknown key \"<<\" in \"log\"; merge keys are not supported, write the values out"});
 }
@@ -119,12 +124,14 @@ TEST(Loader, ExplainsBooleansAndNumbers) {
                        "\" is text here, since readers of YAML differ on yes, no, on and off; write true or false"});
   }
   EXPECT_EQ(problems("security: {insecure_http: \"true\"}"),
-            Problems{"1:27: \"security.insecure_http\": \"true\" is text because of the quotes; write true or false without them"});
-  EXPECT_EQ(problems("node: {slots: 010}"),
-            Problems{"1:15: \"node.slots\": \"010\": a leading zero means octal to some readers of YAML; remove it, or write auto"});
+            Problems{"1:27: \"security.insecure_http\": \"true\" is text because of the quotes; write true or false "
+                     "without them"});
+  EXPECT_EQ(problems("node: {slots: 010}"), Problems{"1:15: \"node.slots\": \"010\": a leading zero means octal to "
+                                                     "some readers of YAML; remove it, or write auto"});
   for (const std::string number : {"0x10", "1e3", "1_000", "-1", "+1", "1.0"}) {
-    EXPECT_EQ(problems("limits: {max_apps: " + number + "}"),
-              Problems{"1:20: \"limits.max_apps\": \"" + number + "\": write a whole number in decimal digits, like 64"});
+    EXPECT_EQ(
+        problems("limits: {max_apps: " + number + "}"),
+        Problems{"1:20: \"limits.max_apps\": \"" + number + "\": write a whole number in decimal digits, like 64"});
   }
 }
 
@@ -150,15 +157,19 @@ TEST(Loader, RefusesWrongTypes) {
             Problems{"1:14: \"node.name\": has no value; write a name, or remove the key to get the default"});
   EXPECT_EQ(problems("peers: localhost:1"),
             Problems{"1:8: \"peers\": is a single value; write a list of addresses: one \"- host:port\" per line"});
-  EXPECT_EQ(problems("? [a]\n: b\n"), Problems{"1:3: a key at the top level must be a plain name; write \"key: value\""});
+  EXPECT_EQ(problems("? [a]\n: b\n"),
+            Problems{"1:3: a key at the top level must be a plain name; write \"key: value\""});
 }
 
 TEST(Loader, RefusesBadTaints) {
-  EXPECT_EQ(problems("node: {taints: [{key: a, effect: noschedule}, {effect: NoExecute}, {kay: b}, c]}"),
-            (Problems{"1:34: \"node.taints[0].effect\": \"noschedule\" is not known; write NoSchedule, PreferNoSchedule or NoExecute",
-                      "1:47: \"node.taints[1]\": has no \"key\"; add one, like key: gpu",
-                      "1:69: \"node.taints[2]\": unknown key \"kay\"; a taint has key, value or effect",
-                      "1:78: \"node.taints[3]\": is a single value; write a taint as {key: ..., value: ..., effect: NoSchedule}"}));
+  EXPECT_EQ(
+      problems("node: {taints: [{key: a, effect: noschedule}, {effect: NoExecute}, {kay: b}, c]}"),
+      (Problems{
+          "1:34: \"node.taints[0].effect\": \"noschedule\" is not known; write NoSchedule, PreferNoSchedule or "
+          "NoExecute",
+          "1:47: \"node.taints[1]\": has no \"key\"; add one, like key: gpu",
+          "1:69: \"node.taints[2]\": unknown key \"kay\"; a taint has key, value or effect",
+          "1:78: \"node.taints[3]\": is a single value; write a taint as {key: ..., value: ..., effect: NoSchedule}"}));
 }
 
 TEST(Loader, RefusesPlainTextBeyondThisHost) {
@@ -181,13 +192,18 @@ TEST(Loader, ChecksSettingsAgainstEachOther) {
     const Problems found = problems(text);
     return found.size() == 1 && found[0].find(about) != std::string::npos;
   };
-  EXPECT_TRUE(complains("listen: {app_socket: /a, admin_socket: /a}", "1:40: \"listen.admin_socket\": is the app socket too"));
-  EXPECT_TRUE(complains("listen: {app_socket: /a, peer: unix:/a}", "\"listen.peer\": is the app's or the admin socket too"));
-  EXPECT_TRUE(complains("listen: {peer: localhost:1, http: localhost:1}", "\"listen.http\": is the peers' address too"));
+  EXPECT_TRUE(
+      complains("listen: {app_socket: /a, admin_socket: /a}", "1:40: \"listen.admin_socket\": is the app socket too"));
+  EXPECT_TRUE(
+      complains("listen: {app_socket: /a, peer: unix:/a}", "\"listen.peer\": is the app's or the admin socket too"));
+  EXPECT_TRUE(
+      complains("listen: {peer: localhost:1, http: localhost:1}", "\"listen.http\": is the peers' address too"));
   EXPECT_TRUE(load("listen: {peer: localhost:0, http: localhost:0}").ok());
-  EXPECT_TRUE(complains("limits: {max_frame_bytes: 512KiB}", "\"limits.max_frame_bytes\": metadata (1MiB) is part of a frame (512KiB)"));
+  EXPECT_TRUE(complains("limits: {max_frame_bytes: 512KiB}",
+                        "\"limits.max_frame_bytes\": metadata (1MiB) is part of a frame (512KiB)"));
   EXPECT_TRUE(complains("limits: {max_frame_bytes: 512MiB}", "would not fit into the queue (256MiB)"));
-  EXPECT_TRUE(complains("limits: {calls_per_node: 100, calls_per_app: 1}", "\"limits.calls_per_node\": 65536 is more than"));
+  EXPECT_TRUE(
+      complains("limits: {calls_per_node: 100, calls_per_app: 1}", "\"limits.calls_per_node\": 65536 is more than"));
   EXPECT_TRUE(complains("timeouts: {peer: 1s}", "before a second ping (every 1s)"));
   EXPECT_TRUE(complains("timeouts: {reconnect_initial: 20s}", "is longer than the longest (10s)"));
   EXPECT_TRUE(complains("limits: {max_peers: 1}\npeers: [localhost:1, localhost:2]", "there are 2 peers"));
@@ -197,9 +213,10 @@ TEST(Loader, ChecksSettingsAgainstEachOther) {
 
 TEST(Loader, ExplainsWhatIsNotYaml) {
   EXPECT_EQ(problems("node:\n\tname: x\n"), Problems{"2:6: a tab indents this line; YAML wants spaces, replace it"});
-  EXPECT_EQ(problems("node:\n  name: a: b\n"),
-            Problems{"2:10: this is not YAML: illegal map value; check the indentation here and above, and quote text that "
-                     "holds \": \""});
+  EXPECT_EQ(
+      problems("node:\n  name: a: b\n"),
+      Problems{"2:10: this is not YAML: illegal map value; check the indentation here and above, and quote text that "
+               "holds \": \""});
   EXPECT_EQ(problems("node: {name: a}\n---\nnode: {}\n"),
             Problems{"2:1: a second document starts here; a settings file is one document, remove the \"---\""});
   EXPECT_EQ(problems("node: {name: a\x04}\n"), Problems{"1:15: an invisible control character stands here; remove it"});

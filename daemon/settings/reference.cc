@@ -20,9 +20,7 @@ template <class... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;
 
 /// The host of the documents: a system daemon.
-Settings documented_defaults() {
-  return default_settings(HostFacts{"node-a", "/run/kaido", "/var/lib/kaido", true});
-}
+Settings documented_defaults() { return default_settings(HostFacts{"node-a", "/run/kaido", "/var/lib/kaido", true}); }
 
 std::string join(std::span<const std::string_view> words) {
   std::string text;
@@ -63,28 +61,27 @@ std::string octal(std::uint32_t mode) {
 
 /// The value as it would be written in the file.
 std::string value_of(const SettingType& type, Settings& settings) {
-  return std::visit(
-      Overloaded{
-          [&](const BoolType& t) -> std::string { return t.field(settings) ? "true" : "false"; },
-          [&](const CountType& t) -> std::string {
-            const std::uint32_t value = t.field(settings);
-            return t.zero_is_auto && value == 0 ? "auto" : std::to_string(value);
-          },
-          [&](const SizeType& t) { return to_string(t.field(settings)); },
-          [&](const DurationType& t) { return to_string(t.field(settings)); },
-          [&](const NodeNameType& t) { return t.field(settings); },
-          [&](const PathType& t) { return t.field(settings); },
-          [&](const ModeType& t) { return octal(t.field(settings)); },
-          [&](const AddressType& t) -> std::string {
-            return t.field(settings) ? to_string(*t.field(settings)) : "none";
-          },
-          // Their defaults are empty; a default that is not would need its own spelling here.
-          [](const AddressListType&) -> std::string { return "[]"; },
-          [](const TagsType&) -> std::string { return "{}"; },
-          [](const TaintsType&) -> std::string { return "[]"; },
-          [&](const ChoiceType& t) { return std::string(t.words[t.get(settings)]); },
-      },
-      type);
+  return std::visit(Overloaded{
+                        [&](const BoolType& t) -> std::string { return t.field(settings) ? "true" : "false"; },
+                        [&](const CountType& t) -> std::string {
+                          const std::uint32_t value = t.field(settings);
+                          return t.zero_is_auto && value == 0 ? "auto" : std::to_string(value);
+                        },
+                        [&](const SizeType& t) { return to_string(t.field(settings)); },
+                        [&](const DurationType& t) { return to_string(t.field(settings)); },
+                        [&](const NodeNameType& t) { return t.field(settings); },
+                        [&](const PathType& t) { return t.field(settings); },
+                        [&](const ModeType& t) { return octal(t.field(settings)); },
+                        [&](const AddressType& t) -> std::string {
+                          return t.field(settings) ? to_string(*t.field(settings)) : "none";
+                        },
+                        // Their defaults are empty; a default that is not would need its own spelling here.
+                        [](const AddressListType&) -> std::string { return "[]"; },
+                        [](const TagsType&) -> std::string { return "{}"; },
+                        [](const TaintsType&) -> std::string { return "[]"; },
+                        [&](const ChoiceType& t) { return std::string(t.words[t.get(settings)]); },
+                    },
+                    type);
 }
 
 /// `text` in lines of at most `width`, each behind `prefix`.
@@ -114,12 +111,13 @@ std::string settings_reference_markdown() {
   const SettingKey* previous = nullptr;
   for (const SettingKey& key : settings_schema()) {
     if (previous == nullptr || previous->section() != key.section()) {
-      out += (previous == nullptr ? "### `" : "\n### `") + std::string(key.section().empty() ? key.name() : key.section()) + "`\n\n";
+      out += (previous == nullptr ? "### `" : "\n### `") +
+             std::string(key.section().empty() ? key.name() : key.section()) + "`\n\n";
       out += std::string(section_doc(key.section())) + "\n\n";
       out += "| key | default | may be | meaning |\n|---|---|---|---|\n";
     }
-    out += "| `" + std::string(key.path) + "` | `" + value_of(key.type, defaults) + "` | " + range_of(key.type) + " | " +
-           std::string(key.doc) + " |\n";
+    out += "| `" + std::string(key.path) + "` | `" + value_of(key.type, defaults) + "` | " + range_of(key.type) +
+           " | " + std::string(key.doc) + " |\n";
     previous = &key;
   }
   return out;
@@ -128,8 +126,10 @@ std::string settings_reference_markdown() {
 std::string settings_reference_yaml() {
   Settings defaults = documented_defaults();
   std::string out =
-      "# Every setting of kaidod with its default, as a system daemon on a host called node-a has it. Remove the \"#\" before\n"
-      "# what you want to change; \"kaidod --check --config FILE\" tells what is wrong with a file without starting anything.\n"
+      "# Every setting of kaidod with its default, as a system daemon on a host called node-a has it. Remove the \"#\" "
+      "before\n"
+      "# what you want to change; \"kaidod --check --config FILE\" tells what is wrong with a file without starting "
+      "anything.\n"
       "# The reference is docs/operating/configuration.md.\n";
   const SettingKey* previous = nullptr;
   for (const SettingKey& key : settings_schema()) {

@@ -23,7 +23,8 @@ constexpr std::array<std::string_view, 5> kLogLevels = {"debug", "info", "warn",
 constexpr std::array<std::string_view, 4> kLogFormats = {"auto", "text", "json", "journal"};
 
 // The field of a setting, as a function from Settings to a reference to it.
-#define FIELD(member) [](Settings & settings) -> auto& { return settings.member; }
+#define FIELD(member) \
+  [](Settings & settings) -> auto& { return settings.member; }
 
 template <class Enum, Enum LogOptions::*member>
 constexpr ChoiceType log_choice(std::span<const std::string_view> words) {
@@ -32,8 +33,7 @@ constexpr ChoiceType log_choice(std::span<const std::string_view> words) {
 }
 
 constexpr SettingKey kTable[] = {
-    {"node.name", NodeNameType{FIELD(node.name)},
-     "What people and placements call this node; unique in the cluster."},
+    {"node.name", NodeNameType{FIELD(node.name)}, "What people and placements call this node; unique in the cluster."},
     {"node.state_dir", PathType{FIELD(node.state_dir), kMaxStatePathBytes},
      "Folder of what must outlive a restart: the node's id and its epoch. Created if missing."},
     {"node.tags", TagsType{FIELD(node.tags), 64},
@@ -65,7 +65,8 @@ constexpr SettingKey kTable[] = {
 
     {"limits.max_frame_bytes", SizeType{FIELD(limits.max_frame_bytes), Bytes{64 * kKiB.count}, kGiB},
      "Largest message, arguments included. Raising it lets one call take more memory at each hop."},
-    {"limits.max_metadata_bytes", SizeType{FIELD(limits.max_metadata_bytes), Bytes{4 * kKiB.count}, Bytes{64 * kMiB.count}},
+    {"limits.max_metadata_bytes",
+     SizeType{FIELD(limits.max_metadata_bytes), Bytes{4 * kKiB.count}, Bytes{64 * kMiB.count}},
      "Largest metadata of a message (names, schemas, placements)."},
     {"limits.queued_bytes_per_connection",
      SizeType{FIELD(limits.queued_bytes_per_connection), Bytes{64 * kKiB.count}, Bytes{16 * kGiB.count}},
@@ -124,7 +125,8 @@ std::string_view section_doc(std::string_view section) {
   if (section == "node") return "Who this node is and what it offers.";
   if (section == "listen") return "Where this node can be reached.";
   if (section == "security") return "Named exceptions from what is safe.";
-  if (section == "limits") return "Bounds that protect the node from its apps and peers; hits are counted in kaido_net_limit_hits_total.";
+  if (section == "limits")
+    return "Bounds that protect the node from its apps and peers; hits are counted in kaido_net_limit_hits_total.";
   if (section == "timeouts") return "How long things may take.";
   if (section == "log") return "What is written to standard error.";
   return "The other nodes.";

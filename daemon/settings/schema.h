@@ -84,8 +84,8 @@ struct ChoiceType {
   void (*set)(Settings&, std::size_t);
 };
 
-using SettingType = std::variant<BoolType, CountType, SizeType, DurationType, NodeNameType, PathType, ModeType, AddressType,
-                                 AddressListType, TagsType, TaintsType, ChoiceType>;
+using SettingType = std::variant<BoolType, CountType, SizeType, DurationType, NodeNameType, PathType, ModeType,
+                                 AddressType, AddressListType, TagsType, TaintsType, ChoiceType>;
 
 struct SettingKey {
   std::string_view path;  // "section.key", or "key" at the top level

@@ -63,9 +63,9 @@ struct NodeSettings {
 };
 
 struct ListenSettings {
-  std::string app_socket;             // Unix socket for apps
-  std::uint32_t app_socket_mode = 0;  // 0660 for a system daemon, 0600 for a user's own
-  std::string admin_socket;           // Unix socket for kaidoctl (gRPC)
+  std::string app_socket;              // Unix socket for apps
+  std::uint32_t app_socket_mode = 0;   // 0660 for a system daemon, 0600 for a user's own
+  std::string admin_socket;            // Unix socket for kaidoctl (gRPC)
   std::optional<AddressSetting> peer;  // for other nodes; none: a node on its own
   std::optional<AddressSetting> http;  // /metrics, /healthz, /readyz; none: off
 };
@@ -91,10 +91,10 @@ struct LimitSettings {
 };
 
 struct TimeoutSettings {
-  Duration handshake = std::chrono::seconds(5);         // from accept to a complete Hello
-  Duration drain = std::chrono::seconds(30);            // what runs may finish for this long after SIGTERM
-  Duration ping_interval = std::chrono::seconds(1);     // to a peer that is otherwise silent
-  Duration peer = std::chrono::seconds(5);              // a peer silent for this long is lost
+  Duration handshake = std::chrono::seconds(5);      // from accept to a complete Hello
+  Duration drain = std::chrono::seconds(30);         // what runs may finish for this long after SIGTERM
+  Duration ping_interval = std::chrono::seconds(1);  // to a peer that is otherwise silent
+  Duration peer = std::chrono::seconds(5);           // a peer silent for this long is lost
   Duration reconnect_initial = std::chrono::milliseconds(100);
   Duration reconnect_max = std::chrono::seconds(10);
 };

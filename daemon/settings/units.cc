@@ -46,8 +46,8 @@ Parsed<std::uint64_t> parse_with_unit(std::string_view text, std::span<const Uni
   const auto digits_end = std::find_if_not(text.begin(), text.end(), is_digit);
   const auto digits = text.substr(0, static_cast<std::size_t>(digits_end - text.begin()));
   const std::string_view suffix = text.substr(digits.size());
-  const std::string write_like = "write a whole number and a unit (" + list_units(units) + ") without a space, like " +
-                                 std::string(example);
+  const std::string write_like =
+      "write a whole number and a unit (" + list_units(units) + ") without a space, like " + std::string(example);
   if (digits.empty()) return ParseError{write_like};
   if (suffix.empty()) return ParseError{"the unit is missing; " + write_like};
   const auto unit = std::find_if(units.begin(), units.end(), [suffix](const Unit& u) { return u.name == suffix; });
@@ -75,8 +75,8 @@ bool is_host_name(std::string_view host) {
   const auto is_name_char = [](char c) {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_';
   };
-  return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), is_name_char) && host.front() != '-' &&
-         host.front() != '.';
+  return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), is_name_char) &&
+         host.front() != '-' && host.front() != '.';
 }
 
 bool is_literal(int family, const std::string& host) {
@@ -85,7 +85,8 @@ bool is_literal(int family, const std::string& host) {
 }
 
 Parsed<AddressSetting> parse_unix_address(std::string_view path) {
-  if (path.empty() || path.front() != '/') return ParseError{"the path of a socket must be absolute, like unix:/run/kaido/peer.sock"};
+  if (path.empty() || path.front() != '/')
+    return ParseError{"the path of a socket must be absolute, like unix:/run/kaido/peer.sock"};
   if (path.size() > kMaxSocketPathBytes) {
     return ParseError{"the path of a socket may have at most " + std::to_string(kMaxSocketPathBytes) +
                       " bytes; choose a shorter one"};
@@ -143,7 +144,8 @@ Parsed<AddressSetting> parse_address(std::string_view text) {
   }
   const auto port = parse_count(text.substr(colon + 1));
   const auto* number = std::get_if<std::uint64_t>(&port);
-  if (number == nullptr || *number > 65535) return ParseError{"the port must be a number from 0 to 65535, like 127.0.0.1:7600"};
+  if (number == nullptr || *number > 65535)
+    return ParseError{"the port must be a number from 0 to 65535, like 127.0.0.1:7600"};
   AddressSetting address;
   address.host = std::move(host);
   address.port = static_cast<std::uint16_t>(*number);
@@ -164,7 +166,9 @@ std::string to_string(const AddressSetting& address) {
   return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
-std::string to_string(Duration duration) { return format_with_unit(static_cast<std::uint64_t>(duration.count()), kTimeUnits); }
+std::string to_string(Duration duration) {
+  return format_with_unit(static_cast<std::uint64_t>(duration.count()), kTimeUnits);
+}
 
 std::string to_string(Bytes bytes) { return format_with_unit(bytes.count, kSizeUnits); }
 

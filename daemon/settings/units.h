@@ -1,7 +1,7 @@
 /// Numbers with units, as an operator writes them: "10s", "250ms", "64MiB", "127.0.0.1:7600".
 ///
-/// Strict on purpose: one spelling per meaning, no signs, no spaces, no leading zeros, no bare numbers where a unit says
-/// what is meant. Each parser says in its error what to write instead.
+/// Strict on purpose: one spelling per meaning, no signs, no spaces, no leading zeros, no bare numbers where a unit
+/// says what is meant. Each parser says in its error what to write instead.
 ///
 /// Threading: pure functions.
 #pragma once

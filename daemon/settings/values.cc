@@ -15,10 +15,14 @@ namespace {
 
 std::string_view kind_name(const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::kNull: return "nothing";
-    case YamlNode::Kind::kScalar: return "a single value";
-    case YamlNode::Kind::kMapping: return "a mapping (key: value)";
-    case YamlNode::Kind::kList: return "a list";
+    case YamlNode::Kind::kNull:
+      return "nothing";
+    case YamlNode::Kind::kScalar:
+      return "a single value";
+    case YamlNode::Kind::kMapping:
+      return "a mapping (key: value)";
+    case YamlNode::Kind::kList:
+      return "a list";
   }
   return "something else";
 }
@@ -45,7 +49,8 @@ class ValueReader {
   void operator()(const BoolType& type) {
     if (!is_unquoted_scalar("true or false")) return;
     if (node_.text != "true" && node_.text != "false") {
-      complain(in_quotes(node_.text) + " is text here, since readers of YAML differ on yes, no, on and off; write true or false");
+      complain(in_quotes(node_.text) +
+               " is text here, since readers of YAML differ on yes, no, on and off; write true or false");
       return;
     }
     type.field(settings_) = node_.text == "true";
@@ -77,8 +82,9 @@ class ValueReader {
   void operator()(const NodeNameType& type) {
     if (!is_scalar(node_, "a name")) return;
     if (!is_node_name(node_.text)) {
-      complain(in_quotes(node_.text) +
-               " is not a name; use 1 to 253 letters, digits, \"-\", \"_\" or \".\", with a letter or digit first and last");
+      complain(
+          in_quotes(node_.text) +
+          " is not a name; use 1 to 253 letters, digits, \"-\", \"_\" or \".\", with a letter or digit first and last");
       return;
     }
     type.field(settings_) = node_.text;
@@ -89,8 +95,8 @@ class ValueReader {
     if (!node_.text.starts_with('/')) {
       complain(in_quotes(node_.text) + " is not absolute; start it with \"/\" (\"~\" and variables are not expanded)");
     } else if (node_.text.size() > type.max_bytes) {
-      complain("the path has " + std::to_string(node_.text.size()) + " bytes; at most " + std::to_string(type.max_bytes) +
-               " are possible, choose a shorter one");
+      complain("the path has " + std::to_string(node_.text.size()) + " bytes; at most " +
+               std::to_string(type.max_bytes) + " are possible, choose a shorter one");
     } else {
       type.field(settings_) = node_.text;
     }
@@ -136,7 +142,8 @@ class ValueReader {
       auto address = read_address(node_.values[i], path, "");
       if (!address) continue;
       if (std::find(addresses.begin(), addresses.end(), *address) != addresses.end()) {
-        complain_about(path, node_.values[i].mark, in_quotes(node_.values[i].text) + " is in the list twice; remove one");
+        complain_about(path, node_.values[i].mark,
+                       in_quotes(node_.values[i].text) + " is in the list twice; remove one");
         continue;
       }
       complaints_.set_place(peer_place(addresses.size()), node_.values[i].mark);
@@ -160,7 +167,8 @@ class ValueReader {
   }
 
   void operator()(const TaintsType& type) {
-    if (!is_container(YamlNode::Kind::kList, "a list: one \"- {key: ..., value: ..., effect: NoSchedule}\" per line")) return;
+    if (!is_container(YamlNode::Kind::kList, "a list: one \"- {key: ..., value: ..., effect: NoSchedule}\" per line"))
+      return;
     if (is_too_long(node_.values.size(), type.max)) return;
     auto& taints = type.field(settings_);
     taints.clear();
@@ -191,21 +199,25 @@ class ValueReader {
     }
   }
 
-  bool is_scalar(const YamlNode& node, std::string_view expected) { return is_scalar(node, expected, std::string(key_.path)); }
+  bool is_scalar(const YamlNode& node, std::string_view expected) {
+    return is_scalar(node, expected, std::string(key_.path));
+  }
 
   bool is_scalar(const YamlNode& node, std::string_view expected, const std::string& path) {
     if (node.kind == YamlNode::Kind::kScalar) return true;
     const std::string found(kind_name(node));
     complain_about(path, node.mark,
                    node.kind == YamlNode::Kind::kNull
-                              ? "has no value; write " + std::string(expected) + ", or remove the key to get the default"
-                              : "is " + found + "; write " + std::string(expected));
+                       ? "has no value; write " + std::string(expected) + ", or remove the key to get the default"
+                       : "is " + found + "; write " + std::string(expected));
     return false;
   }
 
   bool is_unquoted_scalar(std::string_view expected) {
     if (!is_scalar(node_, expected)) return false;
-    if (node_.quoted) complain(in_quotes(node_.text) + " is text because of the quotes; write " + std::string(expected) + " without them");
+    if (node_.quoted)
+      complain(in_quotes(node_.text) + " is text because of the quotes; write " + std::string(expected) +
+               " without them");
     return !node_.quoted;
   }
 
@@ -242,7 +254,7 @@ class ValueReader {
     auto parsed = parse_address(node.text);
     if (const auto* error = std::get_if<ParseError>(&parsed)) {
       complain_about(path, node.mark,
-                            in_quotes(node.text) + " is not an address; " + error->message + std::string(otherwise));
+                     in_quotes(node.text) + " is not an address; " + error->message + std::string(otherwise));
       return std::nullopt;
     }
     return std::get<AddressSetting>(std::move(parsed));
@@ -250,25 +262,28 @@ class ValueReader {
 
   bool is_good_label_key(const YamlNode& node, const std::string& path) {
     if (is_label_key(node.text)) return true;
-    complain_about(path, node.mark, in_quotes(node.text) +
-                                               " cannot be a key; use up to 63 letters, digits, \"-\", \"_\" or \".\", with a letter "
-                                               "or digit first and last, after an optional \"domain/\"");
+    complain_about(path, node.mark,
+                   in_quotes(node.text) +
+                       " cannot be a key; use up to 63 letters, digits, \"-\", \"_\" or \".\", with a letter "
+                       "or digit first and last, after an optional \"domain/\"");
     return false;
   }
 
   bool is_good_label_value(const YamlNode& node, const std::string& path) {
     if (is_label_value(node.text)) return true;
     complain_about(path, node.mark,
-                          in_quotes(node.text) + " cannot be a value; use up to 63 letters, digits, \"-\", \"_\" or \".\", with a "
-                                              "letter or digit first and last, or \"\"");
+                   in_quotes(node.text) +
+                       " cannot be a value; use up to 63 letters, digits, \"-\", \"_\" or \".\", with a "
+                       "letter or digit first and last, or \"\"");
     return false;
   }
 
   void read_taint(const YamlNode& node, const std::string& path, std::vector<TaintSetting>& taints) {
     constexpr std::array<std::string_view, 3> kKeys = {"key", "value", "effect"};
     if (node.kind != YamlNode::Kind::kMapping) {
-      complain_about(path, node.mark, "is " + std::string(kind_name(node)) +
-                                                 "; write a taint as {key: ..., value: ..., effect: NoSchedule}");
+      complain_about(
+          path, node.mark,
+          "is " + std::string(kind_name(node)) + "; write a taint as {key: ..., value: ..., effect: NoSchedule}");
       return;
     }
     TaintSetting taint;
@@ -328,9 +343,10 @@ bool complain_about_repetition(const YamlNode& mapping, std::size_t index, Compl
   const YamlNode& key = mapping.keys[index];
   for (std::size_t i = 0; i < index; ++i) {
     const YamlNode& first = mapping.keys[i];
-    if (first.kind != YamlNode::Kind::kScalar || key.kind != YamlNode::Kind::kScalar || first.text != key.text) continue;
-    complaints.add(key.mark, in_quotes(key.text) + " is set twice; it was first set in line " + std::to_string(first.mark.line) +
-                                 ", remove one of the two");
+    if (first.kind != YamlNode::Kind::kScalar || key.kind != YamlNode::Kind::kScalar || first.text != key.text)
+      continue;
+    complaints.add(key.mark, in_quotes(key.text) + " is set twice; it was first set in line " +
+                                 std::to_string(first.mark.line) + ", remove one of the two");
     return true;
   }
   return false;

@@ -61,8 +61,9 @@ TEST(Units, RefusesBadAddresses) {
   for (const std::string& text :
        {std::string(""), std::string("host"), std::string(":7600"), std::string("a b:1"), std::string("host:"),
         std::string("host:65536"), std::string("host:-1"), std::string("host:080"), std::string("::1:7600"),
-        std::string("[::1]"), std::string("[zz]:1"), std::string("256.0.0.1:1"), std::string("1.2.3:1"), std::string("-a:1"),
-        std::string("http://a:1"), std::string("unix:relative"), std::string("unix:"), "unix:/" + std::string(107, 'x')}) {
+        std::string("[::1]"), std::string("[zz]:1"), std::string("256.0.0.1:1"), std::string("1.2.3:1"),
+        std::string("-a:1"), std::string("http://a:1"), std::string("unix:relative"), std::string("unix:"),
+        "unix:/" + std::string(107, 'x')}) {
     EXPECT_TRUE(std::holds_alternative<ParseError>(parse_address(text))) << text;
   }
 }
@@ -73,7 +74,8 @@ TEST(Units, KnowsWhatIsLocal) {
     EXPECT_TRUE(is_local(text)) << text;
   }
   // Names are not resolved, and an IPv4 address in IPv6 dress is not worth a rule.
-  for (const std::string_view text : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "localhost.example.com:1", "[::ffff:127.0.0.1]:1"}) {
+  for (const std::string_view text :
+       {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "localhost.example.com:1", "[::ffff:127.0.0.1]:1"}) {
     EXPECT_FALSE(is_local(text)) << text;
   }
 }
@@ -82,8 +84,8 @@ TEST(Names, FollowsKubernetes) {
   EXPECT_TRUE(is_label_key("zone"));
   EXPECT_TRUE(is_label_key("topology.kubernetes.io/zone"));
   EXPECT_TRUE(is_label_key(std::string(63, 'a')));
-  for (const std::string& key : {std::string(""), std::string("-a"), std::string("a-"), std::string("a b"), std::string("/a"),
-                                 std::string("a/"), std::string("a/b/c"), std::string(64, 'a')}) {
+  for (const std::string& key : {std::string(""), std::string("-a"), std::string("a-"), std::string("a b"),
+                                 std::string("/a"), std::string("a/"), std::string("a/b/c"), std::string(64, 'a')}) {
     EXPECT_FALSE(is_label_key(key)) << key;
   }
   EXPECT_TRUE(is_label_value(""));

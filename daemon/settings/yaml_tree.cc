@@ -29,7 +29,8 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (documents_++ > 0) {
-      throw StopReading{{to_mark(mark), "a second document starts here; a settings file is one document, remove the \"---\""}};
+      throw StopReading{
+          {to_mark(mark), "a second document starts here; a settings file is one document, remove the \"---\""}};
     }
   }
   void OnDocumentEnd() override {}
@@ -48,7 +49,8 @@ class TreeBuilder final : public YAML::EventHandler {
     add(std::move(node));
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     refuse_anchor(mark, anchor);
     refuse_tag(mark, tag);
     YamlNode node;
@@ -84,7 +86,8 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void complain(const YAML::Mark& mark, std::string message) {
     tree_.problems.push_back({to_mark(mark), std::move(message)});
-    if (tree_.problems.size() >= kMaxProblems) throw StopReading{{to_mark(mark), "too many problems; the rest was not read"}};
+    if (tree_.problems.size() >= kMaxProblems)
+      throw StopReading{{to_mark(mark), "too many problems; the rest was not read"}};
   }
 
   void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {

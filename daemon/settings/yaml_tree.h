@@ -1,8 +1,8 @@
 /// YAML text as a small tree that remembers where everything stood.
 ///
-/// Only what a settings file needs is accepted: one document of mappings, lists and scalars. Anchors, aliases, merge keys,
-/// tags, control characters and further documents are problems, and so is whatever exceeds the bounds in loader.h, which
-/// are checked while the text is read: nothing large is ever built from a hostile file.
+/// Only what a settings file needs is accepted: one document of mappings, lists and scalars. Anchors, aliases, merge
+/// keys, tags, control characters and further documents are problems, and so is whatever exceeds the bounds in
+/// loader.h, which are checked while the text is read: nothing large is ever built from a hostile file.
 ///
 /// Threading: pure function.
 #pragma once
@@ -26,8 +26,8 @@ struct YamlNode {
 
   Kind kind = Kind::kNull;
   Mark mark;
-  std::string text;     // kScalar
-  bool quoted = false;  // kScalar: was written in quotes or as a block
+  std::string text;              // kScalar
+  bool quoted = false;           // kScalar: was written in quotes or as a block
   std::vector<YamlNode> keys;    // kMapping: in the order of the text, duplicates included
   std::vector<YamlNode> values;  // kMapping: as many as keys; kList: the items
 };

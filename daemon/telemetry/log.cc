@@ -17,21 +17,29 @@ namespace {
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarn: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
-    case LogLevel::kOff: return spdlog::level::off;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kOff:
+      return spdlog::level::off;
   }
   return spdlog::level::off;
 }
 
 std::string shape(LogFormat format, const LogLine& line) {
   switch (format) {
-    case LogFormat::kJson: return shape_json_tail(line);
-    case LogFormat::kJournal: return shape_journal(line);
+    case LogFormat::kJson:
+      return shape_json_tail(line);
+    case LogFormat::kJournal:
+      return shape_journal(line);
     case LogFormat::kText:
-    case LogFormat::kAuto: return shape_text(line);
+    case LogFormat::kAuto:
+      return shape_text(line);
   }
   return shape_text(line);
 }
@@ -39,10 +47,13 @@ std::string shape(LogFormat format, const LogLine& line) {
 /// What stands around a shaped line. The journal has its own clock.
 std::string_view pattern(LogFormat format) {
   switch (format) {
-    case LogFormat::kJson: return R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v)";
-    case LogFormat::kJournal: return "%v";
+    case LogFormat::kJson:
+      return R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v)";
+    case LogFormat::kJournal:
+      return "%v";
     case LogFormat::kText:
-    case LogFormat::kAuto: return "%Y-%m-%dT%H:%M:%S.%eZ %^%-7l%$ %v";
+    case LogFormat::kAuto:
+      return "%Y-%m-%dT%H:%M:%S.%eZ %^%-7l%$ %v";
   }
   return "%v";
 }
@@ -54,8 +65,8 @@ std::unique_ptr<spdlog::sinks::sink> make_spdlog_sink(LogFormat format) {
   } else {
     sink = std::make_unique<spdlog::sinks::stderr_sink_mt>();
   }
-  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(std::string(pattern(format)),
-                                                                  spdlog::pattern_time_type::utc));
+  sink->set_formatter(
+      std::make_unique<spdlog::pattern_formatter>(std::string(pattern(format)), spdlog::pattern_time_type::utc));
   return sink;
 }
 
@@ -76,7 +87,8 @@ class SpdlogSink final : public LogSink {
 
 class MemorySink final : public LogSink {
  public:
-  MemorySink(const LogOptions& options, std::string& out) : LogSink(options.level), format_(options.format), out_(out) {}
+  MemorySink(const LogOptions& options, std::string& out)
+      : LogSink(options.level), format_(options.format), out_(out) {}
 
   void write(LogLevel level, std::string_view component, std::string_view message,
              std::initializer_list<const LogField*> fields) override {

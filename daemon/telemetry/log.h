@@ -148,12 +148,12 @@ class Logger {
 
   [[nodiscard]] bool enabled(LogLevel level) const { return sink_ != nullptr && level >= sink_->level(); }
 
-#define KAIDO_LOG_VERB(verb, level)                                                                                   \
-  void verb(std::string_view message, const LogField& a = LogField::none(), const LogField& b = LogField::none(),     \
-            const LogField& c = LogField::none(), const LogField& d = LogField::none(),                               \
-            const LogField& e = LogField::none(), const LogField& f = LogField::none(),                               \
-            const LogField& g = LogField::none(), const LogField& h = LogField::none()) const {                       \
-    if (enabled(level)) sink_->write(level, component_, message, {&a, &b, &c, &d, &e, &f, &g, &h});                   \
+#define KAIDO_LOG_VERB(verb, level)                                                                               \
+  void verb(std::string_view message, const LogField& a = LogField::none(), const LogField& b = LogField::none(), \
+            const LogField& c = LogField::none(), const LogField& d = LogField::none(),                           \
+            const LogField& e = LogField::none(), const LogField& f = LogField::none(),                           \
+            const LogField& g = LogField::none(), const LogField& h = LogField::none()) const {                   \
+    if (enabled(level)) sink_->write(level, component_, message, {&a, &b, &c, &d, &e, &f, &g, &h});               \
   }
 
   KAIDO_LOG_VERB(debug, LogLevel::kDebug)

@@ -60,7 +60,8 @@ double read_boot_time() {
 double count_open_fds() {
   std::error_code error;
   double count = 0;
-  for (std::filesystem::directory_iterator it("/proc/self/fd", error), end; it != end && !error; it.increment(error)) ++count;
+  for (std::filesystem::directory_iterator it("/proc/self/fd", error), end; it != end && !error; it.increment(error))
+    ++count;
   return count > 0 ? count - 1 : 0;  // one is the folder that was just read
 }
 

@@ -58,22 +58,24 @@ struct Loud {
 
 TEST(Log, TextShowsNamesAndValues) {
   const base::TaskId task{};
-  EXPECT_EQ(logged(LogFormat::kText,
-                   [&](const Logger& log) {
-                     log.info("member suspected", {"node", "n7"}, {"count", 3}, {"late", true}, {"wait", milliseconds(2500)},
-                              {"load", 0.5}, {"task", task}, {"left", std::size_t{7}}, {"delta", -1});
-                   }),
-            "gossip: member suspected node=n7 count=3 late=true wait=2.5s load=0.5 task=00000000-0-0 left=7 delta=-1\n");
+  EXPECT_EQ(
+      logged(LogFormat::kText,
+             [&](const Logger& log) {
+               log.info("member suspected", {"node", "n7"}, {"count", 3}, {"late", true}, {"wait", milliseconds(2500)},
+                        {"load", 0.5}, {"task", task}, {"left", std::size_t{7}}, {"delta", -1});
+             }),
+      "gossip: member suspected node=n7 count=3 late=true wait=2.5s load=0.5 task=00000000-0-0 left=7 delta=-1\n");
 }
 
 TEST(Log, JsonKeepsTypes) {
-  EXPECT_EQ(logged(LogFormat::kJson,
-                   [](const Logger& log) {
-                     log.warn("slow", {"node", "n7"}, {"count", 3U}, {"late", false}, {"wait", microseconds(250)},
-                              {"nan", std::numeric_limits<double>::quiet_NaN()});
-                   }),
-            "{\"level\":\"warn\",\"component\":\"gossip\",\"message\":\"slow\",\"node\":\"n7\",\"count\":3,\"late\":false,"
-            "\"wait\":0.00025,\"nan\":\"nan\"}\n");
+  EXPECT_EQ(
+      logged(LogFormat::kJson,
+             [](const Logger& log) {
+               log.warn("slow", {"node", "n7"}, {"count", 3U}, {"late", false}, {"wait", microseconds(250)},
+                        {"nan", std::numeric_limits<double>::quiet_NaN()});
+             }),
+      "{\"level\":\"warn\",\"component\":\"gossip\",\"message\":\"slow\",\"node\":\"n7\",\"count\":3,\"late\":false,"
+      "\"wait\":0.00025,\"nan\":\"nan\"}\n");
 }
 
 TEST(Log, JournalLinesCarryThePriority) {
@@ -89,9 +91,15 @@ TEST(Log, JournalLinesCarryThePriority) {
 
 TEST(Log, ValuesCannotForgeLinesOrFields) {
   const std::string evil = "a\nlevel=error \"x\"\\\x1b[31m\xe2\x80\xae\xff\x7f";
-  EXPECT_EQ(logged(LogFormat::kText, [&](const Logger& log) { log.info("m", {"v", evil}, {"empty", ""}); }),
+  EXPECT_EQ(logged(LogFormat::kText,
+                   [&](const Logger& log) {
+                     log.info("m", {"v", evil}, {"empty", ""});
+                   }),
             "gossip: m v=\"a\\nlevel=error \\\"x\\\"\\\\\\u{1b}[31m\\u{202e}\\xff\\u{7f}\" empty=\"\"\n");
-  EXPECT_EQ(logged(LogFormat::kJson, [&](const Logger& log) { log.info("m", {"v", evil}); }),
+  EXPECT_EQ(logged(LogFormat::kJson,
+                   [&](const Logger& log) {
+                     log.info("m", {"v", evil});
+                   }),
             "{\"level\":\"info\",\"component\":\"gossip\",\"message\":\"m\","
             "\"v\":\"a\\u000alevel=error \\\"x\\\"\\\\\\u001b[31m\\u202e\\ufffd\\u007f\"}\n");
 }
@@ -126,7 +134,8 @@ TEST(Log, StandardErrorGetsOneJsonObjectPerLine) {
       ->write(LogLevel::kInfo, "kaidod", "started", {&LogField::none()});
   const std::string line = testing::internal::GetCapturedStderr();
   EXPECT_TRUE(line.starts_with("{\"time\":\"20")) << line;
-  EXPECT_NE(line.find("Z\",\"level\":\"info\",\"component\":\"kaidod\",\"message\":\"started\"}\n"), std::string::npos) << line;
+  EXPECT_NE(line.find("Z\",\"level\":\"info\",\"component\":\"kaidod\",\"message\":\"started\"}\n"), std::string::npos)
+      << line;
 }
 
 TEST(Log, AutoMeansJsonWhereNobodyLooks) {
@@ -148,7 +157,8 @@ TEST(Utf8, RefusesWhatIsNotUtf8) {
     EXPECT_EQ(first_utf8_piece(good).size, good.size());
   }
   // A lone continuation, overlong forms, a surrogate, beyond Unicode, and a sequence that is cut short.
-  for (const std::string_view bad : {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xc3"}) {
+  for (const std::string_view bad :
+       {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xc3"}) {
     EXPECT_FALSE(first_utf8_piece(bad).valid);
     EXPECT_EQ(first_utf8_piece(bad).size, 1);
   }
@@ -175,7 +185,9 @@ TEST(Histogram, CountsIntoBucketsThatDouble) {
   EXPECT_EQ(in_buckets, 5U);
 }
 
-bool has_line(const std::string& page, const std::string& line) { return ("\n" + page).find("\n" + line + "\n") != std::string::npos; }
+bool has_line(const std::string& page, const std::string& line) {
+  return ("\n" + page).find("\n" + line + "\n") != std::string::npos;
+}
 
 TEST(Metrics, PublishesCountersGaugesAndHistograms) {
   const auto metrics = make_prometheus_metrics();
@@ -218,14 +230,16 @@ TEST(Metrics, NamesFromElsewhereCannotBreakThePage) {
   const auto metrics = make_prometheus_metrics();
   const auto registration =
       metrics->add_collector([](MetricSink& sink) { sink.add(metric::kGossipRoundTrip, 0.5, {"a\"}\n\\ \xff"}); });
-  EXPECT_TRUE(has_line(metrics->serialize(), "kaido_gossip_round_trip_seconds{peer=\"a\\\"}\\n\\\\ \xef\xbf\xbd\"} 0.5"))
+  EXPECT_TRUE(
+      has_line(metrics->serialize(), "kaido_gossip_round_trip_seconds{peer=\"a\\\"}\\n\\\\ \xef\xbf\xbd\"} 0.5"))
       << metrics->serialize();
 }
 
 TEST(Metrics, TooManyOrRepeatedSeriesAreDroppedAndCounted) {
   const auto metrics = make_prometheus_metrics();
   const auto registration = metrics->add_collector([](MetricSink& sink) {
-    for (std::size_t i = 0; i < kMaxSeriesPerMetric + 3; ++i) sink.add(metric::kGossipRoundTrip, 1, {std::to_string(i)});
+    for (std::size_t i = 0; i < kMaxSeriesPerMetric + 3; ++i)
+      sink.add(metric::kGossipRoundTrip, 1, {std::to_string(i)});
     sink.add(metric::kApiApps, 1);
     sink.add(metric::kApiApps, 2);
   });
@@ -272,8 +286,8 @@ std::string catalogue_as_markdown() {
     for (std::size_t i = 0; i < descriptor->label_count(); ++i) {
       labels += (i == 0 ? "`" : ", `") + std::string(descriptor->labels[i]) + "`";
     }
-    table += "| `" + std::string(descriptor->name) + "` | " + std::string(to_string(descriptor->type)) + " | " + labels + " | " +
-             std::string(descriptor->help) + " |\n";
+    table += "| `" + std::string(descriptor->name) + "` | " + std::string(to_string(descriptor->type)) + " | " +
+             labels + " | " + std::string(descriptor->help) + " |\n";
   }
   return table;
 }
@@ -297,7 +311,8 @@ TEST(Catalogue, NamesFollowTheConvention) {
     EXPECT_TRUE(names.insert(name).second) << name << " is listed twice";
     EXPECT_TRUE(name.starts_with("kaido_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), descriptor->type == MetricType::kCounter) << name;
-    EXPECT_TRUE(descriptor->type != MetricType::kHistogram || name.ends_with("_seconds") || name.ends_with("_bytes")) << name;
+    EXPECT_TRUE(descriptor->type != MetricType::kHistogram || name.ends_with("_seconds") || name.ends_with("_bytes"))
+        << name;
     EXPECT_TRUE(descriptor->help.ends_with('.')) << name;
   }
 }

@@ -7,8 +7,8 @@
 namespace kaido::daemon {
 
 struct Utf8Piece {
-  char32_t code_point = 0;     // meaningless if not valid
-  std::uint8_t size = 1;       // bytes it takes
+  char32_t code_point = 0;  // meaningless if not valid
+  std::uint8_t size = 1;    // bytes it takes
   bool valid = false;
 
   /// What must not reach a terminal or a line as it is: C0 and C1 controls, DEL, line and paragraph separators, and the
