@@ -160,7 +160,7 @@ void AppServer::release(std::uint32_t session) {
   Slot& slot = slots_[index];
   add(closed_traffic_, slot.link->connection().stats());
   counters_.calls_over_credit += slot.link->session().calls_over_credit();
-  if (++slot.generation == 0) slot.generation = 1;
+  if (++slot.generation == kGenerations) slot.generation = 1;
   --live_;
   free_slots_.push_back(index);
   slot.link.reset();

@@ -73,6 +73,8 @@ class AppServer {
   /// Of connections open and closed.
   [[nodiscard]] ConnectionStats traffic() const;
   [[nodiscard]] std::size_t queued_bytes() const;
+  /// Connections that were closed because there were too many.
+  [[nodiscard]] std::uint64_t refused_by_limit() const { return listener_ != nullptr ? listener_->stats().refused_limit : 0; }
 
  private:
   class Link;
@@ -82,7 +84,8 @@ class AppServer {
     std::unique_ptr<Link> link;
     std::uint16_t generation = 1;
   };
-  static constexpr std::uint32_t kSlotBits = 16;
+  static constexpr std::uint32_t kSlotBits = 18;
+  static constexpr std::uint16_t kGenerations = 1U << (32 - kSlotBits);
 
   void accept(std::unique_ptr<Connection> connection);
   [[nodiscard]] Link* find(std::uint32_t session) const;

@@ -177,6 +177,7 @@ void Execution::act(const LedgerEffect& effect) {
       executor_.cancel(loop_.now(), {kSelf, effect.attempt, self_.epoch, effect.sequence});
       return;
     case LedgerEffect::Kind::kDeliver:
+      if (effect.since != base::Instant{}) durations_.task.record(loop_.now() - effect.since);
       return apps_.deliver(effect.session, effect.call_id, effect.outcome, effect.error, effect.payload);
   }
 }
@@ -186,6 +187,7 @@ void Execution::act(const ExecutorEffect& effect) {
   const AttemptReport report{kSelf, self_.epoch, effect.key.sequence, effect.key.attempt};
   switch (effect.kind) {
     case ExecutorEffect::Kind::kDispatch:
+      durations_.queue.record(loop_.now() - effect.since);
       return apps_.dispatch(effect.session, effect.function_index, effect.call, effect.key,
                             view().find(effect.key.origin)->info->id, effect.budget, effect.trace, effect.payload);
     case ExecutorEffect::Kind::kCancelAtWorker:
@@ -194,6 +196,7 @@ void Execution::act(const ExecutorEffect& effect) {
       if (is_local) return ledger_.handle_started(loop_.now(), report);
       return peers_.reply_started(effect.key, executor_.load());
     case ExecutorEffect::Kind::kReplyResult:
+      durations_.run.record(loop_.now() - effect.since);
       if (is_local) return ledger_.handle_result(loop_.now(), report, effect.outcome, effect.error, effect.payload);
       return peers_.reply_result(effect.key, effect.outcome, effect.error, effect.payload, executor_.load());
     case ExecutorEffect::Kind::kReplyRedirect:

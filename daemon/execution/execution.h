@@ -14,6 +14,7 @@
 #include "daemon/execution/ports.h"
 #include "daemon/runtime/loop.h"
 #include "daemon/runtime/timer.h"
+#include "daemon/telemetry/histogram.h"
 #include "proto/base/status.h"
 
 namespace kaido::daemon {
@@ -79,6 +80,14 @@ class Execution final : public TurnHook {
   [[nodiscard]] const ClusterView& view() const { return chooser_.view(); }
   [[nodiscard]] const Registry& registry() const { return registry_; }
 
+  /// How long things took, by the loop's clock, which stands still within a turn.
+  struct Durations {
+    Histogram task = Histogram::of_seconds();   ///< submit to delivery
+    Histogram queue = Histogram::of_seconds();  ///< admission to dispatch
+    Histogram run = Histogram::of_seconds();    ///< dispatch to result
+  };
+  [[nodiscard]] const Durations& durations() const { return durations_; }
+
   void on_turn_end(base::Instant now) override;
 
  private:
@@ -100,6 +109,7 @@ class Execution final : public TurnHook {
   Ledger ledger_;
   Executor executor_;
   bool pumping_ = false;
+  Durations durations_;
   Timer timer_;
 };
 

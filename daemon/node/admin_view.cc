@@ -1,0 +1,215 @@
+#include "daemon/node/admin_view.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "daemon/node/version.h"
+
+namespace kaido::daemon {
+namespace {
+
+double seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::string hex(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::uint32_t resident_kib() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  statm >> size >> resident;
+  return static_cast<std::uint32_t>(resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 1024);
+}
+
+v1::NodeState state_of(const NodeView& node) {
+  if (!node.alive) return v1::NODE_STATE_LOST;
+  return node.info->draining ? v1::NODE_STATE_DRAINING : v1::NODE_STATE_ALIVE;
+}
+
+}  // namespace
+
+v1::StatusResponse AdminView::status() {
+  const Execution& execution = rooms_.execution;
+  v1::StatusResponse response;
+  response.set_node_id(to_string(rooms_.identity.id));
+  response.set_node_name(rooms_.settings.node.name);
+  response.set_epoch(rooms_.identity.epoch.value);
+  response.set_version(kVersion);
+  response.set_uptime_seconds(seconds(rooms_.loop.now() - rooms_.started));
+  response.set_state(execution.is_draining() ? v1::NODE_STATE_DRAINING : v1::NODE_STATE_ALIVE);
+  response.mutable_load()->set_queued(execution.executor().queued_count());
+  response.mutable_load()->set_running(execution.executor().running_count());
+  response.mutable_load()->set_slots(execution.executor().load().slots);
+  response.set_resident_kib(resident_kib());
+  response.set_apps(static_cast<std::uint32_t>(rooms_.apps.apps().size()));
+  std::uint32_t alive = 0;
+  std::set<base::FunctionId> functions;
+  for (const NodeView& node : execution.view().nodes()) {
+    if (!node.alive) continue;
+    ++alive;
+    for (const FunctionInfo& function : node.info->functions) functions.insert(function.id);
+  }
+  response.set_nodes_alive(alive);
+  response.set_nodes_known(static_cast<std::uint32_t>(execution.view().nodes().size()));
+  response.set_functions(static_cast<std::uint32_t>(functions.size()));
+  response.set_tasks_pending(execution.ledger().task_count());
+  const LedgerCounters& tasks = execution.ledger().counters();
+  auto& counters = *response.mutable_counters();
+  counters["kaido_task_spawned_total"] = static_cast<double>(tasks.submitted);
+  counters["kaido_task_retries_total"] = static_cast<double>(tasks.retries);
+  counters["kaido_task_redirects_total"] = static_cast<double>(tasks.redirects);
+  counters["kaido_task_late_results_total"] = static_cast<double>(tasks.late_results_dropped);
+  counters["kaido_execution_admitted_total"] = static_cast<double>(execution.executor().counters().admitted);
+  response.set_pid(static_cast<std::uint32_t>(getpid()));
+  response.set_reason(reason_);
+  return response;
+}
+
+v1::ListNodesResponse AdminView::list_nodes() {
+  std::map<std::uint32_t, PeerSummary> peers;
+  for (PeerSummary& peer : rooms_.peers.peers()) peers.emplace(peer.node.value, std::move(peer));
+  const LoadTable& loads = rooms_.execution.chooser().loads();
+  v1::ListNodesResponse response;
+  for (const NodeView& node : rooms_.execution.view().nodes()) {
+    v1::NodeSummary& summary = *response.add_nodes();
+    summary.set_name(node.info->name);
+    summary.set_id(to_string(node.info->id));
+    summary.set_epoch(node.info->epoch.value);
+    summary.set_state(state_of(node));
+    summary.set_address(node.info->address);
+    for (const Tag& tag : node.info->tags) (*summary.mutable_tags())[tag.key] = tag.value;
+    for (const Taint& taint : node.info->taints) {
+      v1::TaintSummary& added = *summary.add_taints();
+      added.set_key(taint.key);
+      added.set_value(taint.value);
+      added.set_effect(taint.effect);
+    }
+    summary.set_slots(node.info->slots);
+    summary.set_in_flight(loads.in_flight(node.index));
+    summary.set_functions(static_cast<std::uint32_t>(node.info->functions.size()));
+    summary.set_is_self(node.index == kSelf);
+    summary.set_load(loads.busy(node.index));
+    if (node.index == kSelf) summary.set_last_seen_seconds(0);
+    if (const auto peer = peers.find(node.index.value); peer != peers.end()) {
+      if (summary.address().empty()) summary.set_address(peer->second.address);
+      summary.set_last_seen_seconds(seconds(peer->second.since_heard));
+      if (peer->second.round_trip) summary.set_rtt_seconds(seconds(*peer->second.round_trip));
+    }
+  }
+  // Index 0 is this node; the others go by name.
+  auto& nodes = *response.mutable_nodes();
+  std::sort(nodes.begin() + 1, nodes.end(), [](const auto& a, const auto& b) { return a.name() < b.name(); });
+  return response;
+}
+
+v1::ListFunctionsResponse AdminView::list_functions() {
+  std::map<std::string, v1::FunctionSummary> functions;
+  for (const NodeView& node : rooms_.execution.view().nodes()) {
+    if (!node.alive) continue;
+    for (const FunctionInfo& function : node.info->functions) {
+      v1::FunctionSummary& summary = functions[function.name];
+      summary.set_name(function.name);
+      summary.set_id(hex(function.id.value));
+      summary.set_fingerprint(hex(function.fingerprint));
+      v1::FunctionOffer& offer = *summary.add_offers();
+      offer.set_node(node.info->name);
+      offer.set_slots(node.info->slots);
+      summary.set_slots(summary.slots() + node.info->slots);
+    }
+  }
+  v1::ListFunctionsResponse response;
+  for (auto& [name, summary] : functions) *response.add_functions() = std::move(summary);
+  return response;
+}
+
+v1::ListTasksResponse AdminView::list_tasks(std::uint32_t limit) {
+  v1::ListTasksResponse response;
+  add_origin_tasks(response, limit);
+  add_executed_attempts(response, limit);
+  auto& tasks = *response.mutable_tasks();
+  std::sort(tasks.begin(), tasks.end(), [](const auto& a, const auto& b) { return a.age_seconds() > b.age_seconds(); });
+  if (tasks.size() > static_cast<int>(limit)) {
+    tasks.DeleteSubrange(static_cast<int>(limit), tasks.size() - static_cast<int>(limit));
+  }
+  response.set_truncated(response.total() > static_cast<std::uint32_t>(tasks.size()));
+  return response;
+}
+
+void AdminView::add_origin_tasks(v1::ListTasksResponse& response, std::uint32_t limit) const {
+  const Execution& execution = rooms_.execution;
+  response.set_total(response.total() + execution.ledger().task_count());
+  for (const TaskSummary& task : execution.ledger().tasks(rooms_.loop.now(), limit)) {
+    v1::TaskSummary& summary = *response.add_tasks();
+    summary.set_task_id(to_string(base::TaskId{rooms_.identity.id, rooms_.identity.epoch, task.sequence}));
+    summary.set_function(task.function);
+    summary.set_node(execution.chooser().node_name(task.node));
+    summary.set_attempt(task.attempt);
+    summary.set_state(task.state == TaskState::kWaiting    ? v1::TASK_STATE_WAITING
+                      : task.state == TaskState::kStarted ? v1::TASK_STATE_RUNNING
+                                                          : v1::TASK_STATE_SENT);
+    summary.set_age_seconds(seconds(task.age));
+    summary.set_app(rooms_.apps.app_name(task.session));
+    summary.set_origin(rooms_.settings.node.name);
+  }
+}
+
+void AdminView::add_executed_attempts(v1::ListTasksResponse& response, std::uint32_t limit) const {
+  const Execution& execution = rooms_.execution;
+  std::map<base::FunctionId, std::string> names;
+  for (const FunctionInfo& function : execution.self().functions) names.emplace(function.id, function.name);
+  std::uint32_t foreign = 0;
+  for (const AttemptSummary& attempt : execution.executor().attempts(rooms_.loop.now(), limit)) {
+    if (attempt.key.origin == kSelf) continue;  // listed as the origin's task
+    ++foreign;
+    const NodeView* const origin = execution.view().find(attempt.key.origin);
+    v1::TaskSummary& summary = *response.add_tasks();
+    summary.set_task_id(to_string(base::TaskId{origin->info->id, attempt.key.origin_epoch, attempt.key.sequence}));
+    summary.set_function(names[attempt.function]);
+    summary.set_node(rooms_.settings.node.name);
+    summary.set_attempt(attempt.key.attempt);
+    summary.set_state(attempt.state == AttemptSummary::State::kQueued    ? v1::TASK_STATE_QUEUED
+                      : attempt.state == AttemptSummary::State::kRunning ? v1::TASK_STATE_RUNNING
+                                                                         : v1::TASK_STATE_CANCELLING);
+    summary.set_age_seconds(seconds(attempt.age));
+    if (attempt.state != AttemptSummary::State::kQueued) summary.set_app(rooms_.apps.app_name(attempt.session));
+    summary.set_origin(origin->info->name);
+  }
+  response.set_total(response.total() + foreign);
+}
+
+// A pong that does not come ends with the peer, after timeouts.peer; the admin service's own deadline answers before.
+void AdminView::ping(const std::string& node, base::Duration /*timeout*/, PingDone done) {
+  const auto answer = [](const NodeView& view, base::Duration time) {
+    v1::PingNodeResponse response;
+    response.set_node(view.info->name);
+    response.set_address(view.info->address);
+    response.set_rtt_seconds(seconds(time));
+    return response;
+  };
+  const ClusterView& view = rooms_.execution.view();
+  if (node.empty() || node == rooms_.settings.node.name) return done(answer(view.self(), base::Duration(0)));
+  const auto nodes = view.nodes();
+  const auto named = [&](const NodeView& candidate) { return candidate.info->name == node; };
+  // A lost namesake must not hide a living node of the same name.
+  const auto alive_and_named = [&](const NodeView& candidate) { return candidate.alive && named(candidate); };
+  auto found = std::find_if(nodes.begin(), nodes.end(), alive_and_named);
+  if (found == nodes.end()) found = std::find_if(nodes.begin(), nodes.end(), named);
+  if (found == nodes.end()) {
+    return done(absl::NotFoundError("no node named \"" + node + "\" is known; see `kaidoctl nodes`"));
+  }
+  rooms_.peers.ping(found->index, [done = std::move(done), answer, target = *found](base::StatusOr<base::Duration> time) {
+    if (!time.ok()) return done(time.status());
+    done(answer(target, *time));
+  });
+}
+
+}  // namespace kaido::daemon

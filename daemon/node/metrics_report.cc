@@ -1,0 +1,132 @@
+#include "daemon/node/metrics_report.h"
+
+#include <string>
+
+#include "daemon/telemetry/catalogue.h"
+#include "proto/wire/outcome.h"
+
+namespace kaido::daemon {
+namespace {
+
+void add(MetricSink& sink, const MetricDescriptor& descriptor, std::uint64_t value, MetricSink::LabelValues labels = {}) {
+  sink.add(descriptor, static_cast<double>(value), labels);
+}
+
+void add_outcomes(MetricSink& sink, const MetricDescriptor& descriptor, const std::uint64_t (&counts)[wire::kOutcomeCount]) {
+  for (std::uint32_t i = 0; i < wire::kOutcomeCount; ++i) {
+    add(sink, descriptor, counts[i], {wire::label(static_cast<wire::Outcome>(i))});
+  }
+}
+
+void report_node(const Rooms& rooms, MetricSink& sink) {
+  sink.add(metric::kNodeInfo, 1.0, {rooms.settings.node.name, to_string(rooms.identity.id)});
+  add(sink, metric::kNodeEpoch, rooms.identity.epoch.value);
+  add(sink, metric::kNodeDraining, rooms.execution.is_draining() ? 1 : 0);
+  add(sink, metric::kNodeSlots, rooms.execution.executor().load().slots);
+  add(sink, metric::kRuntimeTurns, rooms.loop.stats().turns);
+}
+
+void report_apps(const Rooms& rooms, MetricSink& sink) {
+  const AppServerCounters counters = rooms.apps.counters();
+  std::uint64_t in_flight = 0;
+  for (const AppSummary& app : rooms.apps.apps()) in_flight += app.calls_in_flight;
+  add(sink, metric::kApiApps, rooms.apps.app_count());
+  add(sink, metric::kApiAppsAccepted, counters.accepted);
+  add(sink, metric::kApiAppsRefused, counters.refused_handshake, {"handshake"});
+  add(sink, metric::kApiAppsRefused, counters.closed_violation, {"violation"});
+  add(sink, metric::kApiAppsRefused, counters.closed_stalled, {"stalled"});
+  add(sink, metric::kApiCallsInFlight, in_flight);
+}
+
+void report_tasks(const Rooms& rooms, MetricSink& sink) {
+  const Ledger& ledger = rooms.execution.ledger();
+  const LedgerCounters& counters = ledger.counters();
+  add(sink, metric::kTaskSpawned, counters.submitted);
+  add_outcomes(sink, metric::kTaskFinished, counters.delivered);
+  add(sink, metric::kTaskInFlight, ledger.task_count());
+  add(sink, metric::kTaskWaiting, ledger.waiting_count());
+  add(sink, metric::kTaskAttempts, counters.attempts_sent);
+  add(sink, metric::kTaskRetries, counters.retries);
+  add(sink, metric::kTaskRedirects, counters.redirects);
+  add(sink, metric::kTaskLateResults, counters.late_results_dropped);
+  sink.add(metric::kTaskDuration, rooms.execution.durations().task);
+}
+
+void report_execution(const Rooms& rooms, MetricSink& sink) {
+  const Executor& executor = rooms.execution.executor();
+  const ExecutorCounters& counters = executor.counters();
+  add(sink, metric::kExecutionAdmitted, counters.admitted);
+  for (std::size_t i = 0; i < std::size(counters.redirected); ++i) {
+    add(sink, metric::kExecutionRefused, counters.redirected[i], {name(static_cast<RedirectReason>(i))});
+  }
+  add_outcomes(sink, metric::kExecutionFinished, counters.finished);
+  add(sink, metric::kExecutionQueued, executor.queued_count());
+  add(sink, metric::kExecutionRunning, executor.running_count());
+  sink.add(metric::kExecutionQueueDuration, rooms.execution.durations().queue);
+  sink.add(metric::kExecutionRunDuration, rooms.execution.durations().run);
+  std::uint64_t elsewhere = 0;
+  for (const NodeView& node : rooms.execution.view().nodes()) {
+    if (node.alive && node.index != kSelf) elsewhere += node.info->functions.size();
+  }
+  add(sink, metric::kRegistryFunctions, rooms.execution.self().functions.size(), {"self"});
+  add(sink, metric::kRegistryFunctions, elsewhere, {"peers"});
+}
+
+void report_peers(const Rooms& rooms, MetricSink& sink) {
+  const PeerMeshCounters& counters = rooms.peers.counters();
+  add(sink, metric::kGossipPeers, rooms.peers.configured_count(), {"configured"});
+  add(sink, metric::kGossipPeers, rooms.peers.connected_count(), {"connected"});
+  add(sink, metric::kGossipConnects, counters.connected, {"connected"});
+  add(sink, metric::kGossipConnects, counters.connects_failed, {"unanswered"});
+  add(sink, metric::kGossipConnects, counters.handshakes_failed, {"refused"});
+  add(sink, metric::kGossipLost, counters.lost_silent, {"silent"});
+  add(sink, metric::kGossipLost, counters.lost_closed, {"closed"});
+  add(sink, metric::kGossipLost, counters.lost_violation, {"violation"});
+  for (const PeerSummary& peer : rooms.peers.peers()) {
+    if (!peer.round_trip) continue;
+    sink.add(metric::kGossipRoundTrip, std::chrono::duration<double>(*peer.round_trip).count(),
+             {rooms.execution.view().find(peer.node)->info->name});
+  }
+}
+
+void report_link(MetricSink& sink, std::string_view link, std::uint64_t connections, const ConnectionStats& traffic,
+                 std::uint64_t queued_bytes, std::uint64_t bad) {
+  add(sink, metric::kNetConnections, connections, {link});
+  add(sink, metric::kNetBytes, traffic.bytes_in, {link, "in"});
+  add(sink, metric::kNetBytes, traffic.bytes_out, {link, "out"});
+  add(sink, metric::kNetFrames, traffic.frames_in, {link, "in"});
+  add(sink, metric::kNetFrames, traffic.frames_out, {link, "out"});
+  add(sink, metric::kNetQueuedBytes, queued_bytes, {link});
+  add(sink, metric::kNetBadFrames, bad, {link});
+}
+
+void report_net(const Rooms& rooms, MetricSink& sink) {
+  const AppServerCounters apps = rooms.apps.counters();
+  report_link(sink, "app", rooms.apps.app_count(), rooms.apps.traffic(), rooms.apps.queued_bytes(), apps.closed_violation);
+  report_link(sink, "peer", rooms.peers.connected_count(), rooms.peers.traffic(), rooms.peers.queued_bytes(),
+              rooms.peers.counters().lost_violation);
+  const LedgerCounters& tasks = rooms.execution.ledger().counters();
+  const ExecutorCounters& attempts = rooms.execution.executor().counters();
+  add(sink, metric::kNetLimitHits, apps.calls_over_credit, {"calls_per_app"});
+  add(sink, metric::kNetLimitHits, tasks.tasks_full, {"calls_per_node"});
+  add(sink, metric::kNetLimitHits, tasks.waiting_full, {"waiting"});
+  add(sink, metric::kNetLimitHits, tasks.kept_bytes_full, {"kept_bytes"});
+  add(sink, metric::kNetLimitHits, attempts.redirected[static_cast<std::size_t>(RedirectReason::kQueueFull)],
+      {"queue_length"});
+  add(sink, metric::kNetLimitHits, apps.closed_stalled, {"queued_bytes_per_connection"});
+  add(sink, metric::kNetLimitHits, rooms.apps.refused_by_limit(), {"max_apps"});
+  add(sink, metric::kNetLimitHits, rooms.peers.refused_by_limit(), {"max_peers"});
+}
+
+}  // namespace
+
+void report_metrics(const Rooms& rooms, MetricSink& sink) {
+  report_node(rooms, sink);
+  report_apps(rooms, sink);
+  report_tasks(rooms, sink);
+  report_execution(rooms, sink);
+  report_peers(rooms, sink);
+  report_net(rooms, sink);
+}
+
+}  // namespace kaido::daemon

@@ -1,0 +1,180 @@
+#include "daemon/node/node.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "daemon/admin/admin_server.h"
+#include "daemon/admin/http_server.h"
+#include "daemon/node/admin_view.h"
+#include "daemon/node/metrics_report.h"
+#include "daemon/node/rooms.h"
+#include "daemon/node/version.h"
+#include "daemon/runtime/timer.h"
+#include "daemon/telemetry/process_metrics.h"
+#include "daemon/telemetry/prometheus_metrics.h"
+#include "daemon/telemetry/service_notify.h"
+
+namespace kaido::daemon {
+namespace {
+
+/// How often a draining node looks whether it is idle.
+constexpr base::Duration kDrainPoll = std::chrono::milliseconds(20);
+/// What goodbyes may take to leave.
+constexpr base::Duration kGoodbyeTime = std::chrono::milliseconds(100);
+
+base::Status make_folder_of(const std::string& socket_path) {
+  const auto folder = std::filesystem::path(socket_path).parent_path();
+  if (folder.empty()) return absl::OkStatus();
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error) return absl::OkStatus();
+  return absl::PermissionDeniedError("cannot create the folder " + folder.string() + " (" + error.message() +
+                                     "): set listen.app_socket and listen.admin_socket to where this user may write");
+}
+
+HttpServerOptions http_options(const Settings& settings) {
+  HttpServerOptions options;
+  options.address = settings.listen.http->host == "localhost" ? "127.0.0.1" : settings.listen.http->host;
+  options.port = settings.listen.http->port;
+  return options;
+}
+
+AdminServerOptions admin_options(const Settings& settings) {
+  AdminServerOptions options;
+  options.socket_path = settings.listen.admin_socket;
+  return options;
+}
+
+}  // namespace
+
+class Node::Impl final {
+ public:
+  Impl(Loop& loop, const Settings& settings, std::unique_ptr<StateFolder> state, const Identity& identity, Logger log)
+      : loop_(loop),
+        log_(std::move(log)),
+        state_(std::move(state)),
+        rooms_(loop, settings, identity, log_),
+        metrics_(make_prometheus_metrics()),
+        report_(metrics_->add_collector([this](MetricSink& sink) { report_metrics(rooms_, sink); })),
+        process_report_(metrics_->add_collector(process_metrics(kVersion))),
+        queries_(rooms_),
+        admin_(loop.io(), [&loop](std::function<void()> function) { loop.post(std::move(function)); }, queries_,
+               admin_options(settings)),
+        drain_timer_(loop, [this] { look_whether_drained(); }),
+        watchdog_timer_(loop, [this] { watch(); }) {
+    if (settings.listen.http) http_.emplace(loop.io(), http_options(settings), http_sources());
+  }
+
+  ~Impl() {
+    if (http_) http_->stop();
+    admin_.stop();
+  }
+
+  base::Status start() {
+    KAIDO_RETURN_IF_ERROR(make_folder_of(rooms_.settings.listen.app_socket));
+    KAIDO_RETURN_IF_ERROR(make_folder_of(rooms_.settings.listen.admin_socket));
+    KAIDO_RETURN_IF_ERROR(rooms_.apps.start());
+    KAIDO_RETURN_IF_ERROR(rooms_.peers.start());
+    KAIDO_RETURN_IF_ERROR(admin_.start());
+    if (http_) {
+      KAIDO_RETURN_IF_ERROR(http_->start());
+      log_.info("listening for HTTP", {"address", rooms_.settings.listen.http->host}, {"port", http_->port()});
+    }
+    log_.info("node started", {"node", rooms_.settings.node.name}, {"id", rooms_.identity.id},
+              {"epoch", rooms_.identity.epoch.value}, {"version", kVersion});
+    notify_.ready("node " + rooms_.settings.node.name + " serves");
+    watch();
+    return absl::OkStatus();
+  }
+
+  void begin_stop(const std::string& why) {
+    if (std::exchange(stopping_, true)) return say_goodbye();
+    stop_reason_ = why;
+    const base::Duration drain = rooms_.settings.timeouts.drain;
+    drain_deadline_ = loop_.now() + drain;
+    log_.info("stopping", {"why", why}, {"drain", drain});
+    notify_.stopping("draining: " + why, drain);
+    queries_.set_reason("drains: " + why);
+    rooms_.apps.stop_listening();
+    rooms_.peers.stop_connecting();
+    rooms_.execution.drain(drain_deadline_);
+    look_whether_drained();
+  }
+
+  [[nodiscard]] bool is_draining() const { return stopping_; }
+  [[nodiscard]] std::optional<Address> peer_address() const { return rooms_.peers.address(); }
+  [[nodiscard]] std::optional<std::uint16_t> http_port() const {
+    if (!http_) return std::nullopt;
+    return http_->port();
+  }
+
+ private:
+  HttpSources http_sources() {
+    HttpSources sources;
+    sources.readiness = [this] {
+      if (stopping_) return NodeReadiness{false, "draining: " + stop_reason_};
+      return NodeReadiness{true, {}};
+    };
+    sources.metrics = [this] { return metrics_->serialize(); };
+    return sources;
+  }
+
+  void look_whether_drained() {
+    if (goodbye_said_) return loop_.stop();
+    if (rooms_.execution.is_idle() || loop_.now() >= drain_deadline_) return say_goodbye();
+    drain_timer_.set_after(kDrainPoll);
+  }
+
+  void say_goodbye() {
+    if (std::exchange(goodbye_said_, true)) return loop_.stop();
+    log_.info("saying goodbye", {"idle", rooms_.execution.is_idle()});
+    rooms_.apps.close_all("the node stops: " + stop_reason_);
+    rooms_.peers.close_all("the node stops: " + stop_reason_);
+    drain_timer_.set_after(kGoodbyeTime);
+  }
+
+  void watch() {
+    const auto interval = notify_.watchdog_interval();
+    if (!interval) return;
+    notify_.watchdog();
+    watchdog_timer_.set_after(*interval);
+  }
+
+  Loop& loop_;
+  Logger log_;
+  std::unique_ptr<StateFolder> state_;
+  Rooms rooms_;
+  std::unique_ptr<MetricsProvider> metrics_;
+  MetricsProvider::Registration report_;
+  MetricsProvider::Registration process_report_;
+  AdminView queries_;
+  AdminServer admin_;
+  std::optional<HttpServer> http_;
+  ServiceNotify notify_;
+  Timer drain_timer_;
+  Timer watchdog_timer_;
+  base::Instant drain_deadline_{};
+  std::string stop_reason_;
+  bool stopping_ = false;
+  bool goodbye_said_ = false;
+};
+
+base::StatusOr<std::unique_ptr<Node>> Node::start(Loop& loop, const Settings& settings, Logger log) {
+  auto state = StateFolder::open(settings.node.state_dir);
+  if (!state.ok()) return state.status();
+  auto identity = (*state)->begin_epoch();
+  if (!identity.ok()) return identity.status();
+  auto impl = std::make_unique<Impl>(loop, settings, *std::move(state), *identity, std::move(log));
+  KAIDO_RETURN_IF_ERROR(impl->start());
+  return std::unique_ptr<Node>(new Node(std::move(impl)));
+}
+
+Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Node::~Node() = default;
+
+void Node::begin_stop(const std::string& why) { impl_->begin_stop(why); }
+bool Node::is_draining() const { return impl_->is_draining(); }
+std::optional<Address> Node::peer_address() const { return impl_->peer_address(); }
+std::optional<std::uint16_t> Node::http_port() const { return impl_->http_port(); }
+
+}  // namespace kaido::daemon
