@@ -1,0 +1,133 @@
+#include "sdk/client/local_backend.h"
+
+#include <utility>
+#include <vector>
+
+#include <kaido/context.h>
+#include <kaido/function.h>
+#include <kaido/join_handle.h>
+#include <kaido/task.h>
+
+namespace kaido::detail {
+namespace {
+
+/// One call at work in this process: shared by the task that runs it and by the caller's PendingCall.
+///
+/// Threading: `caller` under the lock, the rest is set before the task is spawned.
+struct LocalRun {
+  std::mutex mutex;
+  PendingCall* caller = nullptr;  ///< null: done or dropped
+  const FunctionEntry* function = nullptr;
+  CallControl control;
+  Buffer arguments;
+  AbortHandle abort_handle;
+
+  void complete(std::optional<Error> failure, std::span<const std::byte> result) noexcept {
+    Waker waker;
+    {
+      const std::lock_guard lock(mutex);
+      if (caller == nullptr) return;
+      PendingCall& call = *std::exchange(caller, nullptr);
+      try {
+        call.error = failure ? std::move(failure) : call.decode(call, result);
+      } catch (...) {  // Of a user's type.
+        call.error = Error::from_exception(std::current_exception());
+      }
+      waker = std::move(call.waker);
+      call.is_done.store(true, std::memory_order_release);
+    }
+    waker.wake();
+  }
+};
+
+/// Answers in every case: a frame that is destroyed, also before it ever ran, answers "cancelled".
+class Answer {
+ public:
+  explicit Answer(std::shared_ptr<LocalRun> run) : run_(std::move(run)) {}
+  Answer(Answer&&) noexcept = default;
+  Answer& operator=(Answer&&) = delete;
+  ~Answer() {
+    if (run_ != nullptr) run_->complete(Error::cancelled(), {});
+  }
+  [[nodiscard]] LocalRun& run() const { return *run_; }
+
+ private:
+  std::shared_ptr<LocalRun> run_;
+};
+
+Task<void> run_local(Answer answer) {
+  LocalRun& run = answer.run();
+  kaido::Context context(run.control);
+  Invocation invocation(context, run.arguments.bytes());
+  if (run.function->run != nullptr) {
+    run.function->run(invocation);
+  } else {
+    co_await run.function->start(invocation);
+  }
+  run.complete(std::move(invocation.error), invocation.result.bytes());
+}
+
+}  // namespace
+
+Result<const FunctionEntry*> LocalBackend::find(const CallTarget& target) {
+  const std::lock_guard lock(mutex_);
+  const FunctionEntry* entry = functions_.find(target.id);
+  if (entry == nullptr) {
+    // Asked for the first time, or registered since, as by a library that was loaded.
+    auto functions = FunctionTable::collect();
+    if (!functions) return std::move(functions).error();
+    functions_ = *std::move(functions);
+    entry = functions_.find(target.id);
+  }
+  const std::string name(target.name);
+  if (entry == nullptr) {
+    std::vector<NodeReason> reasons;
+    reasons.emplace_back("local", "does not offer '" + name + "'");
+    return Error(ErrorKind::kUnschedulable, "no node offers '" + name + "': this program runs without a node and has not "
+                 "registered it itself; link the file with its KAIDO_FUNCTION line, or start kaidod and a worker")
+        .with_reasons(std::move(reasons));
+  }
+  if (entry->fingerprint != target.fingerprint) {
+    return Error(ErrorKind::kSignatureMismatch, "the caller takes '" + name + "' for " + target.schema() + ", it is registered as " + entry->schema());
+  }
+  return entry;
+}
+
+void LocalBackend::start(PendingCall& call, Waker waker) {
+  auto run = std::make_shared<LocalRun>();
+  run->caller = &call;
+  call.waker = std::move(waker);
+  auto function = find(*call.target);
+  if (!function) return run->complete(std::move(function).error(), {});
+  run->function = *function;
+  run->arguments = std::move(call.arguments);
+  if (call.deadline != std::chrono::steady_clock::time_point{}) run->control.deadline = call.deadline;
+  call.running = run;
+  auto* cell = new SpawnCell<void>(handle_.core().get(), run_local(Answer(run)));
+  const JoinHandle<void> handle(*cell);
+  run->abort_handle = handle.abort_handle();
+  spawn_task(*handle_.core(), *cell);
+}
+
+bool LocalBackend::set_waker(PendingCall& call, const detail::Context& context) {
+  if (call.running == nullptr) return false;  // Failed at once.
+  auto& run = *static_cast<LocalRun*>(call.running.get());
+  const std::lock_guard lock(run.mutex);
+  if (run.caller == nullptr) return false;
+  context.store_waker(call.waker);
+  return true;
+}
+
+void LocalBackend::drop(PendingCall& call) noexcept {
+  if (call.running == nullptr) return;
+  const auto run = std::static_pointer_cast<LocalRun>(std::exchange(call.running, nullptr));
+  {
+    const std::lock_guard lock(run->mutex);
+    if (std::exchange(run->caller, nullptr) == nullptr) return;
+    call.waker.reset();
+  }
+  run->control.cancel();
+  if (run->function->start != nullptr) run->abort_handle.abort();
+}
+
+}  // namespace kaido::detail

@@ -1,0 +1,346 @@
+#include "sdk/client/node_connection.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <utility>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+
+#include <kaido/detail/io.h>
+
+#include "sdk/client/keeper.h"
+#include "sdk/client/socket_path.h"
+
+namespace kaido::detail {
+namespace {
+
+TimePoint now() { return std::chrono::steady_clock::now(); }
+
+/// A connected, non-blocking socket, or -1 and errno. A Unix socket connects at once or not at all.
+int connect_unix(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return -1;
+}
+
+SessionOptions to_session_options(const NodeOptions& options) {
+  SessionOptions session;
+  session.app_name = options.app_name().empty() ? std::string(program_invocation_short_name) : options.app_name();
+  session.slots = options.slots();
+  session.unavailable_after = options.unavailable_after();
+  session.seed = std::random_device{}();
+  return session;
+}
+
+}  // namespace
+
+class NodeConnection::Turn {
+ public:
+  explicit Turn(NodeConnection& connection)
+      : self_(connection),
+        lock_(connection.mutex_),
+        state_(connection.session_.state()),
+        was_registered_(connection.session_.is_registered()),
+        was_idle_(connection.running_.empty()) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  ~Turn() {
+    if (self_.session_.has_output() && !self_.is_write_blocked_) self_.has_output_.store(true, std::memory_order_release);
+    self_.arm_timer();
+    std::vector<Waker> wakes = std::move(self_.session_.wakes());
+    std::vector<NewTask> to_spawn = std::move(self_.to_spawn_);
+    std::vector<AbortHandle> to_abort = std::move(self_.to_abort_);
+    std::vector<Waker> events;
+    if (has_event()) events = std::move(self_.event_waiters_);
+    RuntimeCore& core = *self_.handle_.core();
+    lock_.unlock();
+    // From here on `self_` may be gone: a wake can end its last owner on another thread.
+    for (NewTask& task : to_spawn) spawn_task(core, *task.cell);
+    for (AbortHandle& handle : to_abort) handle.abort();
+    for (Waker& waker : wakes) waker.wake();
+    for (Waker& waker : events) waker.wake();
+  }
+
+ private:
+  [[nodiscard]] bool has_event() const {
+    if (self_.event_waiters_.empty()) return false;
+    return self_.session_.state() != state_ || self_.session_.is_registered() != was_registered_ ||
+           self_.running_.empty() != was_idle_ || self_.session_.failure().has_value();
+  }
+
+  NodeConnection& self_;
+  std::unique_lock<std::mutex> lock_;
+  const Session::State state_;
+  const bool was_registered_;
+  const bool was_idle_;
+};
+
+std::shared_ptr<NodeConnection> NodeConnection::create(Handle handle, const NodeOptions& options, FunctionTable functions) {
+  std::string path = options.socket().empty() ? find_socket().path : options.socket();
+  const std::shared_ptr<NodeConnection> connection(
+      new NodeConnection(handle, std::move(path), to_session_options(options), std::move(functions)));
+  register_turn_hook(handle, *connection);
+  {
+    const Turn turn(*connection);
+    connection->connect(now());
+  }
+  connection->keeper_ = handle.spawn(keep(AtEnd([weak = connection->weak_from_this()] {
+    if (const auto self = weak.lock()) self->close();
+  })));
+  return connection;
+}
+
+NodeConnection::NodeConnection(Handle handle, std::string path, SessionOptions options, FunctionTable functions)
+    : handle_(std::move(handle)),
+      path_(std::move(path)),
+      session_(std::move(options), std::move(functions), *this),
+      socket_(io_context(handle_)),
+      timer_(io_context(handle_)) {}
+
+NodeConnection::~NodeConnection() {
+  close("the program dropped the connection");
+  keeper_.abort();
+}
+
+// --- calls of this program ---
+
+void NodeConnection::start(PendingCall& call, Waker waker) {
+  const TimePoint at = call.deadline == TimePoint{} ? TimePoint{} : now();
+  const Turn turn(*this);
+  session_.start(call, std::move(waker), at);
+}
+
+bool NodeConnection::set_waker(PendingCall& call, const detail::Context& context) {
+  const std::lock_guard lock(mutex_);
+  if (call.is_done.load(std::memory_order_relaxed)) return false;
+  context.store_waker(call.waker);
+  return true;
+}
+
+void NodeConnection::drop(PendingCall& call) noexcept {
+  const Turn turn(*this);
+  session_.drop(call);
+}
+
+std::string NodeConnection::node_name() const {
+  const std::lock_guard lock(mutex_);
+  return session_.node_name();
+}
+
+// --- calls for this program ---
+
+void NodeConnection::run(const IncomingCall& incoming) {
+  auto call = std::make_unique<RunningCall>(weak_from_this(), incoming, session_.node_name());
+  RunningCall& running = *call;
+  auto* cell = new SpawnCell<void>(handle_.core().get(), RunningCall::run(std::move(call)));
+  JoinHandle<void> handle(*cell);
+  running.set_abort_handle(handle.abort_handle());
+  running.index = running_.size();
+  running_.push_back(&running);
+  to_spawn_.push_back(NewTask{cell, std::move(handle)});
+}
+
+void NodeConnection::cancel(std::uint64_t call_id) {
+  // Rare, and bounded by the slots that this program offered.
+  const auto found = std::find_if(running_.begin(), running_.end(), [this, call_id](const RunningCall* call) {
+    return call->call_id() == call_id && call->connection() == session_.connection();
+  });
+  if (found != running_.end()) to_abort_.push_back((*found)->cancel());
+}
+
+void NodeConnection::cancel_all() {
+  for (RunningCall* call : running_) to_abort_.push_back(call->cancel());
+}
+
+void NodeConnection::cancel_running() {
+  const Turn turn(*this);
+  cancel_all();
+}
+
+void NodeConnection::drain() {
+  const Turn turn(*this);
+  session_.drain();
+}
+
+void NodeConnection::reply(RunningCall& call, const Error* error, std::span<const std::byte> result) noexcept {
+  const Turn turn(*this);
+  running_.back()->index = call.index;
+  running_[call.index] = running_.back();
+  running_.pop_back();
+  session_.reply(call.connection(), call.call_id(), error, result);
+}
+
+// --- the socket ---
+
+void NodeConnection::connect(TimePoint at) {
+  const int fd = connect_unix(path_);
+  if (fd < 0) {
+    return session_.handle_disconnected(at, "there is no node at " + path_ + " (" + std::strerror(errno) + "): start kaidod, or set KAIDO_SOCKET");
+  }
+  boost::system::error_code error;
+  socket_.assign(boost::asio::local::stream_protocol(), fd, error);
+  if (error) {
+    ::close(fd);
+    return session_.handle_disconnected(at, "the connection to " + path_ + " cannot be used: " + error.message());
+  }
+  ++socket_generation_;
+  session_.handle_connected(at);
+  read();
+}
+
+void NodeConnection::read() {
+  // Asio's socket reads when it is ready and remembers that a short read has emptied it: one wait and one read a turn,
+  // where a wait for readiness alone would cost an epoll_ctl besides.
+  const auto space = session_.input_space();
+  socket_.async_read_some(
+      boost::asio::buffer(space.data(), space.size()),
+      [weak = weak_from_this(), generation = socket_generation_](boost::system::error_code error, std::size_t count) {
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        const Turn turn(*self);
+        if (generation == self->socket_generation_) self->handle_read(error, count);
+      });
+}
+
+void NodeConnection::handle_read(boost::system::error_code error, std::size_t count) {
+  const TimePoint at = now();
+  if (error) {
+    return lost(at, error == boost::asio::error::eof ? "the node at " + path_ + " closed the connection" : error.message());
+  }
+  if (!session_.handle_input(at, count)) return lost(at, session_.disconnect_reason());
+  read();
+}
+
+void NodeConnection::end_of_turn() noexcept {
+  if (!has_output_.load(std::memory_order_relaxed) || !has_output_.exchange(false, std::memory_order_acq_rel)) return;
+  const Turn turn(*this);
+  if (!is_write_blocked_) flush();
+}
+
+void NodeConnection::flush() {
+  while (session_.has_output() && socket_.is_open()) {
+    const auto output = session_.output();
+    const ssize_t sent = ::send(socket_.native_handle(), output.data(), output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) {
+      session_.consume_output(static_cast<std::size_t>(sent));
+    } else if (errno == EAGAIN) {
+      is_write_blocked_ = true;
+      socket_.async_wait(boost::asio::socket_base::wait_write,
+                         [weak = weak_from_this(), generation = socket_generation_](boost::system::error_code) {
+                           const auto self = weak.lock();
+                           if (self == nullptr) return;
+                           const Turn turn(*self);
+                           if (generation != self->socket_generation_) return;
+                           self->is_write_blocked_ = false;
+                           self->flush();
+                         });
+      return;
+    } else if (errno != EINTR) {
+      return lost(now(), std::string("sending to the node failed: ") + std::strerror(errno));
+    }
+  }
+}
+
+void NodeConnection::lost(TimePoint at, std::string_view reason) {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  ++socket_generation_;
+  is_write_blocked_ = false;
+  session_.handle_disconnected(at, std::string(reason));
+}
+
+void NodeConnection::arm_timer() {
+  std::optional<TimePoint> next = session_.next_timeout();
+  if (const auto connect_at = session_.connect_at(); connect_at && (!next || *connect_at < *next)) next = connect_at;
+  if (next == timer_at_) return;
+  timer_at_ = next;
+  if (!next) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(*next);
+  timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+    if (const auto self = weak.lock(); self != nullptr && !error) self->handle_timer();
+  });
+}
+
+void NodeConnection::handle_timer() {
+  const Turn turn(*this);
+  const TimePoint at = now();
+  timer_at_.reset();
+  if (!session_.handle_timeout(at)) lost(at, session_.disconnect_reason());
+  if (const auto connect_at = session_.connect_at(); connect_at && at >= *connect_at) connect(at);
+}
+
+// --- the end ---
+
+void NodeConnection::close(std::string_view reason) noexcept {
+  {
+    const Turn turn(*this);
+    session_.close(reason);
+    if (!is_write_blocked_) flush();
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    ++socket_generation_;
+  }
+  std::call_once(unregistered_, [this] { unregister_turn_hook(handle_, *this); });
+}
+
+bool NodeConnection::poll_event(Event event, detail::Context& context) {
+  const std::lock_guard lock(mutex_);
+  const bool is_closed = session_.state() == Session::State::kClosed;
+  bool is_so = is_closed;
+  switch (event) {
+    case Event::kRegisteredOrFailed:
+      is_so = is_so || session_.is_registered() || session_.failure().has_value();
+      break;
+    case Event::kIdle:
+      is_so = is_so || running_.empty();
+      break;
+    case Event::kClosed:
+      break;
+  }
+  if (!is_so) event_waiters_.push_back(context.waker());
+  return is_so;
+}
+
+std::optional<Error> NodeConnection::failure() const {
+  const std::lock_guard lock(mutex_);
+  return session_.failure();
+}
+
+bool NodeConnection::is_connected() const {
+  const std::lock_guard lock(mutex_);
+  return session_.is_registered();
+}
+
+bool NodeConnection::is_closed() const {
+  const std::lock_guard lock(mutex_);
+  return session_.state() == Session::State::kClosed;
+}
+
+std::size_t NodeConnection::running() const {
+  const std::lock_guard lock(mutex_);
+  return running_.size();
+}
+
+}  // namespace kaido::detail

@@ -1,0 +1,24 @@
+#include <kaido/function.h>
+
+#include <atomic>
+
+namespace kaido::detail {
+namespace {
+
+// Constant-initialised, so that registrations may run before any other static constructor, and from dlopen() on any
+// thread.
+constinit std::atomic<FunctionEntry*> head{nullptr};
+
+}  // namespace
+
+void register_function(FunctionEntry& entry) noexcept {
+  if (std::atomic_ref(entry.registered).exchange(true)) return;
+  entry.next = head.load(std::memory_order_relaxed);
+  // Release: who follows the list sees the whole entry.
+  while (!head.compare_exchange_weak(entry.next, &entry, std::memory_order_release, std::memory_order_relaxed)) {
+  }
+}
+
+const FunctionEntry* first_function() noexcept { return head.load(std::memory_order_acquire); }
+
+}  // namespace kaido::detail

@@ -1,0 +1,55 @@
+/// Buffer: bytes that are small as a rule. Arguments and results of a call are held in one.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <utility>
+
+namespace kaido::detail {
+
+/// Owned bytes; up to kInlineBytes without an allocation. Aligned for any fundamental type.
+///
+/// Threading: a value.
+class Buffer {
+ public:
+  static constexpr std::size_t kInlineBytes = 160;
+
+  Buffer() noexcept = default;
+  explicit Buffer(std::span<const std::byte> bytes) {
+    std::byte* const at = allocate(bytes.size());
+    if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+  }
+  Buffer(Buffer&& other) noexcept { take(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    if (this != &other) take(other);
+    return *this;
+  }
+
+  /// Forgets the contents and makes room for `size` bytes, which the caller fills.
+  std::byte* allocate(std::size_t size) {
+    size_ = 0;  // In case the allocation throws.
+    heap_ = size > kInlineBytes ? std::unique_ptr<std::byte[]>(new std::byte[size]) : nullptr;
+    size_ = size;
+    return data();
+  }
+
+  [[nodiscard]] std::byte* data() noexcept { return heap_ ? heap_.get() : inline_; }
+  [[nodiscard]] const std::byte* data() const noexcept { return heap_ ? heap_.get() : inline_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data(), size_}; }
+
+ private:
+  void take(Buffer& other) noexcept {
+    heap_ = std::move(other.heap_);
+    size_ = std::exchange(other.size_, 0);
+    if (!heap_ && size_ != 0) std::memcpy(inline_, other.inline_, size_);
+  }
+
+  alignas(16) std::byte inline_[kInlineBytes];
+  std::unique_ptr<std::byte[]> heap_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace kaido::detail

@@ -1,0 +1,109 @@
+/// PendingCall: one call on its way, as both sides of the wait see it. Backend: who carries calls out.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <kaido/detail/buffer.h>
+#include <kaido/detail/waker.h>
+#include <kaido/error.h>
+#include <kaido/placement.h>
+
+namespace kaido::detail {
+
+/// A function as its callers know it: its names and schema, not its code, which another program may have alone.
+struct CallTarget {
+  std::string_view name;
+  std::uint64_t id = 0;
+  std::uint64_t fingerprint = 0;
+  std::string (*schema)() = nullptr;
+  /// A small number of its own, given at its first call (0: none yet), so that a connection finds what it has prepared
+  /// for the function by index.
+  std::atomic<std::uint32_t> index{0};
+
+  constexpr CallTarget(std::string_view target_name, std::uint64_t target_id, std::uint64_t target_fingerprint,
+                       std::string (*target_schema)())
+      : name(target_name), id(target_id), fingerprint(target_fingerprint), schema(target_schema) {}
+
+  [[nodiscard]] std::uint32_t dense_index() {
+    const std::uint32_t known = index.load(std::memory_order_relaxed);
+    return known != 0 ? known : assign_index();
+  }
+
+ private:
+  std::uint32_t assign_index();
+};
+
+class Backend;
+
+/// Threading: `is_done` may be read at any time; until it is set, everything below "in flight" belongs to the backend and
+/// its lock, afterwards to the waiting task. What is above it is set before start() and then constant.
+/// Lifetime: pinned once started; the owner calls Backend::drop() before it destroys a started call that is not done.
+struct PendingCall {
+  /// Reads the result's bytes into the owner; a failure says what was wrong with them. Called by the backend, once.
+  using Decode = std::optional<Error> (*)(PendingCall& call, std::span<const std::byte> result);
+
+  explicit PendingCall(CallTarget& call_target, Decode decode_result) noexcept
+      : target(&call_target), decode(decode_result) {}
+  PendingCall(PendingCall&& other) noexcept
+      : target(other.target),
+        decode(other.decode),
+        placement(std::move(other.placement)),
+        arguments(std::move(other.arguments)) {}
+  PendingCall& operator=(PendingCall&&) = delete;
+
+  CallTarget* target;
+  Decode decode;
+  std::shared_ptr<const PlacementData> placement;  ///< null: the default one
+  Buffer arguments;
+
+  std::atomic<bool> is_done{false};
+
+  // In flight.
+  Waker waker;
+  std::optional<Error> error;  ///< set before is_done; nothing: the result was decoded
+  std::chrono::steady_clock::time_point deadline{};  ///< zero: none
+  std::uint64_t stream_offset = 0;  ///< where in the output its frame begins; tells whether any of it was sent
+  std::uint32_t slot = 0;
+  std::uint32_t template_id = 0;
+  bool is_waiting = false;  ///< for credit or for a connection, in the list below
+  PendingCall* previous = nullptr;
+  PendingCall* next = nullptr;
+  std::shared_ptr<void> running;  ///< of the local backend: the execution
+};
+
+/// Where calls go: this process (LocalRuntime) or the node (NodeRuntime).
+///
+/// Threading: thread-safe.
+class Backend {
+ public:
+  Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+  virtual ~Backend() = default;
+
+  /// Takes the call up. It completes by is_done and a wake of `waker`, possibly before start() returns.
+  virtual void start(PendingCall& call, Waker waker) = 0;
+  /// The task polls again before completion: replaces the waker; false if the call is done meanwhile.
+  virtual bool set_waker(PendingCall& call, const Context& context) = 0;
+  /// The caller has lost interest: the call is cancelled, and not touched any more when this returns.
+  virtual void drop(PendingCall& call) noexcept = 0;
+
+  [[nodiscard]] virtual std::string node_name() const = 0;
+
+  /// Its runtime ends: everything under way fails, nothing new is taken.
+  virtual void close() noexcept = 0;
+};
+
+/// The backend of the current runtime, made at its first use: the node if one can be reached (KAIDO_SOCKET, else the
+/// system's default socket), else this process. Throws std::logic_error outside a runtime.
+[[nodiscard]] std::shared_ptr<Backend> current_backend();
+
+}  // namespace kaido::detail

@@ -1,0 +1,234 @@
+/// Calls to registered functions, wherever they run: spawn_fn<f>(…) and the builder remote<f>().
+///
+///     kaido::JoinHandle<std::int64_t> handle = kaido::spawn_fn<count_words>(text);
+///
+///     kaido::Result<std::int64_t> count =
+///         co_await kaido::remote<count_words>().in_zone("eu-1").with_timeout(2s).call(text);
+///
+/// A call site needs the function's declaration only; the definition may be linked by the workers alone.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <kaido/codec.h>
+#include <kaido/detail/function_name.h>
+#include <kaido/detail/pending_call.h>
+#include <kaido/detail/task_header.h>
+#include <kaido/function.h>
+#include <kaido/handle.h>
+#include <kaido/join_handle.h>
+#include <kaido/placement.h>
+#include <kaido/result.h>
+#include <kaido/time.h>
+
+namespace kaido {
+
+template <class R>
+class RemoteCall;
+
+namespace detail {
+
+template <auto F>
+inline constinit CallTarget kTargetOf{function_name<F>(), hash64(function_name<F>()), Signature<decltype(F)>::fingerprint(),
+                                      &Signature<decltype(F)>::schema};
+
+/// A remote call spawned as a task of its own, without a coroutine in between.
+template <class R>
+class RemoteCell final : public JoinCell<R> {
+ public:
+  RemoteCell(RuntimeCore* core, RemoteCall<R> call) : JoinCell<R>(core), call_(std::move(call)) {}
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* cell, std::size_t size) noexcept { free_frame(cell, size); }
+
+ protected:
+  bool poll(detail::Context& context) noexcept override {
+    try {
+      if (!call_->poll(context)) return false;
+      Result<R> result = call_->take();
+      if (!result) {
+        this->outcome_.set_exception(std::make_exception_ptr(ErrorException(std::move(result).error())));
+      } else if constexpr (std::is_void_v<R>) {
+        this->outcome_.set_value();
+      } else {
+        this->outcome_.set_value(*std::move(result));
+      }
+    } catch (...) {
+      this->outcome_.set_exception(std::current_exception());
+    }
+    return true;
+  }
+  void drop_frame() noexcept override { call_.reset(); }
+  void destroy() noexcept override { delete this; }
+
+ private:
+  ~RemoteCell() override = default;
+
+  std::optional<RemoteCall<R>> call_;
+};
+
+}  // namespace detail
+
+/// A call that is ready to go. Nothing is sent until it is awaited, spawned or put into a JoinSet; awaiting it gives
+/// Result<R>.
+///
+/// Threading: confined to the task that awaits it.
+/// Lifetime: owns its encoded arguments: what was passed to call() may end. Movable until it is first awaited.
+/// Cancellation: dropping it while it is under way sends Cancel to where it runs and is done at once.
+/// Errors: those of ErrorKind; kUnavailable while the node cannot be reached (try again), kInvalidArgument and
+/// kSignatureMismatch are final.
+template <class R>
+class [[nodiscard]] RemoteCall : private detail::PendingCall {
+ public:
+  using value_type = R;
+
+  RemoteCall(detail::CallTarget& target, std::shared_ptr<const detail::PlacementData> rules,
+             std::shared_ptr<detail::Backend> backend)
+      : PendingCall(target, &decode_result), backend_(std::move(backend)) {
+    placement = std::move(rules);
+  }
+  RemoteCall(RemoteCall&& other) noexcept : PendingCall(std::move(other)), backend_(std::move(other.backend_)) {}
+  RemoteCall& operator=(RemoteCall&&) = delete;
+  ~RemoteCall() {
+    if (is_started_ && !is_done.load(std::memory_order_acquire)) backend_->drop(*this);
+  }
+
+  /// Internal, for co_await.
+  bool poll(detail::Context& context) {
+    if (is_done.load(std::memory_order_acquire)) return true;
+    if (!context.may_proceed()) return false;
+    if (!is_started_) {
+      if (backend_ == nullptr) backend_ = detail::current_backend();
+      if (placement != nullptr && placement->timeout.count() > 0) set_deadline(placement->timeout);
+      is_started_ = true;
+      backend_->start(*this, context.waker());
+    } else if (backend_->set_waker(*this, context)) {
+      return poll_deadline(context);
+    }
+    if (!is_done.load(std::memory_order_acquire)) return poll_deadline(context);
+    context.spend();
+    return true;
+  }
+  Result<R> take() {
+    if (error) return std::move(*error);
+    if constexpr (std::is_void_v<R>) {
+      return Result<R>();
+    } else {
+      return Result<R>(std::move(*value_));
+    }
+  }
+
+  /// Spawns it on the current runtime.
+  operator JoinHandle<R>() && { return std::move(*this).spawn_on(detail::current_core()); }  // NOLINT: for JoinSet
+  JoinHandle<R> spawn_on(detail::RuntimeCore& core) && {
+    auto* cell = new detail::RemoteCell<R>(&core, std::move(*this));
+    JoinHandle<R> handle(*cell);
+    detail::spawn_task(core, *cell);
+    return handle;
+  }
+
+  /// Internal: where call() writes the arguments.
+  [[nodiscard]] std::byte* allocate_arguments(std::size_t size) { return arguments.allocate(size); }
+
+ private:
+  /// How much later than the node this side gives up: the node's own answer says more.
+  static constexpr std::chrono::milliseconds kGrace{20};
+
+  static std::optional<Error> decode_result(PendingCall& call, std::span<const std::byte> bytes) {
+    auto& self = static_cast<RemoteCall&>(call);
+    if constexpr (!std::is_void_v<R>) {
+      std::tuple<R> result;
+      if (auto failure = detail::Arguments<R>::read(bytes, result)) {
+        return Error(ErrorKind::kInternal, detail::explain(call.target->name, *failure, "result"));
+      }
+      self.value_.emplace(std::move(std::get<0>(result)));
+    }
+    return std::nullopt;
+  }
+
+  void set_deadline(std::chrono::nanoseconds timeout) {
+    deadline = Clock::now() + timeout;
+    timer_.emplace(deadline + kGrace);
+  }
+  bool poll_deadline(detail::Context& context) {
+    if (!timer_ || !timer_->poll(context)) return false;
+    backend_->drop(*this);
+    if (!is_done.exchange(true, std::memory_order_acq_rel)) {
+      error = Error(ErrorKind::kTimedOut, std::string(target->name) + ": no answer before the deadline");
+    }
+    return true;
+  }
+
+  std::shared_ptr<detail::Backend> backend_;
+  std::optional<Sleep> timer_;
+  std::optional<detail::NonVoid<R>> value_;
+  bool is_started_ = false;
+};
+
+/// The builder of a call to F: rules first, then call() or spawn(), any number of times. Kept and reused, it is prepared
+/// at the node once and costs nothing more; so is each distinct set of rules, at the price of a look-up.
+///
+/// Threading: like a container: several threads may call() one that nobody changes.
+template <auto F>
+class Remote : public PlacementVerbs<Remote<F>> {
+  using Signature = detail::Signature<decltype(F)>;
+  static_assert(Signature::kChecked);
+
+ public:
+  using Result = typename Signature::Result;
+
+  /// On the current runtime's node.
+  Remote() = default;
+  /// On the node of a given distributed runtime.
+  explicit Remote(std::shared_ptr<detail::Backend> backend) : backend_(std::move(backend)) {}
+
+  /// The arguments as the function takes them, converted as in an ordinary call, and encoded before call() returns.
+  template <class... A>
+  [[nodiscard]] RemoteCall<Result> call(A&&... arguments) const {
+    return Caller<typename Signature::Args>::call(*this, std::forward<A>(arguments)...);
+  }
+  /// call(), started now as a task of the current runtime.
+  template <class... A>
+  [[nodiscard]] JoinHandle<Result> spawn(A&&... arguments) const {
+    return call(std::forward<A>(arguments)...);
+  }
+
+ private:
+  template <class Args>
+  struct Caller;
+  template <class... P>
+  struct Caller<detail::Arguments<P...>> {
+    static RemoteCall<Result> call(const Remote& self, const P&... values) {
+      RemoteCall<Result> call(detail::kTargetOf<F>, self.rules(), self.backend_);
+      std::byte* const at = call.allocate_arguments(detail::Arguments<P...>::size(values...));
+      detail::Arguments<P...>::write(at, values...);
+      return call;
+    }
+  };
+
+  std::shared_ptr<detail::Backend> backend_;
+};
+
+template <auto F>
+[[nodiscard]] Remote<F> remote() {
+  return Remote<F>();
+}
+
+/// The distributed spawn: F runs wherever there is room, under the default rules.
+template <auto F, class... A>
+[[nodiscard]] auto spawn_fn(A&&... arguments) {
+  return Remote<F>().spawn(std::forward<A>(arguments)...);
+}
+
+/// A remote call as a task of its own.
+template <class R>
+JoinHandle<R> spawn(RemoteCall<R> call) {
+  return std::move(call).spawn_on(detail::current_core());
+}
+
+}  // namespace kaido
