@@ -3,10 +3,11 @@
 import json
 import sys
 
-ONE_CLIENT = ("floor", "grpc-unary", "grpc-stream", "grpc-proxy")
+ONE_CLIENT = ("floor", "kaido", "kaido-2-nodes", "grpc-unary", "grpc-stream", "grpc-proxy")
 WINDOWS = (1, 16, 64, 256)
-EXPECTED = {(subject, 1, window) for subject in ONE_CLIENT for window in WINDOWS} | {("floor-16x4", 16, 64)}
-RATIOS = ()
+EXPECTED = {(subject, 1, window) for subject in ONE_CLIENT for window in WINDOWS} | {
+    ("floor-16x4", 16, 64), ("kaido-16x4", 16, 64)}
+RATIOS = ("local_p50_over_floor", "local_w64_over_floor", "local_16x4_over_floor", "local_w64_over_grpc_stream")
 
 
 def main():
@@ -24,6 +25,8 @@ def main():
         if result["in_flight"] == 1 and not 0.1 < latency[0] <= latency[1] < 1e6:
             problems.append("%s: p50 and p99 %s us" % (name, latency))
     problems += ["no ratio %s" % name for name in RATIOS if not report["ratios"].get(name, 0) > 0]
+    if not 1 < report["idle"]["resident_megabytes"] < 1000 or report["idle"]["core_percent"] < 0:
+        problems.append("idle daemon: %s" % report["idle"])
     print("\n".join(problems) or "%d cells are plausible" % len(found))
     return 1 if problems else 0
 

@@ -46,7 +46,7 @@ std::string write_configuration(const TemporaryFolder& folder, const std::string
       << "\n  peer: 127.0.0.1:" << port << "\n  http: none\n";
   if (!peers.empty()) out << "peers:\n";
   for (const int peer : peers) out << "  - 127.0.0.1:" << peer << "\n";
-  out << "log:\n  level: warn\n";
+  out << "log:\n  level: error\n";
   if (!out.flush()) throw std::runtime_error("cannot write " + file);
   return file;
 }

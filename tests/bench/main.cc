@@ -14,6 +14,7 @@
 #include "tests/bench/caller.h"
 #include "tests/bench/floor.h"
 #include "tests/bench/grpc_echo.h"
+#include "tests/bench/kaido_echo.h"
 #include "tests/bench/report.h"
 #include "tests/bench/subject.h"
 
@@ -72,13 +73,17 @@ struct Plan {
 
 std::vector<Plan> plans(const TemporaryFolder& folder) {
   const std::vector<std::size_t> windows = {1, 16, 64, 256};
+  const Shape two_nodes = {.nodes = 2};
   const Shape many = {.clients = 16, .workers = 4};
   return {
       {"floor", [=, &folder](auto& name) { return start_floor(folder, name, Shape(), windows); }},
+      {"kaido", [=, &folder](auto& name) { return start_kaido(folder, name, Shape(), windows); }},
+      {"kaido-2-nodes", [=, &folder](auto& name) { return start_kaido(folder, name, two_nodes, windows); }},
       {"grpc-unary", [=, &folder](auto& name) { return start_grpc(folder, name, "unary", false, windows); }},
       {"grpc-stream", [=, &folder](auto& name) { return start_grpc(folder, name, "stream", false, windows); }},
       {"grpc-proxy", [=, &folder](auto& name) { return start_grpc(folder, name, "unary", true, windows); }},
       {"floor-16x4", [=, &folder](auto& name) { return start_floor(folder, name, many, {64}); }},
+      {"kaido-16x4", [=, &folder](auto& name) { return start_kaido(folder, name, many, {64}); }},
   };
 }
 
@@ -130,6 +135,8 @@ int play(const std::vector<std::string>& arguments) {
   if (role == "floor-relay") return run_floor_relay(arguments.at(1), arguments.at(2));
   if (role == "floor-worker") return run_floor_worker(arguments.at(1));
   if (role == "floor-client") return serve_harness(*connect_floor(arguments.at(1)));
+  if (role == "kaido-worker") return run_kaido_worker(arguments.at(1));
+  if (role == "kaido-client") return serve_harness(*connect_kaido(arguments.at(1)));
   if (role == "grpc-server") return run_grpc_server(arguments.at(1));
   if (role == "grpc-proxy") return run_grpc_proxy(arguments.at(1), arguments.at(2));
   if (role == "grpc-unary-client") return serve_harness(*connect_grpc_unary(arguments.at(1)));
