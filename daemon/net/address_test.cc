@@ -1,6 +1,7 @@
 #include "daemon/net/address.h"
 
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -31,8 +32,9 @@ TEST(Address, SaysWhatIsWrong) {
     const auto address = Address::parse(text);
     ASSERT_FALSE(address.ok()) << text;
     EXPECT_EQ(address.status().code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_NE(address.status().message().find(what), std::string_view::npos) << address.status();
-    EXPECT_NE(address.status().message().find("write unix:/path"), std::string_view::npos) << address.status();
+    const std::string message(address.status().message());
+    EXPECT_NE(message.find(what), std::string::npos) << message;
+    EXPECT_NE(message.find("write unix:/path"), std::string::npos) << message;
   };
   expect("", "the kind is missing");
   expect("/run/kaido.sock", "the kind is missing");
