@@ -80,11 +80,6 @@ class CrossChecker {
 
   void check_limits() {
     const LimitSettings& limits = settings_.limits;
-    if (limits.max_metadata_bytes > limits.max_frame_bytes) {
-      complain({"limits.max_metadata_bytes", "limits.max_frame_bytes"},
-               "metadata (" + to_string(limits.max_metadata_bytes) + ") is part of a frame (" +
-                   to_string(limits.max_frame_bytes) + "); lower max_metadata_bytes or raise max_frame_bytes");
-    }
     if (limits.queued_bytes_per_connection < limits.max_frame_bytes) {
       complain({"limits.queued_bytes_per_connection", "limits.max_frame_bytes"},
                "the largest frame (" + to_string(limits.max_frame_bytes) + ") would not fit into the queue (" +

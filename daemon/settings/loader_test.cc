@@ -199,8 +199,6 @@ TEST(Loader, ChecksSettingsAgainstEachOther) {
   EXPECT_TRUE(
       complains("listen: {peer: localhost:1, http: localhost:1}", "\"listen.http\": is the peers' address too"));
   EXPECT_TRUE(load("listen: {peer: localhost:0, http: localhost:0}").ok());
-  EXPECT_TRUE(complains("limits: {max_frame_bytes: 512KiB}",
-                        "\"limits.max_frame_bytes\": metadata (1MiB) is part of a frame (512KiB)"));
   EXPECT_TRUE(complains("limits: {max_frame_bytes: 512MiB}", "would not fit into the queue (256MiB)"));
   EXPECT_TRUE(
       complains("limits: {calls_per_node: 100, calls_per_app: 1}", "\"limits.calls_per_node\": 65536 is more than"));

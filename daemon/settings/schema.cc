@@ -13,7 +13,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Bytes kKiB{1ULL << 10};
-constexpr Bytes kMiB{1ULL << 20};
 constexpr Bytes kGiB{1ULL << 30};
 constexpr std::uint32_t kMillion = 1'000'000;
 constexpr std::size_t kMaxStatePathBytes = 1024;
@@ -65,9 +64,6 @@ constexpr SettingKey kTable[] = {
 
     {"limits.max_frame_bytes", SizeType{FIELD(limits.max_frame_bytes), Bytes{64 * kKiB.count}, kGiB},
      "Largest message, arguments included. Raising it lets one call take more memory at each hop."},
-    {"limits.max_metadata_bytes",
-     SizeType{FIELD(limits.max_metadata_bytes), Bytes{4 * kKiB.count}, Bytes{64 * kMiB.count}},
-     "Largest metadata of a message (names, schemas, placements)."},
     {"limits.queued_bytes_per_connection",
      SizeType{FIELD(limits.queued_bytes_per_connection), Bytes{64 * kKiB.count}, Bytes{16 * kGiB.count}},
      "Bytes that may wait for a reader that does not keep up; beyond it the connection is closed as stalled. At least "

@@ -78,7 +78,6 @@ struct SecuritySettings {
 /// Every bound that protects the node from its apps and peers. When one is hit the caller is told, and it is counted.
 struct LimitSettings {
   Bytes max_frame_bytes{64ULL << 20};               // one frame: header, metadata and payload
-  Bytes max_metadata_bytes{1ULL << 20};             // the metadata of one frame
   Bytes queued_bytes_per_connection{256ULL << 20};  // unsent; beyond it the connection counts as stalled and is closed
   std::uint32_t calls_per_app = 4096;               // in flight, per connected app: its credits
   std::uint32_t calls_per_peer = 65536;             // in flight from one peer
