@@ -134,7 +134,10 @@ class JoinSet {
   }
   static Task<void> shut_down(JoinSet* set) {
     set->abort_all();
-    while (co_await set->join_next()) {
+    // Not `while (co_await ...) {}`: g++ 12 loses the coroutine's parameters there.
+    for (;;) {
+      const auto next = co_await set->join_next();
+      if (!next) co_return;
     }
   }
 

@@ -1,0 +1,103 @@
+#include "sdk/runtime/local_queue.h"
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <kaido/runtime.h>
+
+#include "sdk/runtime/runtime_core.h"
+
+namespace kaido::detail {
+namespace {
+
+/// Never run: the queue only moves it.
+class Dummy final : public TaskHeader {
+ public:
+  Dummy(RuntimeCore& core, int number) : TaskHeader(&core), number(number) {}
+  const int number;
+
+ private:
+  bool poll(Context&) noexcept override { return true; }
+  void drop_frame() noexcept override {}
+  void drop_outcome() noexcept override {}
+  void destroy() noexcept override {}
+};
+
+class LocalQueueTest : public ::testing::Test {
+ protected:
+  void make(int count) {
+    for (int i = 0; i < count; ++i) tasks_.push_back(std::make_unique<Dummy>(*runtime_.handle().core(), i));
+  }
+  static int number(TaskHeader* task) { return static_cast<Dummy*>(task)->number; }
+
+  Runtime runtime_ = RuntimeBuilder::new_current_thread().build().value();
+  std::vector<std::unique_ptr<Dummy>> tasks_;
+  LocalQueue queue_;
+  TaskQueue overflow_;
+};
+
+TEST_F(LocalQueueTest, IsFirstInFirstOut) {
+  make(3);
+  for (auto& task : tasks_) queue_.push_back(*task, overflow_);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(number(queue_.pop()), i);
+  EXPECT_EQ(queue_.pop(), nullptr);
+}
+
+TEST_F(LocalQueueTest, The257thTaskMovesTheOlderHalfOut) {
+  make(257);
+  for (int i = 0; i < 256; ++i) queue_.push_back(*tasks_[i], overflow_);
+  EXPECT_TRUE(overflow_.empty());
+  EXPECT_EQ(queue_.room(), 0u);
+  queue_.push_back(*tasks_[256], overflow_);
+  EXPECT_EQ(overflow_.size(), 129u);
+  EXPECT_EQ(number(overflow_.pop()), 0);
+  EXPECT_EQ(number(queue_.pop()), 128);
+}
+
+TEST_F(LocalQueueTest, AThiefTakesHalf) {
+  make(9);
+  for (auto& task : tasks_) queue_.push_back(*task, overflow_);
+  LocalQueue thief;
+  EXPECT_EQ(number(queue_.steal_into(thief)), 4);
+  EXPECT_EQ(thief.size(), 4u);
+  EXPECT_EQ(number(thief.pop()), 0);
+  EXPECT_EQ(queue_.size(), 4u);
+  EXPECT_EQ(number(queue_.pop()), 5);
+}
+
+TEST_F(LocalQueueTest, NothingIsLostOrDoubledUnderTheft) {
+  constexpr int kTasks = 20'000;
+  make(kTasks);
+  std::vector<std::atomic<int>> seen(kTasks);
+  std::atomic<bool> done = false;
+  auto steal = [&] {
+    LocalQueue own;
+    for (;;) {
+      const bool last_round = done;
+      if (TaskHeader* task = queue_.steal_into(own)) ++seen[number(task)];
+      while (TaskHeader* task = own.pop()) ++seen[number(task)];
+      if (last_round) return;
+    }
+  };
+  std::thread first(steal);
+  std::thread second(steal);
+  for (int i = 0; i < kTasks; ++i) {
+    queue_.push_back(*tasks_[i], overflow_);
+    if (i % 3 == 0) {
+      if (TaskHeader* task = queue_.pop()) ++seen[number(task)];
+    }
+    while (TaskHeader* task = overflow_.pop()) ++seen[number(task)];
+  }
+  done = true;
+  first.join();
+  second.join();
+  while (TaskHeader* task = queue_.pop()) ++seen[number(task)];
+  for (int i = 0; i < kTasks; ++i) ASSERT_EQ(seen[i], 1) << i;
+}
+
+}  // namespace
+}  // namespace kaido::detail

@@ -1,0 +1,54 @@
+/// Probe: polls one awaitable by hand, to ask "is it ready? was it woken?" without a scheduler.
+///
+///     kaido::testing::Probe<int> probe(answer());
+///     EXPECT_FALSE(probe.poll());
+///     ...
+///     EXPECT_TRUE(probe.is_woken());
+///     EXPECT_TRUE(probe.poll());
+#pragma once
+
+#include <atomic>
+#include <utility>
+
+#include <kaido/detail/waker.h>
+#include <kaido/task.h>
+
+namespace kaido::testing {
+
+/// Threading: confined to one thread; what it awaits may wake it from any.
+/// Lifetime: destroying it destroys the frame where it is suspended, as an abort does. What needs a runtime (timers) also
+/// needs an EnterGuard around the polls.
+template <typename T>
+class Probe {
+ public:
+  explicit Probe(Task<T> task) : target_(*new Target()), poller_(std::move(task)) {}
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+  ~Probe() {
+    poller_.drop_frame();
+    target_.drop_ref();
+  }
+
+  /// True when it is done; then take() gives the value or throws. Clears is_woken(). Each poll has a fresh budget.
+  bool poll() {
+    target_.is_woken.store(false, std::memory_order_release);
+    detail::Budget budget;
+    detail::Context context(target_, budget);
+    return poller_.poll(context);
+  }
+  [[nodiscard]] bool is_woken() const noexcept { return target_.is_woken.load(std::memory_order_acquire); }
+  T take() { return poller_.take(); }
+
+ private:
+  struct Target final : detail::WakeTarget {
+    Target() noexcept : WakeTarget(kOneRef) {}
+    void wake_by_ref() noexcept override { is_woken.store(true, std::memory_order_release); }
+    void destroy() noexcept override { delete this; }
+    std::atomic<bool> is_woken = false;
+  };
+
+  Target& target_;
+  detail::TaskPoller<T> poller_;
+};
+
+}  // namespace kaido::testing
