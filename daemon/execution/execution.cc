@@ -71,6 +71,8 @@ NodeIndex Execution::node_seen(NodeInfo info) {
   const ClusterTable::Seen seen = table_.node_seen(std::move(info));
   if (!seen.accepted()) return kNoNode;
   if (seen.is_new_epoch) {
+    // The view first: a retry placed by the old one would carry the former epoch, and its result would count as late.
+    apply_view_change();
     ledger_.node_lost(loop_.now(), seen.index, seen.lost_epoch);
     executor_.origin_lost(loop_.now(), seen.index, seen.lost_epoch);
   }
