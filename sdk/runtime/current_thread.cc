@@ -198,13 +198,13 @@ TaskHeader* CurrentThread::next_task() noexcept {
 
 void CurrentThread::park(const RootWaker& waker) {
   if (waker.is_woken()) return;
+  end_turn();
   if (!local_.deferred.empty()) {
     driver.poll();
     local_.wake_deferred();
     return;
   }
-  end_turn();
-  if (has_work(waker) || !local_.deferred.empty()) return;
+  if (has_work(waker)) return;
   is_parked_.store(true, std::memory_order_seq_cst);
   // Whoever queues work from outside first queues, then looks whether we are parked: one of us sees the other.
   if (!has_work(waker)) {

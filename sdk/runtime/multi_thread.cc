@@ -267,13 +267,13 @@ void Worker::maintain() noexcept {
 }
 
 void Worker::wait() noexcept {
+  end_turn();
   if (!deferred.empty()) {
     parker.poll();
     wake_deferred();
     return;
   }
-  end_turn();
-  if (!has_tasks() && deferred.empty()) park();
+  if (!has_tasks()) park();
 }
 
 void Worker::park() noexcept {
