@@ -3,18 +3,18 @@
 # SOURCES is the root of the sources, BUILT that of Bazel's output; a test's run files are both.
 set -euo pipefail
 
-readonly kVersion=0.1.0
 readonly kSoVersion=0
 
 prefix=$1
 sources=$2
 built=$3
 parts=${4:-all}
+version=$(sed -n 's/.*kVersion\[\] = "\(.*\)";/\1/p' "$sources/proto/base/version.h")
 
 mkdir -p "$prefix/lib/pkgconfig" "$prefix/lib/cmake/Kaido" "$prefix/include"
 
 fill_in() {
-  sed -e "s|@PREFIX@|$prefix|g" -e "s|@VERSION@|$kVersion|g" -e "s|@SOVERSION@|$kSoVersion|g" \
+  sed -e "s|@PREFIX@|$prefix|g" -e "s|@VERSION@|$version|g" -e "s|@SOVERSION@|$kSoVersion|g" \
     -e "s|@LINK_FLAGS@|$(<"$built/deploy/libkaido.link_flags")|g" \
     -e "s|@COMPILE_FLAGS@|$(<"$built/deploy/libkaido.compile_flags")|g" "$1"
 }
@@ -29,7 +29,7 @@ fill_in "$sources/deploy/kaido.pc.in" >"$prefix/lib/pkgconfig/kaido.pc"
 fill_in "$sources/deploy/KaidoConfig.cmake.in" >"$prefix/lib/cmake/Kaido/KaidoConfig.cmake"
 cat >"$prefix/lib/cmake/Kaido/KaidoConfigVersion.cmake" <<VERSION
 # Before 1.0 a minor version may break what the one before it promised.
-set(PACKAGE_VERSION "$kVersion")
+set(PACKAGE_VERSION "$version")
 if(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)
   set(PACKAGE_VERSION_EXACT TRUE)
   set(PACKAGE_VERSION_COMPATIBLE TRUE)

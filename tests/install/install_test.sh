@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Lays out libkaido in a temporary prefix, builds a small program against it as its users would, and runs each.
+set -euo pipefail
+
+root="$TEST_SRCDIR/$TEST_WORKSPACE"
+prefix="$TEST_TMPDIR/prefix"
+build="$TEST_TMPDIR/build"
+mkdir -p "$build"
+"$root/deploy/layout.sh" "$prefix" "$root" "$root" --sdk-only
+
+cases=""
+failed=0
+# Runs a program and notes whether it gave the answer.
+expect_answer() {
+  local name=$1 outcome=""
+  shift
+  if [[ "$("$@")" != 42 ]]; then
+    outcome='<failure message="it did not print 42"/>'
+    failed=1
+    echo "FAILED: $name"
+  fi
+  cases+="<testcase classname=\"install\" name=\"$name\">$outcome</testcase>"
+}
+
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+compile=(g++ -std=c++20 -Wall -Wextra -Werror "$root/tests/install/app.cc")
+
+read -ra flags <<<"$(pkg-config --cflags --libs kaido)"
+"${compile[@]}" -o "$build/shared" "${flags[@]}"
+expect_answer "pkg_config_shared" env LD_LIBRARY_PATH="$prefix/lib" "$build/shared"
+
+read -ra flags <<<"$(pkg-config --static --cflags --libs kaido | sed 's/-lkaido/-l:libkaido.a/')"
+"${compile[@]}" -o "$build/static" "${flags[@]}"
+expect_answer "pkg_config_static" "$build/static"
+
+mkdir "$build/sources"
+cp -L "$root/tests/install/app.cc" "$root/tests/install/CMakeLists.txt" "$build/sources"
+cmake -S "$build/sources" -B "$build/cmake" -DCMAKE_PREFIX_PATH="$prefix" >"$build/cmake.log" || { cat "$build/cmake.log"; exit 1; }
+cmake --build "$build/cmake"
+expect_answer "cmake_shared" "$build/cmake/app"
+expect_answer "cmake_static" "$build/cmake/app_static"
+
+[[ -z "${XML_OUTPUT_FILE:-}" ]] || echo "<testsuites><testsuite name=\"install\">$cases</testsuite></testsuites>" >"$XML_OUTPUT_FILE"
+exit $failed
