@@ -24,8 +24,9 @@ PLANTS = {
         [{"daemon/core/a.cc": '// No steady_clock here.\n#include "daemon/core/view/view.h"\nauto s = "getenv";\n'},
          {"daemon/net/a.cc": "#include <boost/asio.hpp>\n"}]),
     "nothing_is_detached": (
-        [{"sdk/a.cc": "co_spawn(e, f(), asio::detached);\n"}, {"sdk/a.cc": "std::thread(f).detach();\n"}],
-        [{"sdk/a.cc": "// never detached\nint x;\n"}]),
+        [{"sdk/a.cc": "co_spawn(e, f(), asio::detached);\n"}, {"sdk/a.cc": "std::thread(f).detach();\n"},
+         {"sdk/runtime/blocking_pool.cc": "thread.join();\n"}],
+        [{"sdk/a.cc": "// never detached\nint x;\n"}, {"sdk/runtime/blocking_pool.cc": "thread.detach();\n"}]),
     "every_room_has_a_readme": (
         [{"daemon/net/a.h": ""}, {"sdk/include/kaido/a.h": ""}],
         [{"daemon/net/a.h": "", "daemon/net/README.md": ""},
