@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "proto/base/check.h"
 
@@ -40,9 +41,12 @@ std::optional<FrameView> FrameReader::next() {
   }
   wanted_ = 0;
   begin_ += header.length;
-  return FrameView{header,
-                   {at + kHeaderBytes, header.metadata_length},
-                   {at + kHeaderBytes + header.metadata_length, header.length - kHeaderBytes - header.metadata_length}};
+  const std::byte* const payload = at + kHeaderBytes + header.metadata_length;
+  const std::size_t payload_bytes = header.length - kHeaderBytes - header.metadata_length;
+  // Built where it is returned: a view built aside and then copied, or an optional that is empty first (which g++ 12
+  // fills with zeros), costs more than all else here.
+  return std::optional<FrameView>(std::in_place, header, std::span(at + kHeaderBytes, header.metadata_length),
+                                  std::span(payload, payload_bytes));
 }
 
 bool FrameReader::judge(const FrameHeader& header) {

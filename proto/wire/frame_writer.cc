@@ -14,14 +14,17 @@ constexpr std::size_t kFirstBytes = 4U << 10;
 
 }  // namespace
 
-void FrameWriter::append(FrameHeader header, std::span<const std::byte> metadata, std::span<const std::byte> payload) {
+void FrameWriter::append(const FrameHeader& header, std::span<const std::byte> metadata, std::span<const std::byte> payload) {
   const std::size_t length = kHeaderBytes + metadata.size() + payload.size();
   KAIDO_CHECK(length <= UINT32_MAX);
-  header.length = static_cast<std::uint32_t>(length);
-  header.metadata_length = static_cast<std::uint32_t>(metadata.size());
   std::byte* at = capacity_ - end_ >= length ? buffer_.get() + end_ : grow(length);
   end_ += length;
   encode(header, std::span<std::byte, kHeaderBytes>(at, kHeaderBytes));
+  // Over the encoded header, not in a copy of the struct: wide loads of what was just stored in parts would stall.
+  const auto frame_length = static_cast<std::uint32_t>(length);
+  const auto metadata_length = static_cast<std::uint32_t>(metadata.size());
+  std::memcpy(at + offsetof(FrameHeader, length), &frame_length, sizeof frame_length);
+  std::memcpy(at + offsetof(FrameHeader, metadata_length), &metadata_length, sizeof metadata_length);
   at += kHeaderBytes;
   if (!metadata.empty()) std::memcpy(at, metadata.data(), metadata.size());
   if (!payload.empty()) std::memcpy(at + metadata.size(), payload.data(), payload.size());
