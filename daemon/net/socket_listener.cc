@@ -47,7 +47,10 @@ void SocketListener::on_ready(Readiness) {
       if (destroyed) return;
       continue;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      loop_.note_drained();
+      break;
+    }
     // The connection was gone before it was taken, or its network had a fault; there may be others behind it.
     if (errno == EINTR || errno == ECONNABORTED) continue;
     ++gate_.stats().accept_errors;

@@ -128,6 +128,10 @@ class Loop final : public base::Clock {
   /// Reports `ready` to the source in the next turn, which does not wait: there is more to read than one turn should.
   void make_ready(WatchToken token, Readiness ready);
 
+  /// Said by a source inside on_ready(): all there was is read, and something new must happen before there is more. Saves
+  /// the next turn a look; without it nothing is lost.
+  void note_drained();
+
   /// Has `output` flushed at the end of this turn; marking twice is marking once.
   void mark(TurnOutput& output);
 

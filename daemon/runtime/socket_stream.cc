@@ -40,6 +40,8 @@ void SocketStream::set_interest(Readiness interest) {
 IoResult SocketStream::read(std::span<std::byte> buffer) {
   while (true) {
     const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    // A stream socket gives less than it was asked for only when it has no more.
+    if (count > 0 && static_cast<std::size_t>(count) < buffer.size() && loop_ != nullptr) loop_->note_drained();
     if (count > 0) return {IoState::kOk, static_cast<std::size_t>(count)};
     if (count == 0) return {IoState::kEnd, 0};
     if (errno == EAGAIN || errno == EWOULDBLOCK) return {IoState::kWouldBlock, 0};
