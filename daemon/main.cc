@@ -8,10 +8,10 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "daemon/node/node.h"
-#include "daemon/node/version.h"
 #include "daemon/runtime/loop.h"
 #include "daemon/settings/loader.h"
 #include "daemon/telemetry/log.h"
+#include "proto/base/version.h"
 
 namespace {
 
@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
   bool check = false;
   app.add_option("--config", config, "YAML file; docs/operating/configuration.md lists every key")->type_name("FILE");
   app.add_flag("--check", check, "validate the configuration, print every problem, and exit");
-  app.set_version_flag("--version", std::string("kaidod ") + kVersion);
+  app.set_version_flag("--version", std::string("kaidod ") + kaido::base::kVersion);
   CLI11_PARSE(app, argc, argv);
 
   const HostFacts host = host_facts(current_process_facts());

@@ -8,10 +8,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include "proto/base/version.h"
+
 namespace kaido::daemon {
 namespace {
 
-constexpr const char* kVersion = "kaidoctl 0.1.0";
 constexpr double kTimeoutSecondsMax = 3600;
 
 constexpr const char* kFooter = R"(
@@ -24,6 +25,8 @@ Examples:
 
 Exit codes: 0 ok, 1 failed (the daemon said no), 2 usage, 3 unreachable (no daemon answers).
 Colours: only on a terminal, and not if NO_COLOR is set.)";
+
+std::string version() { return std::string("kaidoctl ") + base::kVersion; }
 
 struct CommandText {
   Command command;
@@ -78,7 +81,7 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   double timeout_seconds = 5;
   CLI::App app("Asks a Kaido node how it is.", "kaidoctl");
   app.footer(kFooter);
-  app.set_version_flag("--version", kVersion);
+  app.set_version_flag("--version", version());
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   app.add_option("-o,--output", output, "text for people, json for scripts")
@@ -112,7 +115,7 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   } catch (const CLI::CallForHelp&) {
     return Farewell{ExitCode::kOk, app.help()};
   } catch (const CLI::CallForVersion&) {
-    return Farewell{ExitCode::kOk, std::string(kVersion) + "\n"};
+    return Farewell{ExitCode::kOk, version() + "\n"};
   } catch (const CLI::Error& error) {
     return Farewell{ExitCode::kUsage, explain_mistake(error.what(), arguments)};
   }

@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "proto/base/version.h"
+
 namespace kaido::daemon {
 namespace {
 
@@ -77,7 +79,7 @@ TEST(Options, HelpAndVersionAreNoMistakes) {
   for (const auto* text : {"status", "nodes", "functions", "tasks", "ping", "--socket", "Examples:", "Exit codes:"}) {
     EXPECT_NE(help.text.find(text), std::string::npos) << text;
   }
-  EXPECT_EQ(farewell_of({"--version"}).text, "kaidoctl 0.1.0\n");
+  EXPECT_EQ(farewell_of({"--version"}).text, std::string("kaidoctl ") + base::kVersion + "\n");
   const auto ping_help = farewell_of({"ping", "--help"});
   EXPECT_EQ(ping_help.code, ExitCode::kOk);
   EXPECT_NE(ping_help.text.find("every node"), std::string::npos) << ping_help.text;

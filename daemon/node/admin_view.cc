@@ -9,7 +9,8 @@
 #include <set>
 #include <utility>
 
-#include "daemon/node/version.h"
+#include "proto/base/version.h"
+
 
 namespace kaido::daemon {
 namespace {
@@ -43,7 +44,7 @@ v1::StatusResponse AdminView::status() {
   response.set_node_id(to_string(rooms_.identity.id));
   response.set_node_name(rooms_.settings.node.name);
   response.set_epoch(rooms_.identity.epoch.value);
-  response.set_version(kVersion);
+  response.set_version(base::kVersion);
   response.set_uptime_seconds(seconds(rooms_.loop.now() - rooms_.started));
   response.set_state(execution.is_draining() ? v1::NODE_STATE_DRAINING : v1::NODE_STATE_ALIVE);
   response.mutable_load()->set_queued(execution.executor().queued_count());

@@ -37,6 +37,7 @@ TEST(MetricsReport, ReportsAllOfTheCatalogueThatIsTheNodes) {
   const Rooms rooms(loop, settings, identity, Logger());
   Names reported;
   report_metrics(rooms, reported);
+  report_admin(AdminServerCounters(), HttpServerCounters(), reported);
   for (const MetricDescriptor* descriptor : kMetricCatalogue) {
     const std::string name(descriptor->name);
     // The process and the scrapes report themselves; a round trip needs a peer.

@@ -8,11 +8,11 @@
 #include "daemon/node/admin_view.h"
 #include "daemon/node/metrics_report.h"
 #include "daemon/node/rooms.h"
-#include "daemon/node/version.h"
 #include "daemon/runtime/timer.h"
 #include "daemon/telemetry/process_metrics.h"
 #include "daemon/telemetry/prometheus_metrics.h"
 #include "daemon/telemetry/service_notify.h"
+#include "proto/base/version.h"
 
 namespace kaido::daemon {
 namespace {
@@ -55,8 +55,11 @@ class Node::Impl final {
         state_(std::move(state)),
         rooms_(loop, settings, identity, log_),
         metrics_(make_prometheus_metrics()),
-        report_(metrics_->add_collector([this](MetricSink& sink) { report_metrics(rooms_, sink); })),
-        process_report_(metrics_->add_collector(process_metrics(kVersion))),
+        report_(metrics_->add_collector([this](MetricSink& sink) {
+          report_metrics(rooms_, sink);
+          report_admin(admin_.counters(), http_ ? http_->counters() : HttpServerCounters(), sink);
+        })),
+        process_report_(metrics_->add_collector(process_metrics(base::kVersion))),
         queries_(rooms_),
         admin_(loop.io(), [&loop](std::function<void()> function) { loop.post(std::move(function)); }, queries_,
                admin_options(settings)),
@@ -81,7 +84,7 @@ class Node::Impl final {
       log_.info("listening for HTTP", {"address", rooms_.settings.listen.http->host}, {"port", http_->port()});
     }
     log_.info("node started", {"node", rooms_.settings.node.name}, {"id", rooms_.identity.id},
-              {"epoch", rooms_.identity.epoch.value}, {"version", kVersion});
+              {"epoch", rooms_.identity.epoch.value}, {"version", base::kVersion});
     notify_.ready("node " + rooms_.settings.node.name + " serves");
     watch();
     return absl::OkStatus();

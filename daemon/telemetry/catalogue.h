@@ -99,6 +99,13 @@ inline constexpr MetricDescriptor kNetBadFrames{
 inline constexpr MetricDescriptor kNetLimitHits{
     "kaido_net_limit_hits_total", "How often a limit held something back.", kCounter, {"limit"}};
 
+// Operators and probes.
+inline constexpr MetricDescriptor kAdminConnections{"kaido_admin_connections_total",
+                                                    "Connections to the admin socket and to HTTP, by what became of them.",
+                                                    kCounter, {"server", "result"}};
+inline constexpr MetricDescriptor kAdminHttpRequests{"kaido_admin_http_requests_total", "HTTP requests by how they went.",
+                                                     kCounter, {"result"}};
+
 // The loop.
 inline constexpr MetricDescriptor kRuntimeTurns{"kaido_runtime_turns_total", "Turns of the event loop.", kCounter};
 
@@ -155,6 +162,7 @@ inline constexpr std::array kMetricCatalogue = {
     &metric::kNetQueuedBytes,
     &metric::kNetBadFrames,
     &metric::kNetLimitHits,
+    &metric::kAdminConnections,   &metric::kAdminHttpRequests,
     &metric::kRuntimeTurns,
     &metric::kTelemetryScrapes,
     &metric::kTelemetrySeriesDropped,

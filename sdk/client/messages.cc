@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "proto/base/ids.h"
+#include "proto/base/version.h"
 #include "proto/kaido/v1/local.pb.h"
 #include "proto/kaido/v1/node.pb.h"
 #include "proto/kaido/v1/task.pb.h"
@@ -13,8 +14,6 @@
 
 namespace kaido::detail {
 namespace {
-
-constexpr std::string_view kSdkVersion = "0.1.0";
 
 template <class Message>
 [[nodiscard]] bool parse(std::span<const std::byte> bytes, Message& message) {
@@ -64,7 +63,7 @@ std::string hello_message(const std::string& app_name) {
   hello.mutable_versions()->set_max(wire::kVersions.max);
   hello.mutable_versions()->set_features(wire::kFeatures);
   hello.set_app_name(app_name);
-  hello.set_sdk_version(std::string(kSdkVersion));
+  hello.set_sdk_version(base::kVersion);
   return hello.SerializeAsString();
 }
 
