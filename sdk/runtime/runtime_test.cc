@@ -494,19 +494,21 @@ TEST(CurrentThread, ATaskThatAbortsItselfEndsAtItsNextSuspension) {
   EXPECT_EQ(reached, 2);
 }
 
+Task<void> spawn_five(std::vector<int>& order) {
+  JoinSet<void> set;
+  for (int i = 0; i < 5; ++i) {
+    set.spawn([&order, i]() -> Task<void> {
+      order.push_back(i);
+      co_return;
+    });
+  }
+  while (auto next = co_await set.join_next()) EXPECT_TRUE(next->ok());
+}
+
 TEST(CurrentThread, RunsTasksInTheOrderOfSpawning) {
   auto runtime = make_runtime(Kind::kCurrent);
   std::vector<int> order;
-  runtime.block_on([&order]() -> Task<void> {
-    JoinSet<void> set;
-    for (int i = 0; i < 5; ++i) {
-      set.spawn([&order, i]() -> Task<void> {
-        order.push_back(i);
-        co_return;
-      });
-    }
-    while (auto next = co_await set.join_next()) EXPECT_TRUE(next->ok());
-  });
+  runtime.block_on(spawn_five(order));
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4}));
 }
 
@@ -561,16 +563,7 @@ TEST(CurrentThread, SeveralThreadsMayBlockOnIt) {
 TEST(MultiThread, TheSlotRunsTheNewestTaskFirst) {
   auto runtime = make_runtime(Kind::kOneWorker);
   std::vector<int> order;
-  auto root = runtime.spawn([&order]() -> Task<void> {
-    JoinSet<void> set;
-    for (int i = 0; i < 5; ++i) {
-      set.spawn([&order, i]() -> Task<void> {
-        order.push_back(i);
-        co_return;
-      });
-    }
-    while (auto next = co_await set.join_next()) EXPECT_TRUE(next->ok());
-  });
+  auto root = runtime.spawn(spawn_five(order));
   runtime.block_on(root).value();
   EXPECT_EQ(order, (std::vector<int>{4, 0, 1, 2, 3}));
 }
