@@ -1,5 +1,7 @@
 #include "sdk/client/local_backend.h"
 
+#include <chrono>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -63,6 +65,10 @@ Task<void> run_local(Answer answer) {
     run.function->run(invocation);
   } else {
     co_await run.function->start(invocation);
+  }
+  // As at a node: a result that comes after the deadline is none.
+  if (run.control.deadline && std::chrono::steady_clock::now() >= *run.control.deadline) {
+    invocation.error = Error(ErrorKind::kTimedOut, std::string(run.function->name) + ": ended after the deadline");
   }
   run.complete(std::move(invocation.error), invocation.result.bytes());
 }

@@ -284,6 +284,9 @@ void Worker::park() noexcept {
     parker.park();
     is_parking_ = false;
     if (leave_park()) break;
+    // Handlers ran that made no task ready, but they may have left output to the hooks.
+    end_turn();
+    if (leave_park()) break;
   }
   if (queue.size() + (slot_ != nullptr ? 1 : 0) > 1) core_.notify_parked();
 }

@@ -1,0 +1,242 @@
+#include "sdk/client/fake_node.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include "proto/kaido/v1/local.pb.h"
+#include "proto/kaido/v1/node.pb.h"
+
+namespace kaido::testing {
+
+FakeNode::FakeNode(std::string path, std::uint32_t credits) : path_(std::move(path)), credits_(credits) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path_.data(), path_.size());
+  ::unlink(path_.c_str());
+  listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int pipe[2];
+  if (listener_ < 0 || ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener_, 8) != 0 || ::pipe2(pipe, O_CLOEXEC) != 0) {
+    throw std::runtime_error("the fake node cannot listen at " + path_);
+  }
+  interrupt_read_ = pipe[0];
+  interrupt_write_ = pipe[1];
+  thread_ = std::thread([this] { serve(); });
+}
+
+FakeNode::~FakeNode() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+  }
+  interrupt();
+  thread_.join();
+  for (const int fd : {listener_, interrupt_read_, interrupt_write_}) ::close(fd);
+  ::unlink(path_.c_str());
+}
+
+void FakeNode::interrupt() {
+  const char byte = 0;
+  if (::write(interrupt_write_, &byte, 1) != 1) throw std::runtime_error("the fake node's pipe is broken");
+}
+
+void FakeNode::hold() {
+  const std::lock_guard lock(mutex_);
+  is_holding_ = true;
+}
+
+void FakeNode::release() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_holding_ = false;
+    for (const Call& call : std::exchange(held_, {})) dispatch(call);
+  }
+  interrupt();
+}
+
+void FakeNode::await_held(std::size_t count) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return held_.size() >= count; });
+}
+
+void FakeNode::await_cancels(std::size_t count) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return cancels_ >= count; });
+}
+
+void FakeNode::drop_connection() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_dropping_ = true;
+  }
+  interrupt();
+}
+
+void FakeNode::refuse(std::string reason) {
+  const std::lock_guard lock(mutex_);
+  refusal_ = std::move(reason);
+}
+
+std::vector<std::string> FakeNode::offered() {
+  const std::lock_guard lock(mutex_);
+  return functions_;
+}
+std::size_t FakeNode::most_in_flight() {
+  const std::lock_guard lock(mutex_);
+  return most_in_flight_;
+}
+std::size_t FakeNode::prepared() {
+  const std::lock_guard lock(mutex_);
+  return prepared_;
+}
+
+void FakeNode::serve() {
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (is_stopping_) return;
+      is_dropping_ = false;
+    }
+    pollfd ready[] = {{listener_, POLLIN, 0}, {interrupt_read_, POLLIN, 0}};
+    ::poll(ready, 2, -1);
+    if (ready[1].revents != 0) {
+      char byte = 0;
+      static_cast<void>(::read(interrupt_read_, &byte, 1) == 1);
+    }
+    if (ready[0].revents == 0) continue;
+    const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) continue;
+    serve_connection(fd);
+    ::close(fd);
+  }
+}
+
+void FakeNode::serve_connection(int fd) {
+  {
+    const std::lock_guard lock(mutex_);
+    writer_.clear();
+    templates_.clear();
+    held_.clear();
+    in_flight_ = 0;
+  }
+  wire::FrameReader reader;
+  while (exchange(fd, reader)) {
+  }
+}
+
+bool FakeNode::exchange(int fd, wire::FrameReader& reader) {
+  bool has_output = false;
+  {
+    const std::lock_guard lock(mutex_);
+    has_output = !writer_.empty();
+  }
+  pollfd ready[] = {{fd, static_cast<short>(has_output ? POLLIN | POLLOUT : POLLIN), 0}, {interrupt_read_, POLLIN, 0}};
+  ::poll(ready, 2, -1);
+  const std::lock_guard lock(mutex_);
+  if (ready[1].revents != 0) {
+    char byte = 0;
+    static_cast<void>(::read(interrupt_read_, &byte, 1) == 1);
+  }
+  if (is_stopping_ || std::exchange(is_dropping_, false)) return false;
+  if ((ready[0].revents & POLLIN) != 0) {
+    const auto space = reader.writable();
+    const ssize_t count = ::read(fd, space.data(), space.size());
+    if (count <= 0) return count < 0 && errno == EAGAIN;
+    reader.commit(static_cast<std::size_t>(count));
+    while (const auto frame = reader.next()) {
+      if (!handle(*frame)) break;
+    }
+  }
+  while (!writer_.empty()) {
+    const auto pending = writer_.pending();
+    const ssize_t sent = ::send(fd, pending.data(), pending.size(), MSG_NOSIGNAL);
+    if (sent < 0) return errno == EAGAIN;
+    writer_.consume(static_cast<std::size_t>(sent));
+  }
+  changed_.notify_all();
+  return refusal_.empty();
+}
+
+bool FakeNode::handle(const wire::FrameView& frame) {
+  const wire::FrameHeader& header = frame.header;
+  const std::string metadata(wire::as_text(frame.metadata));
+  switch (header.kind) {
+    case wire::FrameKind::kHello: {
+      if (!refusal_.empty()) {
+        v1::Goodbye goodbye;
+        goodbye.set_reason(refusal_);
+        send({.kind = wire::FrameKind::kGoodbye}, goodbye.SerializeAsString());
+        return false;
+      }
+      v1::Welcome welcome;
+      welcome.set_version(1);
+      welcome.set_node_name("fake");
+      welcome.set_credits(credits_);
+      welcome.set_max_frame_bytes(1 << 20);
+      send({.kind = wire::FrameKind::kWelcome}, welcome.SerializeAsString());
+      return true;
+    }
+    case wire::FrameKind::kRegister: {
+      v1::Register message;
+      if (!message.ParseFromString(metadata)) return false;
+      functions_.clear();
+      for (const v1::Function& function : message.functions()) functions_.push_back(function.name());
+      send({.kind = wire::FrameKind::kRegistered}, {});
+      return true;
+    }
+    case wire::FrameKind::kPrepare: {
+      v1::Prepare message;
+      if (!message.ParseFromString(metadata)) return false;
+      templates_[header.template_or_status] = message.function().name();
+      ++prepared_;
+      return true;
+    }
+    case wire::FrameKind::kCall: {
+      most_in_flight_ = std::max(most_in_flight_, ++in_flight_);
+      const std::string& name = templates_.at(header.template_or_status);
+      const auto at = std::find(functions_.begin(), functions_.end(), name);
+      const Call call{header.call_id, static_cast<std::uint32_t>(at - functions_.begin()), header.budget_ns,
+                      std::string(wire::as_text(frame.payload))};
+      is_holding_ ? held_.push_back(call) : dispatch(call);
+      return true;
+    }
+    case wire::FrameKind::kResult:
+      --in_flight_;
+      writer_.append(header, frame.metadata, frame.payload);
+      return true;
+    case wire::FrameKind::kCancel:
+      ++cancels_;
+      writer_.append(header);
+      return true;
+    default:
+      return true;
+  }
+}
+
+void FakeNode::dispatch(const Call& call) {
+  wire::FrameHeader header;
+  header.kind = wire::FrameKind::kCall;
+  header.template_or_status = call.function;
+  header.call_id = call.id;
+  header.attempt = 1;
+  header.budget_ns = call.budget_ns;
+  v1::CallInfo info;
+  info.set_origin(std::string(16, '\x2a'));
+  info.set_epoch(3);
+  info.set_sequence(7);
+  send(header, info.SerializeAsString(), call.arguments);
+}
+
+void FakeNode::send(wire::FrameHeader header, std::string_view metadata, std::string_view payload) {
+  writer_.append(header, wire::as_span(metadata), wire::as_span(payload));
+}
+
+}  // namespace kaido::testing
