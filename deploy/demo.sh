@@ -13,6 +13,8 @@ set -euo pipefail
 
 readonly kNodesMax=9
 readonly kReadySeconds=30
+# Few, so that one node alone is busy and the others help.
+readonly kSlots=2
 
 usage() {
   sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
@@ -118,6 +120,7 @@ configure() {
 node:
   name: node-$((index + 1))
   state_dir: $state/node-$((index + 1))
+  slots: $kSlots
 listen:
   app_socket: $state/app-$((index + 1)).sock
   admin_socket: $state/admin-$((index + 1)).sock
