@@ -19,7 +19,7 @@ Latency summarize(std::vector<Report::Duration> samples) {
   std::sort(samples.begin(), samples.end());
   Latency latency;
   for (const Report::Duration sample : samples) latency.mean_ms += milliseconds(sample) / static_cast<double>(samples.size());
-  latency.p99_ms = milliseconds(samples[(samples.size() - 1) * 99 / 100]);
+  latency.p99_ms = milliseconds(samples[(samples.size() * 99 + 99) / 100 - 1]);
   return latency;
 }
 

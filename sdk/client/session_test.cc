@@ -1,0 +1,490 @@
+// The protocol without sockets: a session, and the frames that a node would see and send.
+#include "sdk/client/session.h"
+
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "proto/kaido/v1/local.pb.h"
+#include "proto/kaido/v1/node.pb.h"
+#include "proto/kaido/v1/task.pb.h"
+#include "proto/wire/outcome.h"
+
+namespace kaido::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string no_schema() { return "() -> void"; }
+void run_nothing(Invocation&) {}
+
+/// A call whose result is its bytes.
+struct Call : PendingCall {
+  explicit Call(CallTarget& target) : PendingCall(target, &keep) {}
+  static std::optional<Error> keep(PendingCall& call, std::span<const std::byte> bytes) {
+    static_cast<Call&>(call).result = wire::as_text(bytes);
+    return std::nullopt;
+  }
+  [[nodiscard]] bool succeeded() const { return is_done && !error; }
+  std::string result;
+};
+
+struct Received {
+  wire::FrameHeader header;
+  std::string metadata;
+  std::string payload;
+};
+
+class SessionTest : public testing::Test, private SessionEvents {
+ protected:
+  using Kind = wire::FrameKind;
+
+  void make_session(SessionOptions options = {}) {
+    function_.name = "f";
+    function_.id = 1;
+    function_.schema = &no_schema;
+    function_.run = &run_nothing;
+    SessionEvents& events = *this;
+    session_.emplace(options, FunctionTable::of({&function_}).value(), events);
+  }
+  void connect() {
+    if (!session_) make_session();
+    session_->handle_connected(now_);
+  }
+  void make_ready(std::uint32_t credits = 8) {
+    connect();
+    welcome(credits);
+    deliver(Kind::kRegistered);
+    sent();
+  }
+  void welcome(std::uint32_t credits, std::uint32_t version = 1) {
+    v1::Welcome message;
+    message.set_version(version);
+    message.set_node_name("n1");
+    message.set_credits(credits);
+    message.set_max_frame_bytes(1000);
+    deliver(Kind::kWelcome, message.SerializeAsString());
+  }
+
+  /// Gives the session a frame; false if it wants the connection closed.
+  bool deliver(Kind kind, std::string_view metadata = {}, wire::FrameHeader header = {}, std::string_view payload = {}) {
+    header.kind = kind;
+    wire::FrameWriter writer;
+    writer.append(header, wire::as_span(metadata), wire::as_span(payload));
+    const auto space = session_->input_space();
+    std::memcpy(space.data(), writer.pending().data(), writer.pending_bytes());
+    return session_->handle_input(now_, writer.pending_bytes());
+  }
+  bool deliver_result(std::uint64_t id, std::string_view payload) {
+    wire::FrameHeader header;
+    header.call_id = id;
+    return deliver(Kind::kResult, {}, header, payload);
+  }
+
+  /// What the session has written since, parsed; it counts as sent.
+  std::vector<Received> sent() {
+    std::vector<Received> frames;
+    wire::FrameReader reader;
+    const auto output = session_->output();
+    for (std::size_t at = 0; at < output.size();) {
+      const auto space = reader.writable();
+      const std::size_t count = std::min(space.size(), output.size() - at);
+      std::memcpy(space.data(), output.data() + at, count);
+      reader.commit(count);
+      at += count;
+      while (auto frame = reader.next()) {
+        frames.push_back({frame->header, std::string(wire::as_text(frame->metadata)), std::string(wire::as_text(frame->payload))});
+      }
+    }
+    session_->consume_output(output.size());
+    return frames;
+  }
+  static std::vector<Kind> kinds(const std::vector<Received>& frames) {
+    std::vector<Kind> out;
+    for (const Received& frame : frames) out.push_back(frame.header.kind);
+    return out;
+  }
+
+  std::unique_ptr<Call> start(std::string_view arguments = "args", std::shared_ptr<const PlacementData> rules = nullptr) {
+    auto call = std::make_unique<Call>(target_);
+    std::memcpy(call->arguments.allocate(arguments.size()), arguments.data(), arguments.size());
+    call->placement = std::move(rules);
+    session_->start(*call, Waker(), now_);
+    return call;
+  }
+
+  void run(const IncomingCall& call) override { runs_.push_back(call); }
+  void cancel(std::uint64_t call_id) override { cancels_.push_back(call_id); }
+  void cancel_all() override { ++cancel_alls_; }
+
+  TimePoint now_ = TimePoint{} + 1h;
+  FunctionEntry function_;
+  CallTarget target_{"f", 1, 2, &no_schema};
+  std::optional<Session> session_;
+  std::vector<IncomingCall> runs_;
+  std::vector<std::uint64_t> cancels_;
+  int cancel_alls_ = 0;
+};
+
+TEST_F(SessionTest, SaysHelloThenOffersItsFunctions) {
+  SessionOptions options;
+  options.app_name = "tester";
+  options.slots = 9;
+  make_session(options);
+  connect();
+  const auto hello = sent();
+  ASSERT_EQ(kinds(hello), std::vector{Kind::kHello});
+  v1::Hello message;
+  ASSERT_TRUE(message.ParseFromString(hello[0].metadata));
+  EXPECT_EQ(message.app_name(), "tester");
+  EXPECT_EQ(message.versions().max(), 1U);
+
+  welcome(8);
+  EXPECT_FALSE(session_->is_registered());
+  const auto registration = sent();
+  ASSERT_EQ(kinds(registration), std::vector{Kind::kRegister});
+  v1::Register functions;
+  ASSERT_TRUE(functions.ParseFromString(registration[0].metadata));
+  EXPECT_EQ(functions.slots(), 9U);
+  EXPECT_EQ(functions.functions(0).name(), "f");
+  deliver(Kind::kRegistered);
+  EXPECT_TRUE(session_->is_registered());
+  EXPECT_EQ(session_->node_name(), "n1");
+}
+
+TEST_F(SessionTest, ACallOnlyProgramOffersNothing) {
+  SessionOptions options;
+  options.slots = 0;
+  make_session(options);
+  connect();
+  sent();
+  welcome(8);
+  EXPECT_TRUE(session_->is_registered());
+  EXPECT_FALSE(session_->has_output());
+}
+
+TEST_F(SessionTest, AnUnknownVersionIsFinalAndSaysWho) {
+  connect();
+  auto call = start();
+  v1::Welcome message;
+  message.set_version(7);
+  EXPECT_FALSE(deliver(Kind::kWelcome, message.SerializeAsString()));
+  EXPECT_EQ(session_->state(), Session::State::kClosed);
+  ASSERT_TRUE(call->is_done);
+  EXPECT_TRUE(call->error->is_unavailable());
+  EXPECT_NE(call->error->message().find('7'), std::string::npos);
+  EXPECT_FALSE(session_->connect_at());
+}
+
+TEST_F(SessionTest, PreparesOnceAndCallsByNumber) {
+  make_ready();
+  auto rules = std::make_shared<PlacementData>();
+  rules->set_tag("zone", "eu-1");
+  auto same_rules = std::make_shared<PlacementData>(*rules);
+  const auto first = start("one");
+  const auto second = start("two");
+  const auto third = start("three", rules);
+  const auto fourth = start("four", same_rules);  // Another builder with the same contents.
+  const auto frames = sent();
+  EXPECT_EQ(kinds(frames), (std::vector{Kind::kPrepare, Kind::kCall, Kind::kCall, Kind::kPrepare, Kind::kCall, Kind::kCall}));
+  EXPECT_EQ(frames[1].header.template_or_status, 1U);
+  EXPECT_EQ(frames[2].header.template_or_status, 1U);
+  EXPECT_EQ(frames[4].header.template_or_status, 2U);
+  EXPECT_EQ(frames[5].header.template_or_status, 2U);
+  v1::Prepare prepare;
+  ASSERT_TRUE(prepare.ParseFromString(frames[3].metadata));
+  EXPECT_EQ(prepare.placement().tags().at("zone"), "eu-1");
+  EXPECT_EQ(prepare.function().fingerprint(), 2U);
+
+  deliver_result(frames[2].header.call_id, "TWO");
+  deliver_result(frames[1].header.call_id, "ONE");
+  EXPECT_EQ(first->result, "ONE");
+  EXPECT_EQ(second->result, "TWO");
+  EXPECT_EQ(session_->in_flight(), 2U);
+}
+
+TEST_F(SessionTest, CallsBeyondTheCreditWaitTheirTurn) {
+  make_ready(2);
+  std::vector<std::unique_ptr<Call>> calls;
+  for (int i = 0; i < 5; ++i) calls.push_back(start(std::to_string(i)));
+  auto frames = sent();
+  EXPECT_EQ(kinds(frames), (std::vector{Kind::kPrepare, Kind::kCall, Kind::kCall}));
+  EXPECT_EQ(session_->waiting(), 3U);
+
+  deliver_result(frames[1].header.call_id, "");
+  frames = sent();
+  ASSERT_EQ(kinds(frames), std::vector{Kind::kCall});
+  EXPECT_EQ(frames[0].payload, "2");
+
+  v1::Credit credit;
+  credit.set_credits(4);
+  deliver(Kind::kCredit, credit.SerializeAsString());
+  EXPECT_EQ(kinds(sent()), (std::vector{Kind::kCall, Kind::kCall}));
+  EXPECT_EQ(session_->waiting(), 0U);
+}
+
+TEST_F(SessionTest, TheQueueIsBounded) {
+  SessionOptions options;
+  options.max_waiting_calls = 1;
+  make_session(options);
+  make_ready(1);
+  const auto sent_call = start();
+  const auto waiting = start();
+  const auto refused = start();
+  EXPECT_FALSE(waiting->is_done);
+  ASSERT_TRUE(refused->is_done);
+  EXPECT_TRUE(refused->error->is_rejected());
+  EXPECT_GT(refused->error->retry_after(), 0ms);
+}
+
+TEST_F(SessionTest, ADroppedCallIsCancelledAndKeepsItsCreditUntilTheAnswer) {
+  make_ready(1);
+  auto call = start();
+  const std::uint64_t id = sent()[1].header.call_id;
+  session_->drop(*call);
+  call.reset();
+  const auto next = start("next");
+  const auto frames = sent();
+  ASSERT_EQ(kinds(frames), std::vector{Kind::kCancel});
+  EXPECT_EQ(frames[0].header.call_id, id);
+
+  deliver_result(id, "too late");
+  EXPECT_EQ(session_->late_results(), 1U);
+  EXPECT_EQ(kinds(sent()), std::vector{Kind::kCall});
+  // The same place in the table, another generation: the old answer, repeated, hits nobody.
+  deliver_result(id, "again");
+  EXPECT_EQ(session_->late_results(), 2U);
+  EXPECT_FALSE(next->is_done);
+}
+
+TEST_F(SessionTest, AWaitingCallThatIsDroppedWasNeverSent) {
+  make_ready(1);
+  const auto first = start("1");
+  auto second = start("2");
+  const auto third = start("3");
+  const std::uint64_t id = sent()[1].header.call_id;
+  session_->drop(*second);
+  second.reset();
+  deliver_result(id, "");
+  const auto frames = sent();
+  ASSERT_EQ(kinds(frames), std::vector{Kind::kCall});
+  EXPECT_EQ(frames[0].payload, "3");
+}
+
+TEST_F(SessionTest, AnErrorCarriesEverythingTheNodeSaid) {
+  make_ready();
+  const auto call = start();
+  v1::ResultError message;
+  message.set_message("no node fits");
+  message.set_node("n2");
+  message.set_attempt(3);
+  message.set_retry_after_ns(1'500'000);
+  message.add_reasons()->set_reason("gpu is missing");
+  wire::FrameHeader header;
+  header.call_id = sent()[1].header.call_id;
+  header.template_or_status = static_cast<std::uint32_t>(wire::Outcome::kUnschedulable);
+  deliver(Kind::kResult, message.SerializeAsString(), header);
+  ASSERT_TRUE(call->is_done && call->error);
+  EXPECT_TRUE(call->error->is_unschedulable());
+  EXPECT_EQ(call->error->message(), "no node fits");
+  EXPECT_EQ(call->error->node(), "n2");
+  EXPECT_EQ(call->error->attempt(), 3U);
+  EXPECT_EQ(call->error->retry_after(), 2ms);
+  EXPECT_EQ(call->error->reasons().at(0).reason, "gpu is missing");
+}
+
+TEST_F(SessionTest, ArgumentsThatTheNodeWouldNotTakeFailHere) {
+  make_ready();
+  const auto call = start(std::string(2000, 'x'));
+  ASSERT_TRUE(call->is_done);
+  EXPECT_EQ(call->error->kind(), ErrorKind::kInvalidArgument);
+  EXPECT_TRUE(sent().empty());
+}
+
+TEST_F(SessionTest, TheBudgetIsWhatIsLeftWhenItIsSent) {
+  make_ready(1);
+  const auto first = start();
+  Call timed(target_);
+  timed.deadline = now_ + 100ms;
+  session_->start(timed, Waker(), now_);
+  Call expired(target_);
+  expired.deadline = now_ + 10ms;
+  session_->start(expired, Waker(), now_);
+  const std::uint64_t id = sent()[1].header.call_id;
+  now_ += 40ms;
+  deliver_result(id, "");
+  const auto frames = sent();
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(frames[0].header.budget_ns, 60'000'000U);
+  deliver_result(frames[0].header.call_id, "");
+  ASSERT_TRUE(expired.is_done);
+  EXPECT_TRUE(expired.error->is_timed_out());
+}
+
+TEST_F(SessionTest, WhatIsLostWithTheConnectionIsRepeatedOnlyWhereThatIsAllowed) {
+  make_ready();
+  auto rules = std::make_shared<PlacementData>();
+  rules->is_idempotent = true;
+  const auto repeatable = start("repeatable", rules);
+  const auto once = start("once");
+  sent();
+  const auto unsent = start("unsent");  // Written, but nothing of it has reached the socket.
+  session_->handle_disconnected(now_, "gone");
+  EXPECT_EQ(cancel_alls_, 1);
+  ASSERT_TRUE(once->is_done);
+  EXPECT_TRUE(once->error->is_unavailable());
+  EXPECT_NE(once->error->message().find("gone"), std::string::npos);
+  EXPECT_FALSE(repeatable->is_done);
+  EXPECT_FALSE(unsent->is_done);
+
+  ASSERT_TRUE(session_->connect_at());
+  EXPECT_GT(*session_->connect_at(), now_);
+  EXPECT_LE(*session_->connect_at(), now_ + 20ms);
+  session_->handle_connected(now_ + 20ms);
+  welcome(8);
+  const auto frames = sent();
+  // Registered again, and prepared again with numbers from 1 on.
+  EXPECT_EQ(kinds(frames), (std::vector{Kind::kHello, Kind::kRegister, Kind::kPrepare, Kind::kCall, Kind::kPrepare, Kind::kCall}));
+  EXPECT_EQ(frames[2].header.template_or_status, 1U);
+  EXPECT_EQ(frames[3].payload, "repeatable");
+  EXPECT_EQ(frames[4].header.template_or_status, 2U);
+  EXPECT_EQ(frames[5].payload, "unsent");
+  deliver_result(frames[3].header.call_id, "done");
+  EXPECT_TRUE(repeatable->succeeded());
+}
+
+TEST_F(SessionTest, CallsWaitForTheNodesReturnButNotForEver) {
+  make_ready();
+  session_->handle_disconnected(now_, "gone");
+  const auto hopeful = start();
+  EXPECT_FALSE(hopeful->is_done);
+  for (int i = 0; i < 3; ++i) {
+    now_ += 1s;
+    EXPECT_TRUE(session_->handle_timeout(now_));
+    session_->handle_disconnected(now_, "still gone");
+  }
+  EXPECT_FALSE(hopeful->is_done);
+  ASSERT_TRUE(session_->next_timeout());
+  EXPECT_EQ(*session_->next_timeout(), TimePoint{} + 1h + 5s);
+  now_ += 2s;
+  EXPECT_TRUE(session_->handle_timeout(now_));
+  ASSERT_TRUE(hopeful->is_done);
+  EXPECT_TRUE(hopeful->error->is_unavailable());
+  const auto later = start();
+  EXPECT_TRUE(later->is_done);
+}
+
+TEST_F(SessionTest, WhoNeverHadANodeDoesNotWaitForOne) {
+  make_session();
+  const auto first = start();
+  session_->handle_disconnected(now_, "no node at /x");
+  ASSERT_TRUE(first->is_done);
+  EXPECT_TRUE(first->error->is_unavailable());
+  EXPECT_TRUE(start()->is_done);
+  connect();
+  EXPECT_FALSE(start()->is_done);
+}
+
+TEST_F(SessionTest, ASilentNodeIsGivenUp) {
+  connect();
+  EXPECT_TRUE(session_->handle_timeout(now_ + 4s));
+  EXPECT_FALSE(session_->handle_timeout(now_ + 5s));
+  EXPECT_FALSE(session_->disconnect_reason().empty());
+}
+
+TEST_F(SessionTest, RunsCallsAndAnswersThem) {
+  make_ready();
+  wire::FrameHeader header;
+  header.call_id = 77;
+  header.attempt = 2;
+  header.budget_ns = 5'000'000;
+  deliver(Kind::kCall, "info", header, "args");
+  ASSERT_EQ(runs_.size(), 1U);
+  EXPECT_EQ(runs_[0].function, &function_);
+  EXPECT_EQ(runs_[0].attempt, 2U);
+  EXPECT_EQ(runs_[0].deadline, now_ + 5ms);
+
+  session_->reply(runs_[0].connection, 77, nullptr, wire::as_span("result"));
+  const Error error = Error(ErrorKind::kPanicked, "boom").with_exception_type("Bang");
+  session_->reply(runs_[0].connection, 78, &error, {});
+  session_->reply(runs_[0].connection + 1, 79, nullptr, {});  // Of a connection that is not this one.
+  const auto frames = sent();
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[0].payload, "result");
+  EXPECT_EQ(frames[0].header.call_id, 77U);
+  EXPECT_EQ(frames[1].header.template_or_status, static_cast<std::uint32_t>(wire::Outcome::kPanicked));
+  v1::ResultError message;
+  ASSERT_TRUE(message.ParseFromString(frames[1].metadata));
+  EXPECT_EQ(message.exception_type(), "Bang");
+  EXPECT_EQ(message.message(), "boom");
+
+  header.call_id = 80;
+  deliver(Kind::kCancel, {}, header);
+  EXPECT_EQ(cancels_, std::vector<std::uint64_t>{80});
+}
+
+TEST_F(SessionTest, RefusesWorkThatItCannotDo) {
+  make_ready();
+  wire::FrameHeader header;
+  header.template_or_status = 5;
+  deliver(Kind::kCall, {}, header);
+  session_->drain();
+  header.template_or_status = 0;
+  deliver(Kind::kCall, {}, header);
+  EXPECT_TRUE(runs_.empty());
+  const auto frames = sent();
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[0].header.template_or_status, static_cast<std::uint32_t>(wire::Outcome::kInvalidArgument));
+  EXPECT_EQ(frames[1].header.template_or_status, static_cast<std::uint32_t>(wire::Outcome::kRejected));
+}
+
+TEST_F(SessionTest, AGoodbyeIsFinalUnlessTheNodeComesBack) {
+  make_ready();
+  v1::Goodbye goodbye;
+  goodbye.set_reason("restarting");
+  goodbye.set_retry(true);
+  EXPECT_FALSE(deliver(Kind::kGoodbye, goodbye.SerializeAsString()));
+  session_->handle_disconnected(now_, session_->disconnect_reason());
+  EXPECT_EQ(session_->state(), Session::State::kDisconnected);
+  EXPECT_TRUE(session_->connect_at());
+
+  make_ready();
+  goodbye.set_retry(false);
+  EXPECT_FALSE(deliver(Kind::kGoodbye, goodbye.SerializeAsString()));
+  EXPECT_EQ(session_->state(), Session::State::kClosed);
+  EXPECT_NE(session_->failure()->message().find("restarting"), std::string::npos);
+}
+
+TEST_F(SessionTest, UnknownFramesAreSkippedIfIgnorableAndPingsAnswered) {
+  make_ready();
+  wire::FrameHeader header;
+  header.flags = wire::kIgnorable;
+  EXPECT_TRUE(deliver(static_cast<Kind>(99), {}, header));
+  header.call_id = 5;
+  EXPECT_TRUE(deliver(Kind::kPing, {}, header));
+  const auto frames = sent();
+  ASSERT_EQ(kinds(frames), std::vector{Kind::kPong});
+  EXPECT_EQ(frames[0].header.call_id, 5U);
+  EXPECT_FALSE(deliver(static_cast<Kind>(99)));
+}
+
+TEST_F(SessionTest, ClosingSaysGoodbyeAndResolvesEverything) {
+  make_ready(1);
+  const auto under_way = start();
+  const auto waiting = start();
+  sent();
+  session_->close("bye");
+  EXPECT_TRUE(under_way->error->is_unavailable());
+  EXPECT_TRUE(waiting->error->is_unavailable());
+  EXPECT_EQ(kinds(sent()), std::vector{Kind::kGoodbye});
+  EXPECT_TRUE(start()->is_done);
+}
+
+}  // namespace
+}  // namespace kaido::detail
