@@ -72,6 +72,7 @@ def kaido_fuzz_test(name, srcs, deps = [], corpus = [], seconds = 5, **kwargs):
     native.cc_test(
         name = name,
         size = "small",
+        tags = ["fuzz"],
         srcs = srcs,
         copts = KAIDO_COPTS,
         data = corpus,
