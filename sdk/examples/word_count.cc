@@ -19,6 +19,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -101,6 +102,9 @@ void account(Report& report, Timed&& timed, const Job& job, std::uintmax_t total
 }
 
 kaido::Task<int> count_folder(Job job) {
+  // This program calls and leaves the counting to workers. Held, the connection is what remote<f>() uses; without a node
+  // that falls back to this process.
+  const auto node = co_await kaido::NodeRuntime::connect(kaido::NodeOptions().call_only().app_name("word_count"));
   const auto files = files_of(job.folder);
   std::uintmax_t total_bytes = 0;
   for (const auto& file : files) total_bytes += std::filesystem::file_size(file);
@@ -127,14 +131,16 @@ kaido::Task<int> count_folder(Job job) {
 
 /// Offers this program's functions until a signal comes, then lets the running ones finish.
 kaido::Task<int> serve(sigset_t signals) {
-  auto node = co_await kaido::NodeRuntime::connect();
+  // Counting is all work and no waiting: one piece per core at a time.
+  const auto options = kaido::NodeOptions().slots(std::max(1U, std::thread::hardware_concurrency())).app_name("word_count");
+  auto node = co_await kaido::NodeRuntime::connect(options);
   for (auto wait = 50ms; !node; wait = std::min(wait * 2, 1000ms)) {
     if (!node.error().is_unavailable()) {
       std::fprintf(stderr, "word_count: %s\n", node.error().to_string().c_str());
       co_return 1;
     }
     co_await kaido::sleep(wait);
-    node = co_await kaido::NodeRuntime::connect();
+    node = co_await kaido::NodeRuntime::connect(options);
   }
   std::printf("serving on %s\n", node->node_name().c_str());
   std::fflush(stdout);
