@@ -40,6 +40,7 @@ class AppServer::Link final : public ConnectionHandler, public AppSessionActions
   void on_drained(Connection& /*connection*/) override { connection_->resume_reading(); }
 
   void on_closed(Connection& /*connection*/, const base::Status& reason) override {
+    if (absl::IsInvalidArgument(reason)) ++server_.counters_.bad_frames;
     if (!welcomed_) {
       ++server_.counters_.refused_handshake;
     } else if (absl::IsResourceExhausted(reason)) {

@@ -28,7 +28,8 @@ struct AppServerOptions {
 struct AppServerCounters {
   std::uint64_t accepted = 0;             ///< said a proper hello
   std::uint64_t refused_handshake = 0;    ///< gone or refused before that
-  std::uint64_t closed_violation = 0;     ///< broke the protocol, or sent no frames at all
+  std::uint64_t closed_violation = 0;     ///< broke the protocol after it
+  std::uint64_t bad_frames = 0;           ///< broke the protocol, before or after it
   std::uint64_t closed_stalled = 0;       ///< did not read what it was sent
   std::uint64_t calls_over_credit = 0;    ///< answered `rejected`
 };

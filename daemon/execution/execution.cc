@@ -16,12 +16,7 @@ Execution::Execution(Loop& loop, ExecutionOptions options, AppPort& apps, PeerPo
       chooser_(options.seed, table_.view(), options.chooser),
       ledger_(options.ledger, chooser_),
       executor_(options.executor, table_.view()),
-      timer_(loop, [this] {
-        const base::Instant now = loop_.now();
-        ledger_.handle_timeout(now);
-        executor_.handle_timeout(now);
-        pump();
-      }) {
+      timer_(loop, [this] { handle_timeout(); }) {
   loop_.add_hook(*this);
 }
 
@@ -121,6 +116,14 @@ void Execution::drain(base::Instant deadline) {
   executor_.drain(loop_.now(), deadline);
   ledger_.drain(loop_.now(), deadline);
   pump();
+  if (deadline <= loop_.now()) handle_timeout();
+}
+
+void Execution::handle_timeout() {
+  const base::Instant now = loop_.now();
+  ledger_.handle_timeout(now);
+  executor_.handle_timeout(now);
+  pump();
 }
 
 void Execution::self_changed() {
@@ -146,8 +149,8 @@ void Execution::pump() {
   bool progress = true;
   while (progress) {
     progress = false;
-    for (LedgerEffect effect; ledger_.poll_effect(effect); progress = true) act(effect);
-    for (ExecutorEffect effect; executor_.poll_effect(effect); progress = true) act(effect);
+    for (; ledger_.poll_effect(ledger_effect_); progress = true) act(ledger_effect_);
+    for (; executor_.poll_effect(executor_effect_); progress = true) act(executor_effect_);
   }
   pumping_ = false;
   chooser_.load_reported(kSelf, executor_.load());

@@ -50,6 +50,7 @@ PeerMesh::Link& PeerMesh::add_link(PeerSession::Role role, std::unique_ptr<Conne
 void PeerMesh::release(Link& link, const base::Status& reason) {
   const bool had_peer = link.session().peer().has_value();
   const base::NodeId id = had_peer ? link.session().peer()->id : base::NodeId{};
+  if (absl::IsInvalidArgument(reason)) ++counters_.bad_frames;
   if (!link.was_established()) {
     ++counters_.handshakes_failed;
     log_.debug("peer connection came to nothing", {"address", link.connection().remote()},

@@ -40,6 +40,7 @@ struct PeerMeshCounters {
   std::uint64_t lost_silent = 0;        ///< nothing was heard for timeouts.peer
   std::uint64_t lost_closed = 0;        ///< the connection ended
   std::uint64_t lost_violation = 0;     ///< the peer broke the protocol
+  std::uint64_t bad_frames = 0;         ///< somebody broke the protocol, also before he was a peer
 };
 
 /// One line of an operator's list.

@@ -102,9 +102,9 @@ void report_link(MetricSink& sink, std::string_view link, std::uint64_t connecti
 
 void report_net(const Rooms& rooms, MetricSink& sink) {
   const AppServerCounters apps = rooms.apps.counters();
-  report_link(sink, "app", rooms.apps.app_count(), rooms.apps.traffic(), rooms.apps.queued_bytes(), apps.closed_violation);
+  report_link(sink, "app", rooms.apps.app_count(), rooms.apps.traffic(), rooms.apps.queued_bytes(), apps.bad_frames);
   report_link(sink, "peer", rooms.peers.connected_count(), rooms.peers.traffic(), rooms.peers.queued_bytes(),
-              rooms.peers.counters().lost_violation);
+              rooms.peers.counters().bad_frames);
   const LedgerCounters& tasks = rooms.execution.ledger().counters();
   const ExecutorCounters& attempts = rooms.execution.executor().counters();
   add(sink, metric::kNetLimitHits, apps.calls_over_credit, {"calls_per_app"});

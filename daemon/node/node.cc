@@ -91,7 +91,10 @@ class Node::Impl final {
   }
 
   void begin_stop(const std::string& why) {
-    if (std::exchange(stopping_, true)) return say_goodbye();
+    if (std::exchange(stopping_, true)) {
+      rooms_.execution.drain(loop_.now());  // every caller learns that the node stopped, not that its worker died
+      return say_goodbye();
+    }
     stop_reason_ = why;
     const base::Duration drain = rooms_.settings.timeouts.drain;
     drain_deadline_ = loop_.now() + drain;
