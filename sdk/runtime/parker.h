@@ -1,9 +1,16 @@
 /// Parker: how a worker waits. One of the waiting workers holds the driver and waits in it; the others wait on a
 /// condition variable.
+///
+/// The worker that leaves the driver with work wakes nobody to hold it in its place: it is back in microseconds, and a wake
+/// costs as much. Unless the work blocks; then sockets and timers would wait for it, though others are idle. So those on
+/// the condition look now and then whether the driver is free: often while it is used, seldom while nothing happens.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 
 #include "sdk/runtime/driver.h"
@@ -15,6 +22,7 @@ struct SharedDriver {
   explicit SharedDriver(Driver& shared) noexcept : driver(shared) {}
   Driver& driver;
   std::mutex holder;
+  std::atomic<std::uint32_t> parks = 0;  ///< how often a worker has waited in it
 };
 
 /// Threading: park and poll by its worker, unpark by anyone. An unpark before the park is not lost.
@@ -48,20 +56,46 @@ class Parker {
   }
 
  private:
+  static constexpr std::chrono::milliseconds kFirstLook{20};
+  static constexpr std::chrono::milliseconds kLongestLook{500};
+
   enum State { kEmpty, kOnCondition, kInDriver, kNotified };
 
   void park_in_driver() noexcept {
     State expected = kEmpty;
-    if (state_.compare_exchange_strong(expected, kInDriver, std::memory_order_seq_cst)) shared_.driver.park(false);
+    if (state_.compare_exchange_strong(expected, kInDriver, std::memory_order_seq_cst)) wait_in_driver();
     state_.exchange(kEmpty, std::memory_order_seq_cst);
+  }
+  void wait_in_driver() noexcept {
+    shared_.parks.fetch_add(1, std::memory_order_relaxed);
+    shared_.driver.park(false);
   }
   void park_on_condition() noexcept {
     std::unique_lock lock(mutex_);
     State expected = kEmpty;
     if (state_.compare_exchange_strong(expected, kOnCondition, std::memory_order_seq_cst)) {
-      condition_.wait(lock, [this] { return state_.load(std::memory_order_seq_cst) == kNotified; });
+      auto look_after = kFirstLook;
+      std::uint32_t parks = shared_.parks.load(std::memory_order_relaxed);
+      const auto is_notified = [this] { return state_.load(std::memory_order_seq_cst) == kNotified; };
+      while (!condition_.wait_for(lock, look_after, is_notified)) {
+        if (take_free_driver(lock)) break;
+        const std::uint32_t parks_now = shared_.parks.load(std::memory_order_relaxed);
+        look_after = parks_now != parks ? kFirstLook : std::min(2 * look_after, kLongestLook);
+        parks = parks_now;
+      }
     }
     state_.exchange(kEmpty, std::memory_order_seq_cst);
+  }
+  /// Waits in the driver if nobody else does.
+  [[nodiscard]] bool take_free_driver(std::unique_lock<std::mutex>& lock) noexcept {
+    std::unique_lock driver(shared_.holder, std::try_to_lock);
+    if (!driver.owns_lock()) return false;
+    State expected = kOnCondition;
+    if (state_.compare_exchange_strong(expected, kInDriver, std::memory_order_seq_cst)) {
+      lock.unlock();
+      wait_in_driver();
+    }
+    return true;
   }
 
   SharedDriver& shared_;

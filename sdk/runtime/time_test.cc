@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <thread>
@@ -357,6 +358,22 @@ TEST(Budget, ALoopOfReadyAwaitsLetsOthersRun) {
     EXPECT_EQ((co_await greedy).value(), 129);  // The 129th had to wait.
     static_cast<void>(co_await other);
   });
+}
+
+// The worker that blocks had held the driver: its fellow, which had nothing to do, must take it over.
+TEST(MultiThread, AWorkerThatBlocksKeepsNoTimerFromTheOthers) {
+  auto runtime = multi_thread();
+  std::promise<void> has_fired;
+  auto blocked = runtime.spawn([fired = has_fired.get_future().share()]() -> Task<bool> {
+    co_await sleep(5ms);
+    co_return fired.wait_for(20s) == std::future_status::ready;
+  });
+  auto other = runtime.spawn([&]() -> Task<void> {
+    co_await sleep(30ms);
+    has_fired.set_value();
+  });
+  EXPECT_TRUE(runtime.block_on(blocked).value());
+  EXPECT_TRUE(runtime.block_on(other).ok());
 }
 
 }  // namespace
