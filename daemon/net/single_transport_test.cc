@@ -1,0 +1,286 @@
+// What only sockets, or only one transport, can show.
+#include "daemon/net/transport.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "daemon/net/address.h"
+#include "daemon/net/connection.h"
+#include "daemon/net/memory_transport.h"
+#include "daemon/net/tcp_transport.h"
+#include "daemon/net/transport_fixture.h"
+#include "daemon/net/transport_router.h"
+#include "daemon/net/unix_transport.h"
+#include "daemon/runtime/loop.h"
+#include "daemon/security/plaintext.h"
+#include "proto/base/status.h"
+#include "proto/base/time.h"
+#include "proto/wire/frame.h"
+
+namespace kaido::daemon {
+namespace {
+
+class SocketTest : public TransportTest {
+ protected:
+  // A client without our code: it sends any bytes it likes.
+  int raw_client() {
+    if (GetParam() == Kind::kUnix) {
+      sockaddr_un address{};
+      address.sun_family = AF_UNIX;
+      std::strcpy(address.sun_path, listener_->address().host().c_str());
+      return raw_connect(AF_UNIX, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    }
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(listener_->address().port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return raw_connect(AF_INET, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
+  static int raw_connect(int family, const sockaddr* address, socklen_t size) {
+    const int client = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(client, address, size), 0);
+    return client;
+  }
+  Peer& accepted() {
+    EXPECT_TRUE(until([&] { return !servers_.empty(); }));
+    return *servers_.back();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Sockets, SocketTest, testing::Values(Kind::kUnix, Kind::kTcp), name_of);
+
+TEST_P(SocketTest, PutsFramesTogetherByteByByte) {
+  listen();
+  const int client = raw_client();
+  Peer& server = accepted();
+  server.keep_payload = true;
+  std::array<std::byte, wire::kHeaderBytes + 3> bytes{};
+  wire::encode({.length = bytes.size(), .kind = FrameKind::kCall, .call_id = 5},
+               std::span<std::byte, wire::kHeaderBytes>(bytes.data(), wire::kHeaderBytes));
+  bytes[wire::kHeaderBytes + 2] = std::byte{7};
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    EXPECT_EQ(server.frames, 0U);
+    ASSERT_EQ(::send(client, &bytes[i], 1, MSG_NOSIGNAL), 1);
+    ASSERT_TRUE(until([&] { return server.connection->stats().bytes_in == i + 1; }));
+  }
+  EXPECT_EQ(server.frames, 1U);
+  EXPECT_EQ(server.last_id, 5U);
+  EXPECT_EQ(server.payload.back(), std::byte{7});
+  ::close(client);
+}
+
+TEST_P(SocketTest, GarbageHarmsNobodyElse) {
+  Peer client;
+  pair(client);
+  const int vandal = raw_client();
+  ASSERT_TRUE(until([&] { return servers_.size() == 2; }));
+  const std::string garbage = "GET / HTTP/1.1\r\nHost: kaido\r\nUser-Agent: something that mistook the port\r\n\r\n";
+  ASSERT_EQ(::send(vandal, garbage.data(), garbage.size(), MSG_NOSIGNAL), static_cast<ssize_t>(garbage.size()));
+  ::shutdown(vandal, SHUT_WR);
+  ASSERT_TRUE(until([&] { return servers_[1]->closed; }));
+  EXPECT_EQ(servers_[1]->why.code(), absl::StatusCode::kInvalidArgument);
+  client.connection->send({.kind = FrameKind::kCall});
+  EXPECT_TRUE(until([&] { return client.frames == 1; }));
+  ::close(vandal);
+}
+
+TEST_P(SocketTest, AnEndInTheMiddleOfAFrameIsNamed) {
+  listen();
+  const int client = raw_client();
+  Peer& server = accepted();
+  ASSERT_EQ(::send(client, "abc", 3, MSG_NOSIGNAL), 3);
+  ::close(client);
+  ASSERT_TRUE(until([&] { return server.closed; }));
+  EXPECT_EQ(server.why.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(server.why.message().find("in the middle of a frame"), std::string::npos);
+}
+
+// What the other side said last is heard even by one whose write finds it gone.
+TEST_P(SocketTest, AGoodbyeIsHeardAfterAFailedWrite) {
+  listen();
+  const int client = raw_client();
+  Peer& server = accepted();
+  server.act = nullptr;
+  server.connection->pause_reading();
+  std::array<std::byte, wire::kHeaderBytes> goodbye{};
+  wire::encode({.kind = FrameKind::kGoodbye}, goodbye);
+  ASSERT_EQ(::send(client, goodbye.data(), goodbye.size(), MSG_NOSIGNAL), static_cast<ssize_t>(goodbye.size()));
+  ::close(client);
+  loop_.post([&] {
+    server.connection->resume_reading();
+    server.connection->send({.kind = FrameKind::kCall});
+  });
+  ASSERT_TRUE(until([&] { return server.closed; }));
+  EXPECT_EQ(server.frames, 1U);
+}
+
+TEST_P(SocketTest, RunningOutOfDescriptorsDoesNotKillTheListener) {
+  listen();
+  const int waiting = raw_client();
+  std::vector<int> hoard;
+  for (int next = ::dup(0); next >= 0; next = ::dup(0)) hoard.push_back(next);
+  EXPECT_TRUE(until([&] { return listener_->stats().accept_errors > 0; }));
+  EXPECT_TRUE(servers_.empty());
+  for (const int descriptor : hoard) ::close(descriptor);
+  EXPECT_TRUE(until([&] { return servers_.size() == 1; }));
+  ::close(waiting);
+}
+
+class UnixTest : public TransportTest {};
+INSTANTIATE_TEST_SUITE_P(Only, UnixTest, testing::Values(Kind::kUnix), name_of);
+
+TEST_P(UnixTest, TellsWhoIsThere) {
+  Peer client;
+  const Peer& server = pair(client);
+  ASSERT_TRUE(server.connection->identity().credentials.has_value());
+  EXPECT_EQ(server.connection->identity().credentials->pid, ::getpid());
+  EXPECT_EQ(server.connection->identity().credentials->uid, ::getuid());
+  EXPECT_EQ(server.connection->remote(), "unix:pid " + std::to_string(::getpid()));
+}
+
+TEST_P(UnixTest, SetsTheModeAndRemovesTheFile) {
+  ListenOptions options;
+  options.unix_mode = 0600;
+  listen(options);
+  struct stat found {};
+  const std::string path = listener_->address().host();
+  ASSERT_EQ(::stat(path.c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777U, 0600U);
+  listener_.reset();
+  EXPECT_NE(::stat(path.c_str(), &found), 0);
+}
+
+TEST_P(UnixTest, ReplacesAStaleSocketOnly) {
+  const std::string path = to_listen_on().host();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, path.c_str());
+  const int dead = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(::bind(dead, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ::close(dead);  // the file stays, as after kill -9
+  listen();
+  listener_.reset();
+
+  ASSERT_EQ(::close(::open(path.c_str(), O_CREAT | O_WRONLY, 0600)), 0);
+  const auto refused = transport().listen(to_listen_on(), {}, [](auto) {});
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_NE(refused.status().message().find("is no socket"), std::string::npos) << refused.status();
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST_P(UnixTest, SaysWhatIsWrongWithThePath) {
+  const auto code = [&](const std::string& path) {
+    return transport().listen(Address::unix_socket(path), {}, [](auto) {}).status().code();
+  };
+  EXPECT_EQ(code(folder_ / "missing" / "s"), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(code(std::string(200, 'x')), absl::StatusCode::kInvalidArgument);
+}
+
+class TcpTest : public TransportTest {};
+INSTANTIATE_TEST_SUITE_P(Only, TcpTest, testing::Values(Kind::kTcp), name_of);
+
+TEST_P(TcpTest, PlaintextRefusesOtherHostsBothWays) {
+  const auto listener = tcp_.listen(Address::tcp("0.0.0.0", 0), {}, [](auto) {});
+  EXPECT_EQ(listener.status().code(), absl::StatusCode::kPermissionDenied);
+  base::Status result;
+  const auto operation = tcp_.connect(Address::tcp("192.0.2.1", 7400), loop_.now() + kLimit, {},
+                                      [&](auto connection) { result = connection.status(); });
+  ASSERT_TRUE(until([&] { return !result.ok(); }));
+  EXPECT_EQ(result.code(), absl::StatusCode::kPermissionDenied);
+}
+
+TEST_P(TcpTest, ResolvesNamesAndSaysWhenItCannot) {
+  EXPECT_EQ(tcp_.listen(Address::tcp("host.example", 0), {}, [](auto) {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  base::Status result;
+  const auto operation = tcp_.connect(Address::tcp("no such host", 7400), loop_.now() + kLimit, {},
+                                      [&](auto connection) { result = connection.status(); });
+  ASSERT_TRUE(until([&] { return !result.ok(); }));
+  EXPECT_EQ(result.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(result.message().find("cannot resolve tcp:no such host:7400"), std::string::npos) << result;
+}
+
+class MemoryTest : public TransportTest {};
+INSTANTIATE_TEST_SUITE_P(Only, MemoryTest, testing::Values(Kind::kMemory), name_of);
+
+TEST_P(MemoryTest, KillBreaksBothSides) {
+  Peer client;
+  Peer& server = pair(client);
+  network_.kill("node");
+  ASSERT_TRUE(until([&] { return client.closed && server.closed; }));
+  EXPECT_EQ(client.why.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_P(MemoryTest, ABlackHoleDeliversLaterAndAnswersNobody) {
+  Peer client;
+  Peer& server = pair(client);
+  network_.set_black_hole("node", true);
+  client.connection->send({.kind = FrameKind::kCall});
+  Peer late;
+  EXPECT_EQ(connect(late, {}, milliseconds(10)).code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(server.frames, 0U);
+  EXPECT_FALSE(client.closed);
+  network_.set_black_hole("node", false);
+  EXPECT_TRUE(until([&] { return client.frames == 1; }));
+}
+
+TEST_P(MemoryTest, JoinsLoopsOfTwoThreads) {
+  listen();
+  constexpr std::uint64_t kRounds = 300;
+  std::thread other([&] {
+    Loop loop;
+    MemoryTransport transport(loop, network_, security_);
+    Peer client;
+    client.act = [&](Connection& at, const FrameView& frame) {
+      if (frame.header.call_id < kRounds) at.send({.kind = FrameKind::kCall, .call_id = frame.header.call_id + 1});
+    };
+    const auto operation = transport.connect(Address::memory("node"), loop.now() + kLimit, {}, [&](auto connection) {
+      client.connection = *std::move(connection);
+      client.connection->start(client);
+      client.connection->send({.kind = FrameKind::kCall, .call_id = 1});
+    });
+    EXPECT_TRUE(loop.run_until([&] { return client.last_id == kRounds; }, kLimit));
+  });
+  EXPECT_TRUE(until([&] { return !servers_.empty() && servers_[0]->closed; }));
+  other.join();
+  EXPECT_EQ(servers_[0]->frames, kRounds);
+}
+
+TEST(TransportRouter, PassesOnByKindAndRefusesTheRest) {
+  Loop loop;
+  PlaintextProvider security(PlaintextProvider::Policy::kThisHostOnly);
+  MemoryNetwork network;
+  MemoryTransport memory(loop, network, security);
+  TransportRouter router(loop);
+  router.add(Address::Kind::kMemory, memory);
+  const auto listener = router.listen(Address::memory("n"), {}, [](auto) {});
+  EXPECT_TRUE(listener.ok());
+  EXPECT_EQ(router.listen(Address::tcp("127.0.0.1", 0), {}, [](auto) {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  base::Status result;
+  const auto operation = router.connect(Address::tcp("127.0.0.1", 1), loop.now(), {},
+                                        [&](auto connection) { result = connection.status(); });
+  EXPECT_TRUE(loop.run_until([&] { return !result.ok(); }, kLimit));
+  EXPECT_EQ(result.code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace kaido::daemon
