@@ -35,7 +35,9 @@ class Side final : public PeerSessionActions {
   }
   void established(const PeerGreeting& peer) override { events.push_back("established with " + peer.name); }
   void node_info(NodeInfo info) override { events.push_back("info of " + info.name); }
-  void load(wire::Load load) override { events.push_back("load " + std::to_string(load.busy) + "/" + std::to_string(load.slots)); }
+  void load(wire::Load load) override {
+    events.push_back("load " + std::to_string(load.busy) + "/" + std::to_string(load.slots));
+  }
   void round_trip(base::Duration time) override { events.push_back("round trip " + std::to_string(time / 1us)); }
   PlacementRef prepare(PlacementSpec spec) override {
     if (refuse_placements) return nullptr;
@@ -227,7 +229,8 @@ TEST_F(PeerSessionTest, AResultTooLargeForTheOriginBecomesAnErrorThatSaysSo) {
   b.session->send_result(10, 1, wire::Outcome::kSucceeded, nullptr, wire::as_span(std::string(37, 'x')), {});
   exchange();
   ASSERT_EQ(a.events.size(), 1U);
-  EXPECT_EQ(a.events[0].rfind("result 10.1 rejected the result of 37 bytes is larger than the origin takes (100)", 0), 0U)
+  EXPECT_EQ(a.events[0].rfind("result 10.1 rejected the result of 37 bytes is larger than the origin takes (100)", 0),
+            0U)
       << a.events[0];
 }
 
