@@ -1,0 +1,157 @@
+/// Expected<T, E>: a value, or an error of a type of its own.
+///
+///     kaido::Expected<int, kaido::mpsc::TryRecvError> got = receiver.try_recv();
+///     if (got) use(*got); else if (got.error() == kaido::mpsc::TryRecvError::kEmpty) ...
+///
+/// What the channels and locks give where a caller acts on the kind of failure, or gets its value back (SendError<T>). What
+/// can fail in many ways gives Result<T>, with an Error. std::expected needs C++23; this has its names.
+#pragma once
+
+#include <exception>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace kaido {
+
+/// Thrown by Expected::value() on an error.
+class BadExpectedAccess final : public std::exception {
+ public:
+  explicit BadExpectedAccess(std::string text) : text_(std::move(text)) {}
+  [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  std::string text_;
+};
+
+/// Wraps an error on its way into an Expected, where error and value could be confused.
+template <typename E>
+class Unexpected {
+ public:
+  explicit Unexpected(E error) : error_(std::move(error)) {}
+  [[nodiscard]] const E& error() const& noexcept { return error_; }
+  [[nodiscard]] E&& error() && noexcept { return std::move(error_); }
+
+ private:
+  E error_;
+};
+
+namespace detail {
+
+template <typename E>
+std::string describe_error(const E& error) {
+  if constexpr (requires { std::string(error.message()); }) {
+    return std::string(error.message());
+  } else if constexpr (requires { std::string(message(error)); }) {
+    return std::string(message(error));  // Enumerations: a function beside them.
+  } else {
+    return "Expected has an error and no value";
+  }
+}
+
+}  // namespace detail
+
+/// A value of type T or an error of type E, both movable object types.
+///
+/// Threading: a value, like std::optional.
+template <typename T, typename E>
+class [[nodiscard]] Expected {
+  static_assert(!std::is_reference_v<T> && !std::is_reference_v<E>, "Expected holds objects");
+
+ public:
+  using value_type = T;
+  using error_type = E;
+
+  template <typename U = T>
+    requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, Expected> &&
+             !std::is_same_v<std::remove_cvref_t<U>, E>)
+  Expected(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+  template <typename G = E>
+    requires(std::is_same_v<std::remove_cvref_t<G>, E> && !std::is_same_v<T, E>)
+  Expected(G&& error) : state_(std::in_place_index<1>, std::forward<G>(error)) {}
+  template <typename G>
+    requires std::is_constructible_v<E, G&&>
+  Expected(Unexpected<G> error) : state_(std::in_place_index<1>, std::move(error).error()) {}
+
+  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  /// The value; throws BadExpectedAccess if there is none.
+  [[nodiscard]] T& value() & {
+    check();
+    return **this;
+  }
+  [[nodiscard]] const T& value() const& {
+    check();
+    return **this;
+  }
+  [[nodiscard]] T&& value() && {
+    check();
+    return *std::move(*this);
+  }
+
+  /// The value; requires has_value().
+  [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&state_); }
+  [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
+  [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
+  [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&state_); }
+  [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+
+  /// The error; requires !has_value().
+  [[nodiscard]] E& error() & noexcept { return *std::get_if<1>(&state_); }
+  [[nodiscard]] const E& error() const& noexcept { return *std::get_if<1>(&state_); }
+  [[nodiscard]] E&& error() && noexcept { return std::move(*std::get_if<1>(&state_)); }
+
+  template <typename U>
+  [[nodiscard]] T value_or(U&& fallback) const& {
+    return has_value() ? **this : static_cast<T>(std::forward<U>(fallback));
+  }
+  template <typename U>
+  [[nodiscard]] T value_or(U&& fallback) && {
+    return has_value() ? *std::move(*this) : static_cast<T>(std::forward<U>(fallback));
+  }
+
+ private:
+  void check() const {
+    if (!has_value()) throw BadExpectedAccess(detail::describe_error(error()));
+  }
+
+  std::variant<T, E> state_;
+};
+
+/// Success without a value, or an error.
+template <typename E>
+class [[nodiscard]] Expected<void, E> {
+  static_assert(!std::is_reference_v<E>, "Expected holds objects");
+
+ public:
+  using value_type = void;
+  using error_type = E;
+
+  Expected() noexcept = default;
+  template <typename G = E>
+    requires std::is_same_v<std::remove_cvref_t<G>, E>
+  Expected(G&& error) : state_(std::in_place_index<1>, std::forward<G>(error)) {}
+  template <typename G>
+    requires std::is_constructible_v<E, G&&>
+  Expected(Unexpected<G> error) : state_(std::in_place_index<1>, std::move(error).error()) {}
+
+  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  /// Throws BadExpectedAccess on an error.
+  void value() const {
+    if (!has_value()) throw BadExpectedAccess(detail::describe_error(error()));
+  }
+  void operator*() const noexcept {}
+
+  [[nodiscard]] E& error() & noexcept { return *std::get_if<1>(&state_); }
+  [[nodiscard]] const E& error() const& noexcept { return *std::get_if<1>(&state_); }
+  [[nodiscard]] E&& error() && noexcept { return std::move(*std::get_if<1>(&state_)); }
+
+ private:
+  std::variant<std::monostate, E> state_;
+};
+
+}  // namespace kaido
