@@ -75,7 +75,7 @@ std::string register_message(const FunctionTable& functions, std::uint32_t slots
     function.set_name(std::string(entry->name));
     function.set_id(entry->id);
     function.set_fingerprint(entry->fingerprint);
-    function.set_schema(entry->schema());
+    function.set_signature(entry->schema());
   }
   return message.SerializeAsString();
 }
@@ -85,7 +85,7 @@ std::string prepare_message(const CallTarget& target, const PlacementData* rules
   message.mutable_function()->set_name(std::string(target.name));
   message.mutable_function()->set_id(target.id);
   message.mutable_function()->set_fingerprint(target.fingerprint);
-  message.mutable_function()->set_schema(target.schema());
+  message.mutable_function()->set_signature(target.schema());
   v1::Placement& placement = *message.mutable_placement();
   if (rules != nullptr) {
     placement.set_node_name(rules->node_name);

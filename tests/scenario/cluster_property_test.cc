@@ -18,7 +18,7 @@ constexpr std::size_t kNodes = 4;
 constexpr int kSteps = 250;
 constexpr int kSeeds = 24;
 
-FunctionInfo function() { return {.id = {77}, .name = "f", .fingerprint = 1, .schema = ""}; }
+FunctionInfo function() { return {.id = {77}, .name = "f", .fingerprint = 1, .signature = ""}; }
 
 // One run of one seed.
 class Chaos {

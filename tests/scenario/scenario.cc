@@ -66,7 +66,7 @@ FunctionInfo function(const std::string& text) {
   std::uint64_t id = 1469598103934665603ULL;
   for (const char c : named.key) id = (id ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   const auto fingerprint = static_cast<std::uint64_t>(number(named.value).value_or(1));
-  return {.id = {id}, .name = named.key, .fingerprint = fingerprint, .schema = ""};
+  return {.id = {id}, .name = named.key, .fingerprint = fingerprint, .signature = ""};
 }
 
 std::string rest(const Words& words, std::size_t from) {

@@ -12,7 +12,7 @@ namespace {
 std::string describe(const FunctionInfo& function) {
   char fingerprint[17];
   std::snprintf(fingerprint, sizeof fingerprint, "%016llx", static_cast<unsigned long long>(function.fingerprint));
-  return function.name + " " + function.schema + (function.schema.empty() ? "" : " ") + "(fingerprint " + fingerprint +
+  return function.name + " " + function.signature + (function.signature.empty() ? "" : " ") + "(fingerprint " + fingerprint +
          ")";
 }
 

@@ -8,7 +8,7 @@ namespace kaido::daemon {
 namespace {
 
 FunctionInfo function(std::uint64_t id, std::string name, std::uint64_t fingerprint = 1) {
-  return {.id = {id}, .name = std::move(name), .fingerprint = fingerprint, .schema = "() -> int64"};
+  return {.id = {id}, .name = std::move(name), .fingerprint = fingerprint, .signature = "() -> int64"};
 }
 
 bool says(const base::Status& status, std::string_view words) {

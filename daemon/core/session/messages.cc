@@ -45,7 +45,7 @@ void fill(v1::Function& message, const FunctionInfo& function) {
   message.set_name(function.name);
   message.set_id(function.id.value);
   message.set_fingerprint(function.fingerprint);
-  message.set_schema(function.schema);
+  message.set_signature(function.signature);
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ base::Duration to_duration(std::uint64_t nanoseconds) {
 
 base::StatusOr<FunctionInfo> to_function(const v1::Function& message) {
   KAIDO_RETURN_IF_ERROR(check_name("a function's name", message.name()));
-  return FunctionInfo{base::FunctionId{message.id()}, message.name(), message.fingerprint(), message.schema()};
+  return FunctionInfo{base::FunctionId{message.id()}, message.name(), message.fingerprint(), message.signature()};
 }
 
 base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message) {

@@ -40,7 +40,7 @@ struct FunctionInfo {
   base::FunctionId id;
   std::string name;
   std::uint64_t fingerprint = 0;
-  std::string schema;  ///< canonical, for people and for comparing two that differ
+  std::string signature;  ///< canonical, for people
   bool operator==(const FunctionInfo&) const = default;
 };
 

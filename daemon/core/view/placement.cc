@@ -58,7 +58,7 @@ std::string describe_taint(const Taint& taint) {
 
 std::string describe_signature(const PlacementSpec& spec, const FunctionInfo& offered) {
   return "signature mismatch of " + offered.name + ": the caller has fingerprint " + hex(spec.fingerprint) +
-         ", the node offers " + hex(offered.fingerprint) + (offered.schema.empty() ? "" : " " + offered.schema);
+         ", the node offers " + hex(offered.fingerprint) + (offered.signature.empty() ? "" : " " + offered.signature);
 }
 
 }  // namespace
