@@ -16,6 +16,7 @@
 
 #include <kaido/detail/codec_container.h>
 #include <kaido/detail/codec_message.h>
+#include <kaido/detail/codec_schema.h>
 #include <kaido/detail/codec_value.h>
 #include <kaido/detail/wire_format.h>
 
@@ -66,6 +67,23 @@ template <class E>
   requires(!ByteType<E>)
 struct Received<std::span<const E>> {
   using type = SpanArgument<E>;
+};
+
+/// In a parameter list, a T that callers may leave out: sent whenever it is given, also when it is zero or empty, and
+/// received as an std::optional that says whether it came. On the wire and in the schema it is what std::optional<T> is.
+/// Arguments<int, Defaulted<T>>::write(at, 5, value) takes the value by reference and copies nothing.
+template <class T>
+class Defaulted {
+ public:
+  Defaulted(const T& value) : value_(&value) {}  // NOLINT(google-explicit-constructor): stands for the value
+  [[nodiscard]] const T& operator*() const { return *value_; }
+
+ private:
+  const T* value_;
+};
+template <class T>
+struct Received<Defaulted<T>> {
+  using type = std::optional<typename Received<T>::type>;
 };
 
 /// The parameter list P... (without references and const) as a message.
@@ -125,6 +143,24 @@ template <class R, class... P>
   describe_signature<R, P...>(text);
   return text.take();
 }
+
+template <class... P>
+inline constexpr FieldSchema kParameters[sizeof...(P) + 1] = {Field<P>::schema()..., FieldSchema{}};
+template <class R>
+inline constexpr FieldSchema kFieldOf = Field<R>::schema();
+
+template <class R>
+constexpr const FieldSchema* result_schema() {
+  if constexpr (std::is_void_v<R>) {
+    return nullptr;
+  } else {
+    return &kFieldOf<R>;
+  }
+}
+
+/// The schema of `R f(P...)` as tables (codec_schema.h); schema_descriptor(kSignature<R, P...>, names) is its protobuf form.
+template <class R, class... P>
+inline constexpr SignatureSchema kSignature{{kParameters<P...>, sizeof...(P)}, result_schema<R>()};
 
 /// "word_count: parameter 2 is malformed at byte 17: a varint is cut off".
 [[nodiscard]] inline std::string explain(std::string_view function, const DecodeFailure& failure, std::string_view what) {
