@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <stdexcept>
 #include <ostream>
 #include <typeinfo>
 #include <utility>
@@ -17,6 +18,7 @@ struct Error::Details {
   std::string exception_type;
   std::string node;
   std::uint32_t attempt = 0;
+  std::uint64_t task_id = 0;
   std::chrono::milliseconds retry_after{0};
   std::vector<NodeReason> reasons;
   std::exception_ptr exception;
@@ -25,6 +27,7 @@ struct Error::Details {
 namespace {
 
 const std::string kEmpty;
+constexpr const char* kNoText = "exception without text";
 
 std::string demangle(const char* mangled) {
   int status = 0;
@@ -83,10 +86,12 @@ Error::Details& Error::details() {
 
 Error Error::cancelled(std::uint64_t task_id) {
   if (task_id == 0) return Error(ErrorKind::kCancelled);
-  return Error(ErrorKind::kCancelled, "task " + std::to_string(task_id) + " was cancelled");
+  Error error(ErrorKind::kCancelled, "task " + std::to_string(task_id) + " was cancelled");
+  error.details().task_id = task_id;
+  return error;
 }
 
-Error Error::from_exception(std::exception_ptr exception) {
+Error Error::from_exception(std::exception_ptr exception, std::uint64_t task_id) {
   try {
     std::rethrow_exception(exception);
   } catch (const ErrorException& typed) {
@@ -94,12 +99,14 @@ Error Error::from_exception(std::exception_ptr exception) {
   } catch (const std::exception& standard) {
     Error error = Error(ErrorKind::kPanicked, standard.what()).with_exception_type(demangle(typeid(standard).name()));
     error.details().exception = exception;
+    error.details().task_id = task_id;
     return error;
   } catch (...) {
     const std::type_info* type = abi::__cxa_current_exception_type();
-    Error error = Error(ErrorKind::kPanicked, "exception without text")
+    Error error = Error(ErrorKind::kPanicked, kNoText)
                       .with_exception_type(type != nullptr ? demangle(type->name()) : "unknown");
     error.details().exception = exception;
+    error.details().task_id = task_id;
     return error;
   }
 }
@@ -137,6 +144,20 @@ const std::vector<NodeReason>& Error::reasons() const noexcept {
   return details_ ? details_->reasons : kNone;
 }
 std::exception_ptr Error::exception() const noexcept { return details_ ? details_->exception : nullptr; }
+std::uint64_t Error::task_id() const noexcept { return details_ ? details_->task_id : 0; }
+
+std::exception_ptr Error::into_panic() const {
+  if (!is_panic()) throw std::logic_error("kaido: into_panic() on an error that is no panic: " + to_string());
+  return exception();
+}
+
+std::string Error::join_text() const {
+  if (task_id() == 0 || (!is_cancelled() && !is_panic())) return to_string();
+  const std::string task = "task " + std::to_string(task_id());
+  if (is_cancelled()) return task + " was cancelled";
+  if (message() == kNoText) return task + " panicked";
+  return task + " panicked with message \"" + message() + "\"";
+}
 
 std::string Error::to_string() const {
   std::string text(name(kind_));

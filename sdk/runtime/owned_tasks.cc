@@ -4,30 +4,40 @@
 
 namespace kaido::detail {
 
+void OwnedList::insert(TaskHeader& task) noexcept {
+  task.is_owned_ = true;
+  task.owned_previous_ = nullptr;
+  task.owned_next_ = first_;
+  if (first_ != nullptr) first_->owned_previous_ = &task;
+  first_ = &task;
+}
+
+bool OwnedList::remove(TaskHeader& task) noexcept {
+  if (!task.is_owned_) return false;
+  task.is_owned_ = false;
+  (task.owned_previous_ != nullptr ? task.owned_previous_->owned_next_ : first_) = task.owned_next_;
+  if (task.owned_next_ != nullptr) task.owned_next_->owned_previous_ = task.owned_previous_;
+  return true;
+}
+
+TaskHeader* OwnedList::pop() noexcept {
+  TaskHeader* const task = first_;
+  if (task != nullptr) static_cast<void>(remove(*task));
+  return task;
+}
+
 bool OwnedTasks::insert(TaskHeader& task) noexcept {
   Shard& shard = shard_of(task);
   std::scoped_lock lock(shard.lock);
   if (shard.is_closed) return false;
-  task.is_owned_ = true;
-  task.owned_previous_ = nullptr;
-  task.owned_next_ = shard.first;
-  if (shard.first != nullptr) shard.first->owned_previous_ = &task;
-  shard.first = &task;
+  shard.tasks.insert(task);
   return true;
-}
-
-void OwnedTasks::unlink(Shard& shard, TaskHeader& task) noexcept {
-  task.is_owned_ = false;
-  (task.owned_previous_ != nullptr ? task.owned_previous_->owned_next_ : shard.first) = task.owned_next_;
-  if (task.owned_next_ != nullptr) task.owned_next_->owned_previous_ = task.owned_previous_;
 }
 
 bool OwnedTasks::remove(TaskHeader& task) noexcept {
   Shard& shard = shard_of(task);
   std::scoped_lock lock(shard.lock);
-  if (!task.is_owned_) return false;
-  unlink(shard, task);
-  return true;
+  return shard.tasks.remove(task);
 }
 
 void OwnedTasks::close_and_shut_down() noexcept {
@@ -40,8 +50,7 @@ void OwnedTasks::close_and_shut_down() noexcept {
       TaskHeader* task = nullptr;
       {
         std::scoped_lock lock(shard.lock);
-        task = shard.first;
-        if (task != nullptr) unlink(shard, *task);
+        task = shard.tasks.pop();
       }
       if (task == nullptr) break;
       // Outside the lock: destructors of the frame may spawn, wake and abort.

@@ -1,4 +1,5 @@
-/// OwnedTasks: every task of a runtime that has not finished, so that shutdown can destroy each frame.
+/// OwnedTasks: every task of a runtime that has not finished, so that shutdown can destroy each frame. OwnedList: the list
+/// inside, for one thread.
 #pragma once
 
 #include <array>
@@ -10,7 +11,23 @@
 
 namespace kaido::detail {
 
-/// Holds one reference of each task in it. Split by task id, so that workers rarely meet at a lock.
+/// Intrusive; holds one reference of each task in it. A task is in at most one list.
+///
+/// Threading: confined.
+class OwnedList {
+ public:
+  void insert(TaskHeader& task) noexcept;
+  /// False if the task is in no list.
+  [[nodiscard]] bool remove(TaskHeader& task) noexcept;
+  /// The youngest, with the list's reference; null if empty.
+  [[nodiscard]] TaskHeader* pop() noexcept;
+  [[nodiscard]] bool is_empty() const noexcept { return first_ == nullptr; }
+
+ private:
+  TaskHeader* first_ = nullptr;
+};
+
+/// Split by task id, so that workers rarely meet at a lock.
 ///
 /// Threading: thread-safe.
 class OwnedTasks {
@@ -27,11 +44,10 @@ class OwnedTasks {
   static constexpr std::size_t kShards = 8;
   struct alignas(64) Shard {
     SpinLock lock;
-    TaskHeader* first = nullptr;
+    OwnedList tasks;
     bool is_closed = false;
   };
 
-  static void unlink(Shard& shard, TaskHeader& task) noexcept;
   Shard& shard_of(const TaskHeader& task) noexcept { return shards_[task.id().value() % kShards]; }
 
   std::array<Shard, kShards> shards_;

@@ -13,6 +13,7 @@
 #include "sdk/runtime/blocking_pool.h"
 #include "sdk/runtime/driver.h"
 #include "sdk/runtime/owned_tasks.h"
+#include "sdk/runtime/scheduler.h"
 #include "sdk/runtime/turn_hooks.h"
 #include "sdk/time/clock.h"
 
@@ -22,21 +23,12 @@ namespace kaido::detail {
 ///
 /// Threading: thread-safe.
 /// Lifetime: counted references. Tasks and wakers may outlive the Runtime; after shut_down() nothing runs any more.
-class RuntimeCore {
+class RuntimeCore : public Scheduler {
  public:
   explicit RuntimeCore(RuntimeOptions runtime_options);
-  RuntimeCore(const RuntimeCore&) = delete;
-  RuntimeCore& operator=(const RuntimeCore&) = delete;
 
-  void add_ref() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-  void drop_ref() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-  }
-
-  /// Queues a task that was woken or spawned, taking over a reference.
-  virtual void schedule(TaskHeader& task) noexcept = 0;
-  /// The same for a task that woke itself while it ran: behind all others.
-  virtual void schedule_yielded(TaskHeader& task) noexcept = 0;
+  [[nodiscard]] bool bind(TaskHeader& task) noexcept final { return owned.insert(task); }
+  [[nodiscard]] bool release(TaskHeader& task) noexcept final { return owned.remove(task); }
   /// Drives `root` on this thread.
   virtual void block_on(Root& root) = 0;
   void shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept;
@@ -49,12 +41,9 @@ class RuntimeCore {
   BlockingPool blocking;
 
  protected:
-  virtual ~RuntimeCore() = default;
+  ~RuntimeCore() override = default;
   /// Ends scheduling: destroys every task, or tells the workers to.
   virtual void stop_scheduler() noexcept = 0;
-
- private:
-  std::atomic<std::size_t> references_ = 1;
 };
 
 /// How often a turn must end even if there is always work, in polls of tasks.

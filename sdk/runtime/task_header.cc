@@ -9,6 +9,7 @@
 #include <kaido/detail/task_header.h>
 
 #include "sdk/runtime/runtime_core.h"
+#include "sdk/runtime/scheduler.h"
 #include "sdk/runtime/thread_state.h"
 
 namespace kaido::detail {
@@ -45,12 +46,13 @@ class CurrentTaskScope {
 }  // namespace
 
 // Three references: the list of tasks, the queue, the JoinHandle.
-TaskHeader::TaskHeader(RuntimeCore* core) noexcept
-    : WakeTarget(kNotified | kInterest | 3 * kOneRef), core_(core), id_(next_task_id()) {
-  core_->add_ref();
+TaskHeader::TaskHeader(Scheduler* scheduler) noexcept
+    : WakeTarget(kNotified | kInterest | 3 * kOneRef), scheduler_(scheduler), id_(next_task_id()) {
+  scheduler_->add_ref();
 }
+TaskHeader::TaskHeader(RuntimeCore* core) noexcept : TaskHeader(static_cast<Scheduler*>(core)) {}
 
-TaskHeader::~TaskHeader() { core_->drop_ref(); }
+TaskHeader::~TaskHeader() { scheduler_->drop_ref(); }
 
 bool TaskHeader::is_finished() const noexcept { return (state_.load(std::memory_order_acquire) & kComplete) != 0; }
 
@@ -70,7 +72,7 @@ void TaskHeader::wake_by_ref() noexcept {
     }
     // Also where nothing changes: the exchange orders what the waker did before the poll that is to see it.
   } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
-  if (submit) core_->schedule(*this);
+  if (submit) scheduler_->schedule(*this);
 }
 
 void TaskHeader::wake_by_value() noexcept {
@@ -88,7 +90,7 @@ void TaskHeader::wake_by_value() noexcept {
     }
   } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
   if (submit) {
-    core_->schedule(*this);
+    scheduler_->schedule(*this);
   } else if (next < kOneRef) {
     destroy();
   }
@@ -104,7 +106,7 @@ void TaskHeader::abort() noexcept {
     submit = (state & (kRunning | kNotified)) == 0;
     if (submit) next += kOneRef;
   } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
-  if (submit) core_->schedule(*this);
+  if (submit) scheduler_->schedule(*this);
 }
 
 bool TaskHeader::poll_join(Context& context) noexcept {
@@ -129,6 +131,7 @@ void TaskHeader::detach() noexcept {
   std::uint64_t state = state_.load(std::memory_order_acquire);
   for (;;) {
     if ((state & kComplete) != 0) {
+      CurrentTaskScope scope(*this);
       drop_outcome();
       break;
     }
@@ -167,7 +170,7 @@ bool TaskHeader::finish_running() noexcept {
     if ((state & kNotified) == 0) next -= kOneRef;
   } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
   if ((state & kNotified) != 0) {
-    core_->schedule_yielded(*this);
+    scheduler_->schedule_yielded(*this);
   } else if (next < kOneRef) {
     destroy();
   }
@@ -206,24 +209,31 @@ void TaskHeader::shut_down() noexcept {
 // is consumed, and that of the list of tasks.
 void TaskHeader::complete() noexcept {
   drop_frame();
+  if (scheduler_->observes_panics() && has_panicked()) scheduler_->task_panicked();
   const std::uint64_t state = state_.fetch_xor(kRunning | kComplete, std::memory_order_acq_rel);
   if ((state & kInterest) == 0) {
     drop_outcome();
   } else if ((state & kWaker) != 0) {
     join_waker_.wake();
   }
-  const std::uint64_t references = core_->owned.remove(*this) ? 2 : 1;
+  const std::uint64_t references = scheduler_->release(*this) ? 2 : 1;
   if (state_.fetch_sub(references * kOneRef, std::memory_order_acq_rel) < (references + 1) * kOneRef) destroy();
 }
 
-void spawn_task(RuntimeCore& core, TaskHeader& task) noexcept {
-  if (core.owned.insert(task)) {
-    core.schedule(task);
+void spawn_task(Scheduler& scheduler, TaskHeader& task) noexcept {
+  if (scheduler.bind(task)) {
+    scheduler.schedule(task);
     return;
   }
+  // Its frame is destroyed here, in the context of the runtime that refused it.
+  RuntimeCore* const previous = thread_state.core;
+  if (scheduler.runtime() != nullptr) thread_state.core = scheduler.runtime();
   task.shut_down();
+  thread_state.core = previous;
   task.drop_ref();
 }
+
+void spawn_task(RuntimeCore& core, TaskHeader& task) noexcept { spawn_task(static_cast<Scheduler&>(core), task); }
 
 void spawn_blocking_task(RuntimeCore& core, TaskHeader& task) {
   task.drop_ref();  // Blocking closures are in no list: shutdown waits for them.

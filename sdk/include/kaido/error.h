@@ -60,8 +60,8 @@ class Error {
   /// The error of a task that was aborted; `task_id` 0 means unknown.
   [[nodiscard]] static Error cancelled(std::uint64_t task_id = 0);
   /// The error for an exception that left a task: kPanicked with demangled type and what(), except for ErrorException,
-  /// whose Error is taken as it is.
-  [[nodiscard]] static Error from_exception(std::exception_ptr exception);
+  /// whose Error is taken as it is. `task_id` 0 means unknown.
+  [[nodiscard]] static Error from_exception(std::exception_ptr exception, std::uint64_t task_id = 0);
 
   /// Builder verbs: `Error(ErrorKind::kRejected, "queue full").with_node("n2").with_retry_after(5ms)`.
   Error&& with_exception_type(std::string type) &&;
@@ -92,6 +92,15 @@ class Error {
   [[nodiscard]] const std::vector<NodeReason>& reasons() const noexcept;
   /// The exception object of a panic in this process; null otherwise. Rethrow it to inspect it.
   [[nodiscard]] std::exception_ptr exception() const noexcept;
+  /// The id of the local task that was cancelled or panicked (TaskId's value); 0 otherwise.
+  [[nodiscard]] std::uint64_t task_id() const noexcept;
+  /// exception(), for a panic; throws std::logic_error for any other kind, which is_panic() tells apart.
+  [[nodiscard]] std::exception_ptr into_panic() const;
+  /// exception(), for a panic; null for any other kind.
+  [[nodiscard]] std::exception_ptr try_into_panic() const noexcept { return is_panic() ? exception() : nullptr; }
+  /// tokio's words for a JoinError: `task 7 was cancelled`, `task 7 panicked with message "no such file"`, `task 7
+  /// panicked` for an exception without text; to_string() for other kinds and tasks without an id.
+  [[nodiscard]] std::string join_text() const;
 
   /// One line with everything known.
   [[nodiscard]] std::string to_string() const;

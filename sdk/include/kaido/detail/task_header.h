@@ -15,6 +15,7 @@
 namespace kaido::detail {
 
 class RuntimeCore;
+class Scheduler;
 
 /// One allocation per spawned task, counted by references: one of the scheduler's list of tasks, one of the queue or
 /// the worker that runs it, one per JoinHandle, AbortHandle and Waker.
@@ -42,6 +43,7 @@ class TaskHeader : public WakeTarget {
   void shut_down() noexcept;
 
  protected:
+  explicit TaskHeader(Scheduler* scheduler) noexcept;
   explicit TaskHeader(RuntimeCore* core) noexcept;
   ~TaskHeader() override;
 
@@ -50,18 +52,19 @@ class TaskHeader : public WakeTarget {
   /// Destroys the coroutine or closure, whether finished or not.
   virtual void drop_frame() noexcept = 0;
   virtual void drop_outcome() noexcept = 0;
+  /// The outcome is an exception.
+  [[nodiscard]] virtual bool has_panicked() const noexcept = 0;
 
  private:
-  friend class OwnedTasks;
+  friend class OwnedList;
   friend class TaskQueue;
-  friend class RuntimeCore;
 
   enum class Start { kPoll, kCancel, kNothing };
   Start start_running() noexcept;
   bool finish_running() noexcept;
   void complete() noexcept;
 
-  RuntimeCore* core_;
+  Scheduler* scheduler_;
   TaskHeader* queue_next_ = nullptr;
   TaskHeader* owned_previous_ = nullptr;
   TaskHeader* owned_next_ = nullptr;
@@ -76,12 +79,14 @@ class JoinCell : public TaskHeader {
  public:
   /// Once, after is_finished(). No outcome means that it was cancelled.
   Result<T> take_result() {
-    if (outcome_.has_exception()) return Error::from_exception(outcome_.take_exception());
+    if (outcome_.has_exception()) return Error::from_exception(outcome_.take_exception(), id().value());
     if (!outcome_.has_value()) return Error::cancelled(id().value());
     if constexpr (std::is_void_v<T>) {
       return Result<T>();
     } else {
-      return Result<T>(std::move(outcome_.value()));
+      Result<T> result(std::move(outcome_.value()));
+      outcome_.reset();
+      return result;
     }
   }
 
@@ -89,6 +94,7 @@ class JoinCell : public TaskHeader {
   using TaskHeader::TaskHeader;
   ~JoinCell() override = default;
   void drop_outcome() noexcept final { outcome_.reset(); }
+  [[nodiscard]] bool has_panicked() const noexcept final { return outcome_.has_exception(); }
 
   Outcome<T> outcome_;
 };
@@ -97,7 +103,9 @@ class JoinCell : public TaskHeader {
 template <typename T>
 class SpawnCell final : public JoinCell<T> {
  public:
-  SpawnCell(RuntimeCore* core, Task<T> task) noexcept : JoinCell<T>(core) {
+  /// `owner` is the Scheduler, or the RuntimeCore, to which the task belongs.
+  template <typename Owner>
+  SpawnCell(Owner* owner, Task<T> task) noexcept : JoinCell<T>(owner) {
     slot_.resume_point = task.prepare(slot_, this->outcome_, nullptr);
     frame_ = task.release();
   }
