@@ -135,7 +135,8 @@ class TaskPromise<void> final : public TaskPromiseBase {
 /// Lifetime: owns the frame until it is awaited or spawned; dropping an unstarted Task destroys the frame (and the
 /// arguments in it) without running it.
 /// Cancellation: dropping or aborting the task that awaits it destroys the frame where it is suspended: destructors run,
-/// no exception is raised in it, and it is never resumed.
+/// no exception is raised in it, and it is never resumed. If it is suspended in an operation of Asio's, that is cancelled
+/// and the frame destroyed when it has completed.
 /// Errors: an exception leaves through the `co_await`, or through the JoinHandle as kPanicked.
 template <typename T>
 class [[nodiscard]] Task {
@@ -197,6 +198,7 @@ class TaskPoller {
   TaskPoller& operator=(const TaskPoller&) = delete;
 
   bool poll(Context& context) noexcept { return slot_.poll(context); }
+  bool poll_drop(Context& context) noexcept { return slot_.poll_drop(context); }
   void drop_frame() noexcept { task_ = Task<T>(); }
   T take() {
     drop_frame();

@@ -4,10 +4,10 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
+#include <kaido/detail/branch.h>
 #include <kaido/detail/timer_entry.h>
 #include <kaido/handle.h>
 #include <kaido/result.h>
@@ -104,44 +104,35 @@ struct Flatten<Result<T>> {
   using type = Result<T>;
 };
 
-/// Awaits something that lives elsewhere.
-template <typename A>
-class Borrowed {
- public:
-  explicit Borrowed(A& awaitable) noexcept : awaitable_(awaitable) {}
-  bool poll(Context& context) { return awaitable_.poll(context); }
-  decltype(auto) take() { return awaitable_.take(); }
-
- private:
-  A& awaitable_;
-};
-
-/// The awaitable of timeout().
-template <typename A>
+/// The awaitable of timeout(); B is a Branch.
+template <typename B>
 class [[nodiscard]] Timeout {
  public:
-  using Value = decltype(std::declval<A&>().take());
+  using Value = typename B::Value;
   using Output = typename Flatten<Value>::type;
 
-  template <typename Inner>
-  Timeout(Instant deadline, Inner&& inner) : sleep_(deadline) {
-    inner_.emplace(std::forward<Inner>(inner));
-  }
+  Timeout(Instant deadline, B inner) : sleep_(deadline), inner_(std::move(inner)) {}
+  /// Only before it is first polled.
+  Timeout(Timeout&&) = default;
 
   bool poll(Context& context) {
-    if (inner_->poll(context)) return true;
-    const bool elapsed = context.budget().exhausted() ? sleep_.poll_without_budget(context) : sleep_.poll(context);
-    if (elapsed) inner_.reset();
-    return elapsed;
+    if (!is_elapsed_) {
+      if (inner_.poll(context)) return true;
+      // An operation that used up the budget does not keep its timeout from being seen.
+      is_elapsed_ = context.budget().exhausted() ? sleep_.poll_without_budget(context) : sleep_.poll(context);
+      if (!is_elapsed_) return false;
+    }
+    return inner_.poll_drop(context);
   }
+  bool poll_drop(Context& context) noexcept { return inner_.poll_drop(context); }
   Output take() {
-    if (!inner_) return timed_out_error();
+    if (is_elapsed_) return timed_out_error();
     if constexpr (std::is_void_v<Value>) {
-      inner_->take();
+      inner_.take();
       inner_.reset();
       return Output();
     } else {
-      Output output(inner_->take());
+      Output output(inner_.take());
       inner_.reset();
       return output;
     }
@@ -149,31 +140,23 @@ class [[nodiscard]] Timeout {
 
  private:
   Sleep sleep_;
-  std::optional<A> inner_;
+  B inner_;
+  bool is_elapsed_ = false;
 };
 
 }  // namespace detail
 
 /// Awaiting it gives what `inner` gives, as a Result, or kTimedOut; then `inner` is destroyed before the await returns.
 /// A ready `inner` beats any deadline. What gives a Result itself (a JoinHandle, a remote call) is not nested.
-/// An exception of `inner` passes through. A JoinHandle given as an lvalue is only waited for and can be awaited again.
+/// An exception of `inner` passes through. What is given as an lvalue (a JoinHandle, a receiver) is only waited for and
+/// can be awaited again.
 ///
-/// Cancellation: as that of `inner`.
-template <typename T>
-detail::Timeout<detail::TaskPoller<T>> timeout_at(Instant deadline, Task<T> inner) {
-  return detail::Timeout<detail::TaskPoller<T>>(deadline, std::move(inner));
-}
+/// Cancellation: as that of `inner`. An operation of Asio's that is too late is cancelled and waited for.
+/// Errors: making one outside a runtime, or on one without enable_time(), throws std::logic_error.
 template <typename A>
-  requires(detail::Pollable<A> && !std::is_reference_v<A>)
-detail::Timeout<A> timeout_at(Instant deadline, A&& inner) {
-  return detail::Timeout<A>(deadline, std::move(inner));
+auto timeout_at(Instant deadline, A&& inner) {
+  return detail::Timeout<typename detail::BranchOf<A>::type>(deadline, detail::make_branch<A>(std::forward<A>(inner)));
 }
-template <typename A>
-  requires detail::Pollable<A>
-detail::Timeout<detail::Borrowed<A>> timeout_at(Instant deadline, A& inner) {
-  return detail::Timeout<detail::Borrowed<A>>(deadline, inner);
-}
-
 template <typename Rep, typename Period, typename A>
 auto timeout(std::chrono::duration<Rep, Period> duration, A&& inner) {
   return timeout_at(detail::deadline_after(detail::saturate(duration)), std::forward<A>(inner));

@@ -4,11 +4,15 @@
 /// resume when that is ready. A spawned task has one; so has each branch of a combinator such as `timeout`. Polling the
 /// slot polls the leaf and, if that is ready, resumes the chain until it waits again or is done.
 ///
+/// Before a chain that still waits is destroyed, poll_drop() must have said that it may be: a leaf that has lent memory of
+/// the frame to a foreign operation (Asio's) cancels that operation and says no until it has completed.
+///
 /// Coroutines hand over to each other by returning to the loop in PollSlot::poll (a trampoline) and not by symmetric
 /// transfer: g++ 12 makes those tail calls only when it optimises, so that a long loop of `co_await` would overflow the
 /// stack in debug and sanitizer builds. The loop costs the same.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <exception>
@@ -24,9 +28,15 @@ namespace kaido::detail {
 [[nodiscard]] void* allocate_frame(std::size_t size);
 void free_frame(void* frame, std::size_t size) noexcept;
 
+/// What a leaf is asked.
+enum class LeafStep : bool {
+  kPoll,  ///< true: ready
+  kDrop,  ///< true: may be destroyed now; after the first such question only this one is asked
+};
+
 /// What the innermost coroutine of a chain waits for.
 struct Leaf {
-  bool (*poll)(Leaf* leaf, Context& context) noexcept;
+  bool (*step)(Leaf* leaf, Context& context, LeafStep step) noexcept;
 };
 
 struct PollSlot {
@@ -39,11 +49,15 @@ struct PollSlot {
   bool poll(Context& current) noexcept {
     context = &current;
     if (leaf != nullptr) {
-      if (!leaf->poll(leaf, current)) return false;
+      if (!leaf->step(leaf, current, LeafStep::kPoll)) return false;
       leaf = nullptr;
     }
     while (!done && leaf == nullptr) resume_point.resume();
     return done;
+  }
+  /// True when the chain may be destroyed. It is not polled any more after this was first called.
+  bool poll_drop(Context& current) noexcept {
+    return leaf == nullptr || leaf->step(leaf, current, LeafStep::kDrop);
   }
 };
 
@@ -105,11 +119,27 @@ concept Pollable = requires(A& awaitable, Context& context) {
   awaitable.take();
 };
 
+/// A Pollable that may need time before it can be destroyed; see waker.h.
+template <typename A>
+concept Drainable = requires(A& awaitable, Context& context) {
+  { awaitable.poll_drop(context) } -> std::same_as<bool>;
+};
+
+/// True when `awaitable` may be destroyed now.
+template <typename A>
+bool poll_drop(A& awaitable, Context& context) noexcept {
+  if constexpr (Drainable<A>) {
+    return awaitable.poll_drop(context);
+  } else {
+    return true;
+  }
+}
+
 /// Adapts a Pollable to co_await: polls at once, and becomes the slot's leaf if that is not enough.
 template <typename A>
 class PollAwaiter final : private Leaf {
  public:
-  PollAwaiter(A& awaitable, PollSlot& slot) noexcept : Leaf{&poll_leaf}, awaitable_(awaitable), slot_(slot) {}
+  PollAwaiter(A& awaitable, PollSlot& slot) noexcept : Leaf{&step_leaf}, awaitable_(awaitable), slot_(slot) {}
 
   bool await_ready() { return awaitable_.poll(*slot_.context); }
   void await_suspend(std::coroutine_handle<> awaiting) noexcept {
@@ -123,8 +153,9 @@ class PollAwaiter final : private Leaf {
 
  private:
   // An exception of poll() belongs to the awaiting coroutine: it counts as ready and is rethrown there.
-  static bool poll_leaf(Leaf* leaf, Context& context) noexcept {
+  static bool step_leaf(Leaf* leaf, Context& context, LeafStep step) noexcept {
     auto* self = static_cast<PollAwaiter*>(leaf);
+    if (step == LeafStep::kDrop) return poll_drop(self->awaitable_, context);
     try {
       return self->awaitable_.poll(context);
     } catch (...) {

@@ -9,6 +9,14 @@
 /// wake-up for all it waits for), so it re-checks its own state; when it returns false it has stored context.waker()
 /// where the completing side finds it. `co_await pollable` then works in every Task, and `timeout` works on it too.
 /// The destructor may run before the first poll, between polls or after take(); it runs on the task's thread.
+///
+/// One more member is for what cannot be destroyed at any moment, because it has lent memory to somebody (an operation of
+/// Asio's), and for combinators that hold other Pollables:
+///
+///     bool poll_drop(detail::Context& context) noexcept;   // true: may be destroyed now
+///
+/// The first call gives up: it cancels, and neither poll() nor take() follows. When it returns false, context.waker() is
+/// woken once another call may return true. Who drops a Pollable that has it calls it first, until it returns true.
 #pragma once
 
 #include <atomic>
@@ -83,17 +91,26 @@ class Waker {
   WakeTarget* target_ = nullptr;
 };
 
+/// A task has used up its budget: counted in the runtime's metrics.
+void count_exhausted_budget() noexcept;
+
 /// How many ready operations a task may still take in this poll before it must let others run (tokio's coop budget).
 class Budget {
  public:
   static constexpr int kPerPoll = 128;
-  [[nodiscard]] bool exhausted() const noexcept { return remaining_ == 0; }
+  constexpr Budget() noexcept = default;
+  /// Never exhausted: for blocking threads, foreign executors and unconstrained().
+  [[nodiscard]] static constexpr Budget unconstrained() noexcept { return Budget(-1); }
+
+  [[nodiscard]] constexpr bool exhausted() const noexcept { return remaining_ == 0; }
   void spend() noexcept {
-    if (remaining_ > 0) --remaining_;
+    if (remaining_ > 0 && --remaining_ == 0) count_exhausted_budget();
   }
-  void reset() noexcept { remaining_ = kPerPoll; }
+  constexpr void reset() noexcept { remaining_ = kPerPoll; }
 
  private:
+  constexpr explicit Budget(int remaining) noexcept : remaining_(remaining) {}
+
   int remaining_ = kPerPoll;  // Negative: unconstrained.
 };
 
