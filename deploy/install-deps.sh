@@ -13,8 +13,8 @@ build_packages=(
   # Libraries.
   libboost1.81-dev libprotobuf-dev protobuf-compiler libgrpc++-dev protobuf-compiler-grpc libssl-dev libyaml-cpp-dev
   libspdlog-dev libfmt-dev prometheus-cpp-dev libcli11-dev libc-ares-dev libsystemd-dev
-  # Tests.
-  libgtest-dev libgmock-dev
+  # Tests; the last two for schemas written as .proto text and for the client in another language (tests/python).
+  libgtest-dev libgmock-dev libprotoc-dev python3-protobuf
 )
 check_packages=(clang clang-tidy clang-format libclang-rt-14-dev lld iproute2)
 
