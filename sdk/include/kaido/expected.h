@@ -65,7 +65,7 @@ class [[nodiscard]] Expected {
 
   template <typename U = T>
     requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, Expected> &&
-             !std::is_same_v<std::remove_cvref_t<U>, E>)
+             (!std::is_same_v<std::remove_cvref_t<U>, E> || std::is_same_v<T, E>))
   Expected(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
   template <typename G = E>
     requires(std::is_same_v<std::remove_cvref_t<G>, E> && !std::is_same_v<T, E>)
