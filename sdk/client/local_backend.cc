@@ -75,6 +75,31 @@ Task<void> run_local(Answer answer) {
 
 }  // namespace
 
+namespace {
+
+std::string_view what_to_do(CallTarget::Kind kind) {
+  switch (kind) {
+    case CallTarget::Kind::kFunction:
+      return "it is declared but not linked here: link the file with its KAIDO_FUNCTION line, or start kaidod and a worker that has it";
+    case CallTarget::Kind::kMethod:
+      return "its class is declared but no object of it is served here: give one to kaido::serve, or start kaidod and a worker "
+             "that serves one";
+    case CallTarget::Kind::kName: break;
+  }
+  return "nothing of that name is registered here: correct the name, or start kaidod and a worker that has it";
+}
+
+Error not_here(const CallTarget& target) {
+  const std::string name(target.name);
+  std::vector<NodeReason> reasons;
+  reasons.emplace_back("local", "does not offer '" + name + "'");
+  return Error(ErrorKind::kUnschedulable,
+               "no node offers '" + name + "': this program runs without a node, and " + std::string(what_to_do(target.kind)))
+      .with_reasons(std::move(reasons));
+}
+
+}  // namespace
+
 Result<const FunctionEntry*> LocalBackend::find(const CallTarget& target) {
   const std::lock_guard lock(mutex_);
   const FunctionEntry* entry = functions_.find(target.id);
@@ -85,16 +110,10 @@ Result<const FunctionEntry*> LocalBackend::find(const CallTarget& target) {
     functions_ = *std::move(functions);
     entry = functions_.find(target.id);
   }
-  const std::string name(target.name);
-  if (entry == nullptr) {
-    std::vector<NodeReason> reasons;
-    reasons.emplace_back("local", "does not offer '" + name + "'");
-    return Error(ErrorKind::kUnschedulable, "no node offers '" + name + "': this program runs without a node and has not "
-                 "registered it itself; link the file with its KAIDO_FUNCTION line, or start kaidod and a worker")
-        .with_reasons(std::move(reasons));
-  }
+  if (entry == nullptr) return not_here(target);
   if (entry->fingerprint != target.fingerprint) {
-    return Error(ErrorKind::kSignatureMismatch, "the caller takes '" + name + "' for " + target.schema() + ", it is registered as " + entry->schema());
+    return Error(ErrorKind::kSignatureMismatch, "the caller takes '" + std::string(target.name) + "' for " +
+                                                    target.signature() + ", it is registered as " + entry->signature());
   }
   return entry;
 }

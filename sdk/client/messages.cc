@@ -20,6 +20,16 @@ template <class Message>
   return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
+/// From a FunctionEntry or a CallTarget.
+template <class Known>
+void fill(const Known& known, v1::Function& function) {
+  function.set_name(std::string(known.name));
+  function.set_id(known.id);
+  function.set_fingerprint(known.fingerprint);
+  function.set_signature(known.signature());
+  function.set_schema(known.schema());
+}
+
 }  // namespace
 
 ErrorKind to_error_kind(wire::Outcome outcome) {
@@ -71,21 +81,14 @@ std::string register_message(const FunctionTable& functions, std::uint32_t slots
   v1::Register message;
   message.set_slots(slots);
   for (const FunctionEntry* entry : functions) {
-    v1::Function& function = *message.add_functions();
-    function.set_name(std::string(entry->name));
-    function.set_id(entry->id);
-    function.set_fingerprint(entry->fingerprint);
-    function.set_signature(entry->schema());
+    fill(*entry, *message.add_functions());
   }
   return message.SerializeAsString();
 }
 
 std::string prepare_message(const CallTarget& target, const PlacementData* rules) {
   v1::Prepare message;
-  message.mutable_function()->set_name(std::string(target.name));
-  message.mutable_function()->set_id(target.id);
-  message.mutable_function()->set_fingerprint(target.fingerprint);
-  message.mutable_function()->set_signature(target.schema());
+  fill(target, *message.mutable_function());
   v1::Placement& placement = *message.mutable_placement();
   if (rules != nullptr) {
     placement.set_node_name(rules->node_name);

@@ -21,7 +21,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string no_schema() { return "() -> void"; }
+std::string signature() { return "() -> void"; }
+std::string schema() { return "descriptor"; }
 void run_nothing(Invocation&) {}
 
 /// A call whose result is its bytes.
@@ -48,7 +49,8 @@ class SessionTest : public testing::Test, private SessionEvents {
   void make_session(SessionOptions options = {}) {
     function_.name = "f";
     function_.id = 1;
-    function_.schema = &no_schema;
+    function_.signature = &signature;
+    function_.schema = &schema;
     function_.run = &run_nothing;
     SessionEvents& events = *this;
     session_.emplace(options, FunctionTable::of({&function_}).value(), events);
@@ -125,7 +127,7 @@ class SessionTest : public testing::Test, private SessionEvents {
 
   TimePoint now_ = TimePoint{} + 1h;
   FunctionEntry function_;
-  CallTarget target_{"f", 1, 2, &no_schema};
+  CallTarget target_{"f", 1, 2, &signature, &schema};
   std::optional<Session> session_;
   std::vector<IncomingCall> runs_;
   std::vector<std::uint64_t> cancels_;

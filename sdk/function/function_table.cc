@@ -8,7 +8,7 @@ namespace kaido::detail {
 namespace {
 
 std::string describe(const FunctionEntry& entry) {
-  return "'" + std::string(entry.name) + "' " + entry.schema();
+  return "'" + std::string(entry.name) + "' " + entry.signature();
 }
 
 /// Why two entries cannot be offered together; empty if they can.
@@ -28,7 +28,9 @@ std::string conflict(const FunctionEntry& a, const FunctionEntry& b) {
 
 Result<FunctionTable> FunctionTable::collect() {
   std::vector<const FunctionEntry*> entries;
-  for (const FunctionEntry* entry = first_function(); entry != nullptr; entry = entry->next) entries.push_back(entry);
+  for (const FunctionEntry* entry = first_function(); entry != nullptr; entry = entry->next) {
+    if (entry->service == nullptr || entry->service->get() != nullptr) entries.push_back(entry);
+  }
   return of(std::move(entries));
 }
 

@@ -18,7 +18,7 @@ class FunctionTable {
  public:
   FunctionTable() = default;
 
-  /// Everything registered in this program so far, sorted by name.
+  /// Everything registered in this program so far, sorted by name; of member functions those whose object is served.
   /// Errors: kInvalidArgument if two functions cannot be told apart; both are named.
   [[nodiscard]] static Result<FunctionTable> collect();
   [[nodiscard]] static Result<FunctionTable> of(std::vector<const FunctionEntry*> entries);

@@ -75,10 +75,10 @@ TEST(FunctionId, AndFingerprintAreGolden) {
 }
 
 TEST(FunctionEntry, HasTheCanonicalSchema) {
-  EXPECT_EQ(entry("word_count").schema(), "(string) -> int64");
-  EXPECT_EQ(entry("geo.largest<int>").schema(), "(repeated int32) -> int32");
-  EXPECT_EQ(entry("always_throws").schema(), "(string) -> void");
-  EXPECT_EQ(entry("checked_half").schema(), "(int32) -> int32");
+  EXPECT_EQ(entry("word_count").signature(), "(string) -> int64");
+  EXPECT_EQ(entry("geo.largest<int>").signature(), "(repeated int32) -> int32");
+  EXPECT_EQ(entry("always_throws").signature(), "(string) -> void");
+  EXPECT_EQ(entry("checked_half").signature(), "(int32) -> int32");
 }
 
 TEST(FunctionTable, OffersEachFunctionOnceSortedByName) {

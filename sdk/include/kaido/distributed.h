@@ -22,6 +22,7 @@ int example_function(int);  // only declared: for the concept to name
 template <class D>
 concept DistributedRuntime = std::copyable<D> && requires(const D& runtime) {
   { runtime.template remote<&detail::example_function>() } -> std::same_as<Remote<&detail::example_function>>;
+  { runtime.template remote<int(int)>("name") } -> std::same_as<RemoteByName<int(int)>>;
   { runtime.template spawn_fn<&detail::example_function>(1) } -> std::same_as<JoinHandle<int>>;
   { runtime.node_name() } -> std::same_as<std::string>;
   { runtime.backend() } -> std::convertible_to<std::shared_ptr<detail::Backend>>;

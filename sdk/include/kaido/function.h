@@ -1,59 +1,53 @@
 /// Functions that other processes can call: KAIDO_FUNCTION and what stands behind it.
 ///
-///     std::int64_t count_words(std::string_view text);
-///     KAIDO_FUNCTION(count_words);                       // offered by every program that links this line
+///     std::int64_t count_words(std::string_view text, std::int64_t limit = 100);
+///     KAIDO_FUNCTION(count_words, "text", "limit");      // offered by every program that links this line
 ///     KAIDO_FUNCTION_AS("sort<int>", &sort_all<int>);    // a name of your own, for templates and overloads
 ///
-/// A function may be plain or return kaido::Task<T>; may return kaido::Result<T>; may take kaido::Context& first.
-/// Parameters are taken by value, const reference or rvalue reference; views (std::string_view, std::span) point into the
-/// received bytes and live until the function is done. An exception that leaves it reaches the caller as
-/// ErrorKind::kPanicked with type and text.
+/// A function may be plain or return kaido::Task<T>; may return kaido::Result<T>; may take kaido::Context& first; may be
+/// noexcept. Parameters are taken by value, const reference or rvalue reference; views (std::string_view, std::span) point
+/// into the received bytes and live until the function is done. Parameters at the end that are std::optional or have a
+/// default argument may be left out by callers; default arguments are evaluated where the function runs. An exception that
+/// leaves it reaches the caller as ErrorKind::kPanicked with type and text. Member functions: kaido/service.h.
+///
+/// The names of the parameters are for people, JSON and other languages: a1, a2… if none are given.
+///
+/// In a header that callers and workers share, KAIDO_DECLARE says the same without offering the function, so that callers
+/// need not link it. It is needed only for what callers cannot see in the declaration: a name of its own, default
+/// arguments, parameter names.
 ///
 /// Registration is an object of static storage that links itself into a list: the one static registration that Kaido has.
 /// A static library's object file that nothing refers to is left out by the linker, and its functions with it. In Bazel
-/// say `alwayslink = 1`; with a plain linker `-Wl,--whole-archive libmine.a -Wl,--no-whole-archive`. Object files and
-/// shared libraries need nothing.
+/// say `alwayslink = 1`; with CMake `$<LINK_LIBRARY:WHOLE_ARCHIVE,mine>`; with a plain linker
+/// `-Wl,--whole-archive libmine.a -Wl,--no-whole-archive`; or name one function of each file in KAIDO_REQUIRE, which
+/// turns the omission into a link that succeeds or an error. Object files and shared libraries need nothing.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include <kaido/codec.h>
-#include <kaido/context.h>
-#include <kaido/detail/buffer.h>
+#include <kaido/detail/declaration.h>
 #include <kaido/detail/function_name.h>
-#include <kaido/error.h>
-#include <kaido/result.h>
+#include <kaido/detail/invocation.h>
+#include <kaido/detail/signature.h>
 #include <kaido/task.h>
 
 namespace kaido::detail {
 
-/// One execution of a function in this process: where its arguments are and where its outcome goes.
-struct Invocation {
-  explicit Invocation(kaido::Context& call_context, std::span<const std::byte> argument_bytes)
-      : context(call_context), arguments(argument_bytes) {}
-
-  kaido::Context& context;
-  std::span<const std::byte> arguments;
-  Buffer result;
-  std::optional<Error> error;
-};
-
-/// What a process knows about a function it can run. Constant-initialised, lives for ever; the call path reaches `run` or
-/// `start` through one table look-up by index.
+/// What a process knows about a function it can run. Lives for ever; the call path reaches `run` or `start` through one
+/// table look-up by index.
 struct FunctionEntry {
   std::string_view name;
   std::uint64_t id = 0;
   std::uint64_t fingerprint = 0;
-  std::string (*schema)() = nullptr;
+  std::string (*signature)() = nullptr;         ///< canonical text, for people
+  std::string (*schema)() = nullptr;            ///< a serialized FileDescriptorSet, for programs
+  const ServiceSlot* service = nullptr;         ///< of a member function: offered while an object is there
   void (*run)(Invocation&) = nullptr;           ///< of a plain function
   Task<void> (*start)(Invocation&) = nullptr;   ///< of one that returns a Task
   FunctionEntry* next = nullptr;                ///< in the list of the registered
@@ -61,223 +55,175 @@ struct FunctionEntry {
 };
 
 /// Adds to the list; a second time is ignored (the macro stands in a header that several files include).
-void register_function(FunctionEntry& entry) noexcept;
+void register_function(FunctionEntry& entry, void (*run)(Invocation&), Task<void> (*start)(Invocation&)) noexcept;
 /// The newest registration; follow `next`.
 [[nodiscard]] const FunctionEntry* first_function() noexcept;
 
-template <class R>
-struct ReturnType {
-  using type = R;
-  static constexpr bool kTask = false;
-  static constexpr bool kResult = false;
-};
-template <class T>
-struct ReturnType<Result<T>> {
-  using type = T;
-  static constexpr bool kTask = false;
-  static constexpr bool kResult = true;
-};
-template <class T>
-struct ReturnType<Task<T>> {
-  using type = typename ReturnType<T>::type;
-  static constexpr bool kTask = true;
-  static constexpr bool kResult = ReturnType<T>::kResult;
+/// The schema that a function's callers and its registration agree on.
+template <auto F, class D>
+struct FunctionSchema {
+  using W = Wire<Signature<decltype(F)>, D::kRequired>;
+  static std::string signature() { return W::signature(); }
+  static std::string schema() { return W::schema(declared_parameters<F, D>()); }
 };
 
-template <class T>
-struct IsView : std::false_type {};
-template <class E>
-struct IsView<std::span<E>> : std::true_type {};
-template <>
-struct IsView<std::string_view> : std::true_type {};
-
-/// Fails to compile, with a reason, for a parameter that cannot travel. The instantiation shown by the compiler names the
-/// parameter's position and type.
-template <std::size_t Position, class P>
-constexpr bool check_parameter() {
-  static_assert(!std::is_pointer_v<std::remove_cvref_t<P>>,
-                "A pointer means nothing in another process: take the object by value or const reference, text as "
-                "std::string_view, arrays as std::span<const T>");
-  static_assert(!std::is_lvalue_reference_v<P> || std::is_const_v<std::remove_reference_t<P>>,
-                "A remote function cannot change its caller's object: take it by value or const reference, and return the "
-                "changed one");
-  static_assert(std::is_default_constructible_v<typename Received<std::remove_cvref_t<P>>::type>,
-                "Kaido must be able to make an empty object to receive into: give this type a default constructor");
-  return true;
-}
-
-template <class R, class... P>
-struct SignatureOf {
-  using Return = R;
-  using Result = typename ReturnType<R>::type;
-  using Args = Arguments<std::remove_cvref_t<P>...>;
-  static constexpr bool kTask = ReturnType<R>::kTask;
-  static constexpr bool kResult = ReturnType<R>::kResult;
-
-  static_assert(!IsView<Result>::value,
-                "The result must own its data, which the caller reads after the function has ended: return std::string or "
-                "std::vector instead of a view");
-  static_assert(!std::is_reference_v<Result> && !std::is_pointer_v<Result>,
-                "A reference or pointer means nothing in another process: return the object itself");
-
-  static constexpr std::uint64_t fingerprint() { return detail::fingerprint<Result, std::remove_cvref_t<P>...>(); }
-  static std::string schema() { return schema_text<Result, std::remove_cvref_t<P>...>(); }
-
-  template <std::size_t... I>
-  static constexpr bool check(std::index_sequence<I...>) {
-    return (true && ... && check_parameter<I + 1, P>());
-  }
-  static constexpr bool kChecked = check(std::index_sequence_for<P...>{});
-
-  /// Calls F with what was received; each parameter in its own value category.
-  template <auto F, bool TakesContext>
-  static R call(Invocation& invocation, typename Args::Storage& storage) {
-    return std::apply(
-        [&](auto&... received) -> R {
-          if constexpr (TakesContext) {
-            return F(invocation.context, pass<P>(received)...);
-          } else {
-            return F(pass<P>(received)...);
-          }
-        },
-        storage);
-  }
-
- private:
-  template <class Parameter, class Stored>
-  static decltype(auto) pass(Stored& stored) {
-    if constexpr (!std::is_same_v<Stored, std::remove_cvref_t<Parameter>>) {
-      return std::remove_cvref_t<Parameter>(stored);  // A SpanArgument as the span.
-    } else if constexpr (std::is_lvalue_reference_v<Parameter>) {
-      return static_cast<const Stored&>(stored);
-    } else {
-      return static_cast<Stored&&>(stored);
-    }
-  }
-};
-
-/// The signature of a function pointer; whether Context& comes first.
-template <class F>
-struct Signature {
-  static_assert(always_false<F>,
-                "Only plain functions can be called remotely: give the address of a function or of a static member "
-                "function (for one of several overloads: KAIDO_FUNCTION_AS(\"name\", static_cast<R (*)(A)>(&f)))");
-};
-template <class R, class... P>
-struct Signature<R (*)(P...)> : SignatureOf<R, P...> {
-  static constexpr bool kTakesContext = false;
-};
-template <class R, class... P>
-struct Signature<R (*)(kaido::Context&, P...)> : SignatureOf<R, P...> {
-  static constexpr bool kTakesContext = true;
-};
-template <class R, class... P>
-struct Signature<R (*)(P...) noexcept> : Signature<R (*)(P...)> {};
-
-template <class R>
-void encode_result(Buffer& out, const R& value) {
-  std::byte* const at = out.allocate(Message<R>::size(value));
-  Message<R>::write(at, value);
-}
-
-/// Puts a value or a Result where the invocation's outcome goes.
-template <class R, class Returned>
-void finish(Invocation& call, Returned&& returned) {
-  if constexpr (std::is_same_v<std::remove_cvref_t<Returned>, Result<R>>) {
-    if (!returned) {
-      call.error = std::move(returned).error();
-    } else if constexpr (!std::is_void_v<R>) {
-      encode_result<R>(call.result, *returned);
-    }
-  } else {
-    encode_result<R>(call.result, returned);
-  }
-}
-
-template <auto F>
-bool decode_arguments(Invocation& call, typename Signature<decltype(F)>::Args::Storage& storage) {
-  if (auto failure = Signature<decltype(F)>::Args::read(call.arguments, storage)) {
-    call.error = Error(ErrorKind::kInvalidArgument, explain(function_name<F>(), *failure, "parameter"));
-    return false;
-  }
-  return true;
-}
-
-template <auto F>
-void run_plain(Invocation& call) {
-  using S = Signature<decltype(F)>;
-  try {
-    typename S::Args::Storage storage{};
-    if (!decode_arguments<F>(call, storage)) return;
-    if constexpr (std::is_void_v<typename S::Return>) {
-      S::template call<F, S::kTakesContext>(call, storage);
-    } else {
-      finish<typename S::Result>(call, S::template call<F, S::kTakesContext>(call, storage));
-    }
-  } catch (...) {
-    call.error = Error::from_exception(std::current_exception());
-  }
-}
-
-template <auto F>
-Task<void> start_task(Invocation& call) {
-  using S = Signature<decltype(F)>;
-  try {
-    typename S::Args::Storage storage{};
-    if (!decode_arguments<F>(call, storage)) co_return;
-    auto task = S::template call<F, S::kTakesContext>(call, storage);
-    if constexpr (std::is_void_v<typename decltype(task)::value_type>) {
-      co_await std::move(task);
-    } else {
-      auto value = co_await std::move(task);
-      finish<typename S::Result>(call, std::move(value));
-    }
-  } catch (...) {
-    call.error = Error::from_exception(std::current_exception());
-  }
-}
-
-template <auto F>
+template <auto F, class D>
 constexpr FunctionEntry make_entry() {
   using S = Signature<decltype(F)>;
   static_assert(S::kChecked);
   FunctionEntry entry;
   entry.name = function_name<F>();
   entry.id = hash64(entry.name);
-  entry.fingerprint = S::fingerprint();
-  entry.schema = &S::schema;
-  if constexpr (S::kTask) {
-    entry.start = &start_task<F>;
-  } else {
-    entry.run = &run_plain<F>;
-  }
+  entry.fingerprint = FunctionSchema<F, D>::W::fingerprint();
+  entry.signature = &FunctionSchema<F, D>::signature;
+  entry.schema = &FunctionSchema<F, D>::schema;
+  if constexpr (!std::is_void_v<typename S::Object>) entry.service = &kServiceOf<typename S::Object>;
   return entry;
 }
 
 /// One per function and program, whichever files register it.
-template <auto F>
-inline constinit FunctionEntry kEntryOf = make_entry<F>();
+template <auto F, class D = DeclaredOf<F>>
+inline constinit FunctionEntry kEntryOf = make_entry<F, D>();
 
-class Registrar {
+template <auto F, class Code>
+void register_code() noexcept {
+  if constexpr (Signature<decltype(F)>::kTask) {
+    register_function(kEntryOf<F>, nullptr, &Runner<F, Code>::start);
+  } else {
+    register_function(kEntryOf<F>, &Runner<F, Code>::run, nullptr);
+  }
+}
+
+/// The smallest number of leading arguments with which Code can be called.
+template <class Code, class... Before, class... P>
+constexpr std::size_t required_arguments(TypeList<P...>, TypeList<Before...>) {
+  const auto accepts = []<std::size_t... I>(std::index_sequence<I...>) {
+    return Code::template accepts<Before..., std::tuple_element_t<I, std::tuple<P...>>...>();
+  };
+  return [&]<std::size_t... N>(std::index_sequence<N...>) {
+    // From the whole list backwards; the usual function without default arguments ends at the first try.
+    std::size_t count = sizeof...(P);
+    static_cast<void>(((accepts(std::make_index_sequence<sizeof...(P) - 1 - N>{}) && (--count, true)) && ...));
+    return count;
+  }(std::index_sequence_for<P...>{});
+}
+
+template <class S>
+constexpr auto first_parameters() {
+  using Object = std::add_lvalue_reference_t<typename S::Object>;
+  if constexpr (std::is_void_v<typename S::Object>) {
+    if constexpr (S::kTakesContext) {
+      return TypeList<kaido::Context&>{};
+    } else {
+      return TypeList<>{};
+    }
+  } else if constexpr (S::kTakesContext) {
+    return TypeList<Object, kaido::Context&>{};
+  } else {
+    return TypeList<Object>{};
+  }
+}
+
+struct NothingToDeclare {};
+
+/// Attaches what a macro says about F, unless there is nothing to say or an earlier macro has said it.
+template <class Code, FixedString Name, auto F, FixedString... Parameters>
+constexpr auto declare() {
+  using S = Signature<decltype(F)>;
+  constexpr std::size_t kCount = S::Parameters::kSize;
+  constexpr std::size_t kRequired = required_arguments<Code>(typename S::Parameters{}, first_parameters<S>());
+  using Said = Declaration<kRequired, Name, Parameters...>;
+  static_assert(sizeof...(Parameters) == 0 || sizeof...(Parameters) == kCount,
+                "Name every parameter of the function or none (a Context& is no parameter of the call)");
+  static_assert(all_parameter_names(Said::kParameters), "A parameter's name consists of letters, digits and _, as in C++");
+  static_assert(all_different(Said::kParameters),
+                "Two parameters have one name (capitals and _ do not count, since JSON leaves them out)");
+  constexpr bool kSaysNothing = Name.view().empty() && sizeof...(Parameters) == 0;
+  if constexpr (kIsDeclared<F, Code>) {
+    if constexpr (!kSaysNothing) {
+      using Earlier = decltype(kaido_declaration(FunctionKey<F>{}));
+      static_assert(Said::hash() == Earlier::hash(), "The function is already declared under another name or with other parameter names");
+    }
+    return NothingToDeclare{};
+  } else if constexpr (kSaysNothing && kRequired == kCount) {
+    return NothingToDeclare{};
+  } else {
+    return AttachDeclaration<F, Said>{};
+  }
+}
+
+/// What a macro has attached must be seen by everything in this file.
+template <class Code, FixedString, auto F, FixedString...>
+constexpr bool check_declared() {
+  static_assert(!kIsDeclared<F, Code*> || !std::is_same_v<DeclaredOf<F>, NotDeclared>,
+                "This must stand before the function's first use in a call: its name, parameter names or default arguments "
+                "come too late");
+  return true;
+}
+
+template <class Code, FixedString, auto F, FixedString...>
+class Registrar : DefineAnchor<F> {
  public:
-  explicit Registrar(FunctionEntry& entry) noexcept { register_function(entry); }
+  Registrar() noexcept { register_code<F, Code>(); }
 };
 
 }  // namespace kaido::detail
 
 #define KAIDO_DETAIL_JOIN2(a, b) a##b
 #define KAIDO_DETAIL_JOIN(a, b) KAIDO_DETAIL_JOIN2(a, b)
-#define KAIDO_DETAIL_FUNCTION_AS(number, name, ...)                                                             \
-  struct KAIDO_DETAIL_JOIN(KaidoName, number) : ::kaido::detail::NamedFunction<(__VA_ARGS__), name> {};         \
-  static const ::kaido::detail::Registrar KAIDO_DETAIL_JOIN(kaido_registrar_, number) {                         \
-    ::kaido::detail::kEntryOf<(__VA_ARGS__)>                                                                    \
-  }
 
-/// At namespace scope: offers a function under its qualified name.
-#define KAIDO_FUNCTION(function)                                                              \
-  static const ::kaido::detail::Registrar KAIDO_DETAIL_JOIN(kaido_registrar_, __COUNTER__) {  \
-    ::kaido::detail::kEntryOf<&function>                                                      \
-  }
+/// How the function is called by its name, which default arguments belong to. Local to the file, as the declarations are.
+#define KAIDO_DETAIL_CODE(code, function)                                               \
+  struct code {                                                                         \
+    template <class... A>                                                               \
+    static constexpr bool accepts() {                                                   \
+      return requires { (function)(::std::declval<A>()...); };                          \
+    }                                                                                   \
+    template <class... A>                                                               \
+    static decltype(auto) call(A&&... arguments) {                                      \
+      return (function)(static_cast<A&&>(arguments)...);                                \
+    }                                                                                   \
+  };
+#define KAIDO_DETAIL_DIRECT(code, ...) \
+  struct code : ::kaido::detail::FirstCode<__VA_ARGS__> {};
 
-/// At namespace scope, before the function's first use in a call: offers a function under a name of your own.
-#define KAIDO_FUNCTION_AS(name, ...) KAIDO_DETAIL_FUNCTION_AS(__COUNTER__, name, __VA_ARGS__)
+/// `...`: the name, the function, the parameters' names, as template arguments.
+#define KAIDO_DETAIL_DECLARE(number, code, ...)                                                    \
+  struct KAIDO_DETAIL_JOIN(KaidoDeclaration, number)                                               \
+      : decltype(::kaido::detail::declare<code, __VA_ARGS__>()) {};                                \
+  static_assert(::kaido::detail::check_declared<code, __VA_ARGS__>());
+#define KAIDO_DETAIL_REGISTER(number, code, ...) \
+  [[maybe_unused]] const ::kaido::detail::Registrar<code, __VA_ARGS__> KAIDO_DETAIL_JOIN(kaido_registrar_, number);
+
+#define KAIDO_DETAIL_FUNCTION(number, does, function, ...)                                                           \
+  namespace {                                                                                                        \
+  KAIDO_DETAIL_CODE(KAIDO_DETAIL_JOIN(KaidoCode, number), function)                                                  \
+  KAIDO_DETAIL_DECLARE(number, KAIDO_DETAIL_JOIN(KaidoCode, number), "", &function __VA_OPT__(, ) __VA_ARGS__)       \
+  does(number, KAIDO_DETAIL_JOIN(KaidoCode, number), "", &function __VA_OPT__(, ) __VA_ARGS__)                       \
+  }                                                                                                                  \
+  static_assert(true)
+#define KAIDO_DETAIL_FUNCTION_AS(number, does, name, ...)                                     \
+  namespace {                                                                                 \
+  KAIDO_DETAIL_DIRECT(KAIDO_DETAIL_JOIN(KaidoCode, number), __VA_ARGS__)                      \
+  KAIDO_DETAIL_DECLARE(number, KAIDO_DETAIL_JOIN(KaidoCode, number), name, __VA_ARGS__)       \
+  does(number, KAIDO_DETAIL_JOIN(KaidoCode, number), name, __VA_ARGS__)                       \
+  }                                                                                           \
+  static_assert(true)
+#define KAIDO_DETAIL_NOTHING(number, code, ...)
+
+/// At namespace scope: offers a function under its qualified name; after it, in quotes, the names of its parameters.
+#define KAIDO_FUNCTION(...) KAIDO_DETAIL_FUNCTION(__COUNTER__, KAIDO_DETAIL_REGISTER, __VA_ARGS__)
+
+/// At namespace scope, before the function's first use in a call: offers a function under a name of your own, e.g.
+/// KAIDO_FUNCTION_AS("sort<int>", &sort_all<int>, "numbers"). Called through its address, it has no default arguments.
+#define KAIDO_FUNCTION_AS(name, ...) KAIDO_DETAIL_FUNCTION_AS(__COUNTER__, KAIDO_DETAIL_REGISTER, name, __VA_ARGS__)
+
+/// The same without offering it, in the header where the function is declared.
+#define KAIDO_DECLARE(...) KAIDO_DETAIL_FUNCTION(__COUNTER__, KAIDO_DETAIL_NOTHING, __VA_ARGS__)
+#define KAIDO_DECLARE_AS(name, ...) KAIDO_DETAIL_FUNCTION_AS(__COUNTER__, KAIDO_DETAIL_NOTHING, name, __VA_ARGS__)
+
+/// At namespace scope, in a program that must offer the function: takes the file with its KAIDO_FUNCTION from whatever
+/// static library has it. If none has, the linker says "undefined reference to kaido_is_registered(…)" and names it.
+#define KAIDO_REQUIRE(...)                                                                               \
+  [[maybe_unused]] static const bool KAIDO_DETAIL_JOIN(kaido_required_, __COUNTER__) =                   \
+      kaido_is_registered(::kaido::detail::FunctionKey<&__VA_ARGS__>{})

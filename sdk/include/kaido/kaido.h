@@ -14,6 +14,7 @@
 #include <kaido/remote.h>
 #include <kaido/result.h>
 #include <kaido/runtime.h>
+#include <kaido/service.h>
 #include <kaido/spawn.h>
 #include <kaido/task.h>
 #include <kaido/time.h>

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <kaido/handle.h>
@@ -26,6 +27,10 @@ class LocalRuntime {
   template <auto F>
   [[nodiscard]] Remote<F> remote() const {
     return Remote<F>(backend_);
+  }
+  template <class S>
+  [[nodiscard]] RemoteByName<S> remote(std::string_view name) const {
+    return RemoteByName<S>(name, backend_);
   }
   template <auto F, class... A>
   [[nodiscard]] auto spawn_fn(A&&... arguments) const {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <kaido/handle.h>
@@ -89,6 +90,10 @@ class NodeRuntime {
   template <auto F>
   [[nodiscard]] Remote<F> remote() const {
     return Remote<F>(backend());
+  }
+  template <class S>
+  [[nodiscard]] RemoteByName<S> remote(std::string_view name) const {
+    return RemoteByName<S>(name, backend());
   }
   template <auto F, class... A>
   [[nodiscard]] auto spawn_fn(A&&... arguments) const {

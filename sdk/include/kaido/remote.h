@@ -5,7 +5,10 @@
 ///     kaido::Result<std::int64_t> count =
 ///         co_await kaido::remote<count_words>().in_zone("eu-1").with_timeout(2s).call(text);
 ///
-/// A call site needs the function's declaration only; the definition may be linked by the workers alone.
+///     const auto count_words = kaido::remote<std::int64_t(std::string)>("count_words");   // by name, no header shared
+///
+/// A call site needs the function's declaration only; the definition may be linked by the workers alone. By name it needs
+/// not even that: the stated signature is compared with the worker's when the first call is placed.
 #pragma once
 
 #include <cstddef>
@@ -13,12 +16,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include <kaido/codec.h>
 #include <kaido/detail/function_name.h>
 #include <kaido/detail/pending_call.h>
+#include <kaido/detail/signature.h>
 #include <kaido/detail/task_header.h>
 #include <kaido/function.h>
 #include <kaido/handle.h>
@@ -34,9 +39,14 @@ class RemoteCall;
 
 namespace detail {
 
-template <auto F>
-inline constinit CallTarget kTargetOf{function_name<F>(), hash64(function_name<F>()), Signature<decltype(F)>::fingerprint(),
-                                      &Signature<decltype(F)>::schema};
+template <auto F, class D>
+inline constinit CallTarget kTargetOf{
+    function_name<F>(),
+    hash64(function_name<F>()),
+    FunctionSchema<F, D>::W::fingerprint(),
+    &FunctionSchema<F, D>::signature,
+    &FunctionSchema<F, D>::schema,
+    std::is_void_v<typename Signature<decltype(F)>::Object> ? CallTarget::Kind::kFunction : CallTarget::Kind::kMethod};
 
 /// A remote call spawned as a task of its own, without a coroutine in between.
 template <class R>
@@ -170,27 +180,26 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
   bool is_started_ = false;
 };
 
-/// The builder of a call to F: rules first, then call() or spawn(), any number of times. Kept and reused, it is prepared
-/// at the node once and costs nothing more; so is each distinct set of rules, at the price of a look-up.
-///
-/// Threading: like a container: several threads may call() one that nobody changes.
-template <auto F>
-class Remote : public PlacementVerbs<Remote<F>> {
-  using Signature = detail::Signature<decltype(F)>;
-  static_assert(Signature::kChecked);
+namespace detail {
 
+/// call() and spawn() of the builders; `W` is the wire form of the function's parameters.
+template <class Self, class W>
+class CallVerbs : public PlacementVerbs<Self> {
  public:
-  using Result = typename Signature::Result;
-
-  /// On the current runtime's node.
-  Remote() = default;
-  /// On the node of a given distributed runtime.
-  explicit Remote(std::shared_ptr<detail::Backend> backend) : backend_(std::move(backend)) {}
+  using Result = typename W::Result;
 
   /// The arguments as the function takes them, converted as in an ordinary call, and encoded before call() returns.
+  /// Parameters at the end that are std::optional or have a default argument may be left out.
   template <class... A>
   [[nodiscard]] RemoteCall<Result> call(A&&... arguments) const {
-    return Caller<typename Signature::Args>::call(*this, std::forward<A>(arguments)...);
+    static_assert(sizeof...(A) <= W::kCount, "Too many arguments: the function takes fewer");
+    static_assert(sizeof...(A) >= W::least(),
+                  "Too few arguments: only parameters at the end may be left out, if they are std::optional or have a "
+                  "default argument that a KAIDO_DECLARE or KAIDO_FUNCTION above has seen");
+    RemoteCall<Result> call(static_cast<const Self&>(*this).target(), this->rules(), backend_);
+    W::encode([&call](std::size_t size) { return call.allocate_arguments(size); },
+              std::make_index_sequence<sizeof...(A)>{}, std::forward<A>(arguments)...);
+    return call;
   }
   /// call(), started now as a task of the current runtime.
   template <class... A>
@@ -198,25 +207,73 @@ class Remote : public PlacementVerbs<Remote<F>> {
     return call(std::forward<A>(arguments)...);
   }
 
- private:
-  template <class Args>
-  struct Caller;
-  template <class... P>
-  struct Caller<detail::Arguments<P...>> {
-    static RemoteCall<Result> call(const Remote& self, const P&... values) {
-      RemoteCall<Result> call(detail::kTargetOf<F>, self.rules(), self.backend_);
-      std::byte* const at = call.allocate_arguments(detail::Arguments<P...>::size(values...));
-      detail::Arguments<P...>::write(at, values...);
-      return call;
-    }
-  };
+ protected:
+  explicit CallVerbs(std::shared_ptr<Backend> backend) : backend_(std::move(backend)) {}
 
-  std::shared_ptr<detail::Backend> backend_;
+ private:
+  std::shared_ptr<Backend> backend_;
+};
+
+template <auto F, class D>
+using WireOfFunction = typename FunctionSchema<F, D>::W;
+template <class S>
+using WireOfStated = Wire<Signature<S*>, Signature<S*>::Parameters::kSize>;
+
+}  // namespace detail
+
+/// The builder of a call to F: rules first, then call() or spawn(), any number of times. Kept and reused, it is prepared
+/// at the node once and costs nothing more; so is each distinct set of rules, at the price of a look-up.
+///
+/// Threading: like a container: several threads may call() one that nobody changes.
+template <auto F, class D = detail::DeclaredOf<F>>
+class Remote : public detail::CallVerbs<Remote<F, D>, detail::WireOfFunction<F, D>> {
+  using Verbs = detail::CallVerbs<Remote<F, D>, detail::WireOfFunction<F, D>>;
+  static_assert(detail::Signature<decltype(F)>::kChecked);
+
+ public:
+  /// On the current runtime's node.
+  Remote() : Remote(nullptr) {}
+  /// On the node of a given distributed runtime.
+  explicit Remote(std::shared_ptr<detail::Backend> backend) : Verbs(std::move(backend)) {}
+
+ private:
+  friend Verbs;
+  [[nodiscard]] detail::CallTarget& target() const { return detail::kTargetOf<F, D>; }
+};
+
+/// The same for a function known by name and stated signature `S`, e.g. std::int64_t(std::string). Parameters are what
+/// they are in the function's own declaration, or types with the same representation (docs/sdk/functions.md); one with a
+/// default argument there is an std::optional here.
+///
+/// Making the first builder for a name hashes it and takes a lock; calling does neither. What was learnt of a name is kept
+/// until the program ends.
+template <class S>
+class RemoteByName : public detail::CallVerbs<RemoteByName<S>, detail::WireOfStated<S>> {
+  using W = detail::WireOfStated<S>;
+  using Verbs = detail::CallVerbs<RemoteByName<S>, W>;
+  static_assert(detail::Signature<S*>::kChecked);
+
+ public:
+  explicit RemoteByName(std::string_view name, std::shared_ptr<detail::Backend> backend = nullptr)
+      : Verbs(std::move(backend)),
+        target_(&detail::named_target(name, W::fingerprint(), &W::signature, &schema)) {}
+
+ private:
+  friend Verbs;
+  [[nodiscard]] detail::CallTarget& target() const { return *target_; }
+  static std::string schema() { return W::schema({}); }
+
+  detail::CallTarget* target_;
 };
 
 template <auto F>
 [[nodiscard]] Remote<F> remote() {
   return Remote<F>();
+}
+template <class S>
+[[nodiscard]] RemoteByName<S> remote(std::string_view name) {
+  static_assert(std::is_function_v<S>, "State the function's signature, e.g. remote<std::int64_t(std::string)>(\"count_words\")");
+  return RemoteByName<S>(name);
 }
 
 /// The distributed spawn: F runs wherever there is room, under the default rules.

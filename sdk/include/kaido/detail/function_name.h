@@ -7,20 +7,12 @@
 /// namespaces (g++ names the inline namespace, clang does not).
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
 #include <string_view>
 #include <type_traits>
 
-namespace kaido::detail {
+#include <kaido/detail/declaration.h>
 
-/// A string literal as a template argument.
-template <std::size_t N>
-struct FixedString {
-  constexpr FixedString(const char (&text)[N]) { std::copy_n(text, N, data); }  // NOLINT: from a literal
-  [[nodiscard]] constexpr std::string_view view() const { return {data, N - 1}; }
-  char data[N]{};
-};
+namespace kaido::detail {
 
 template <auto F>
 constexpr std::string_view pretty_function() {
@@ -33,34 +25,19 @@ constexpr std::string_view pretty_function() {
   return pretty.substr(0, pretty.find_first_of(";]"));
 }
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wnon-template-friend"  // That it is no template is the purpose.
-#endif
-
-/// Associates a name with a function: what KAIDO_FUNCTION_AS declares. The friend is found by argument-dependent look-up
-/// from any namespace, where a template specialisation could be written only in the global one.
 template <auto F>
-struct NameKey {
-  friend constexpr auto kaido_function_name(NameKey);
-};
-template <auto F, FixedString Name>
-struct NamedFunction {
-  friend constexpr auto kaido_function_name(NameKey<F>) { return Name; }
-};
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-
-template <auto F>
-inline constexpr auto kNameOf = kaido_function_name(NameKey<F>{});
+[[nodiscard]] constexpr bool has_given_name() {
+  if constexpr (std::is_same_v<DeclaredOf<F>, NotDeclared>) {
+    return false;
+  } else {
+    return !decltype(kaido_declaration(FunctionKey<F>{}))::kName.empty();
+  }
+}
 
 template <auto F>
 [[nodiscard]] constexpr std::string_view function_name() {
-  if constexpr (requires { kaido_function_name(NameKey<F>{}).view(); }) {
-    // A static copy, so that the view outlives this call.
-    return kNameOf<F>.view();
+  if constexpr (has_given_name<F>()) {
+    return decltype(kaido_declaration(FunctionKey<F>{}))::kName;
   } else {
     constexpr std::string_view name = cut_function_name(pretty_function<F>());
     static_assert(name.find("anonymous") == std::string_view::npos,
