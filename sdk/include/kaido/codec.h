@@ -15,9 +15,12 @@
 #include <type_traits>
 
 #include <kaido/detail/codec_container.h>
+#include <kaido/detail/codec_list.h>
 #include <kaido/detail/codec_message.h>
+#include <kaido/detail/codec_protobuf.h>
 #include <kaido/detail/codec_schema.h>
 #include <kaido/detail/codec_value.h>
+#include <kaido/detail/codec_variant.h>
 #include <kaido/detail/wire_format.h>
 
 namespace kaido::detail {
@@ -85,6 +88,18 @@ template <class T>
 struct Received<Defaulted<T>> {
   using type = std::optional<typename Received<T>::type>;
 };
+template <class T>
+struct Field<Defaulted<T>> {
+  static constexpr FieldSchema schema() { return {FieldLabel::kOptional, &kTypeOf<T>}; }
+  template <std::uint32_t N>
+  static std::size_t size(const Defaulted<T>& value) {
+    return varint_size(tag_of(N, Value<T>::kType)) + Value<T>::size(*value);
+  }
+  template <std::uint32_t N>
+  static std::byte* write(std::byte* at, const Defaulted<T>& value) {
+    return Value<T>::write(write_varint(at, tag_of(N, Value<T>::kType)), *value);
+  }
+};
 
 /// The parameter list P... (without references and const) as a message.
 template <class... P>
@@ -111,38 +126,9 @@ struct Arguments {
  private:
   template <class S>
   static void clear(S& field) {
-    // A fresh object is clear already unless it is a class with initialisers of its own.
-    if constexpr (!requires { field.copy; field.view; }) Field<S>::clear(field);
+    Field<S>::clear(field);
   }
 };
-
-/// The canonical text of a signature, e.g. "(string, repeated double) -> int64". Two programs that agree on it agree on
-/// every byte; its hash is the function's fingerprint.
-template <class R, class... P, class Sink>
-constexpr void describe_signature(Sink& out) {
-  out.put("(");
-  Message<P...>::describe(out);
-  out.put(") -> ");
-  if constexpr (std::is_void_v<R>) {
-    out.put("void");
-  } else {
-    Field<R>::describe(out);
-  }
-}
-
-template <class R, class... P>
-[[nodiscard]] constexpr std::uint64_t fingerprint() {
-  Hash64 hash;
-  describe_signature<R, P...>(hash);
-  return hash.value();
-}
-
-template <class R, class... P>
-[[nodiscard]] std::string schema_text() {
-  TextSink text;
-  describe_signature<R, P...>(text);
-  return text.take();
-}
 
 template <class... P>
 inline constexpr FieldSchema kParameters[sizeof...(P) + 1] = {Field<P>::schema()..., FieldSchema{}};
@@ -161,6 +147,25 @@ constexpr const FieldSchema* result_schema() {
 /// The schema of `R f(P...)` as tables (codec_schema.h); schema_descriptor(kSignature<R, P...>, names) is its protobuf form.
 template <class R, class... P>
 inline constexpr SignatureSchema kSignature{{kParameters<P...>, sizeof...(P)}, result_schema<R>()};
+
+/// The hash of the canonical text (describe() in codec_schema.h): two programs that agree on it agree on every byte. The
+/// names of parameters do not count.
+template <class R, class... P>
+[[nodiscard]] constexpr std::uint64_t fingerprint() {
+  Hash64 hash;
+  describe(kSignature<R, P...>, hash);
+  return hash.value();
+}
+
+[[nodiscard]] inline std::string schema_text(const SignatureSchema& signature) {
+  TextSink text;
+  describe(signature, text);
+  return text.take();
+}
+template <class R, class... P>
+[[nodiscard]] std::string schema_text() {
+  return schema_text(kSignature<R, P...>);
+}
 
 /// "word_count: parameter 2 is malformed at byte 17: a varint is cut off".
 [[nodiscard]] inline std::string explain(std::string_view function, const DecodeFailure& failure, std::string_view what) {

@@ -3,6 +3,7 @@
 /// Internal to kaido/codec.h. The parameter list of a function is such a message too.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
@@ -12,7 +13,9 @@
 #include <boost/pfr/core.hpp>
 #include <boost/pfr/tuple_size.hpp>
 
+#include <kaido/detail/codec_block.h>
 #include <kaido/detail/codec_value.h>
+#include <kaido/detail/type_name.h>
 
 namespace kaido::detail {
 
@@ -28,12 +31,6 @@ struct Message {
   /// Reads to the end of the enclosing message into fields that are cleared or hold an earlier part: as in protobuf, a
   /// later occurrence of a single value replaces, of a message merges, of a list appends.
   static bool read(Decoder& in, T&... fields) { return read(Indexes{}, in, fields...); }
-
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    bool first = true;
-    ((out.put(first ? "" : ", "), first = false, Field<T>::describe(out)), ...);
-  }
 
  private:
   template <std::size_t... I>
@@ -53,7 +50,8 @@ struct Message {
       WireType type{};
       if (!in.read_tag(number, type)) return false;
       bool good = true;
-      const bool known = ((number == I + 1 && (good = Field<T>::read(in, number, type, fields, std::get<I>(states)), true)) || ...);
+      const bool known =
+          ((number == I + 1 && (good = Field<T>::read(in, number, type, fields, std::get<I>(states)), true)) || ...);
       if (!known) good = in.skip(number, type);
       if (!good) {
         in.failed_in(number);
@@ -76,10 +74,27 @@ struct IsArray : std::false_type {};
 template <class T, std::size_t N>
 struct IsArray<std::array<T, N>> : std::true_type {};
 
+/// How many members a struct may have. The binding of members is written out for each number, by Boost.PFR for up to
+/// 100.
+inline constexpr std::size_t kMaxMembers = 64;
+
+/// A struct without constructors, and no container that happens to be one.
 template <class T>
-concept AggregateType = !Represented<T> && std::is_class_v<T> && std::is_aggregate_v<T> && !IsArray<T>::value && !IsTuple<T>::value;
+concept AggregateType = !Represented<T> && std::is_class_v<T> && std::is_aggregate_v<T> && !IsArray<T>::value &&
+                        !IsTuple<T>::value && !requires {
+  typename T::value_type;
+};
 template <class T>
-concept MessageType = AggregateType<T> || (IsTuple<T>::value && !Represented<T>);
+concept MessageType = AggregateType<T> ||(IsTuple<T>::value && !Represented<T>);
+
+template <class T>
+constexpr std::size_t member_count() {
+  if constexpr (IsTuple<T>::value) {
+    return std::tuple_size_v<T>;
+  } else {
+    return boost::pfr::tuple_size_v<T>;
+  }
+}
 
 /// Calls `body` with a Message type (as a value to deduce from) and the members as references.
 template <class T, class Body>
@@ -96,12 +111,37 @@ decltype(auto) with_members(T& object, Body&& body) {
   }
 }
 
+template <class T, std::size_t I>
+constexpr FieldSchema member_schema() {
+  if constexpr (IsTuple<T>::value) {
+    return Field<std::tuple_element_t<I, T>>::schema();
+  } else {
+    return Field<boost::pfr::tuple_element_t<I, T>>::schema();
+  }
+}
+template <class T, class Indexes = std::make_index_sequence<member_count<T>()>>
+struct MemberSchemas;
+template <class T, std::size_t... I>
+struct MemberSchemas<T, std::index_sequence<I...>> {
+  // One more than there are, since no array is empty.
+  static constexpr FieldSchema kFields[sizeof...(I) + 1] = {member_schema<T, I>()..., FieldSchema{}};
+};
+
 template <MessageType T>
 struct Value<T> {
+  static_assert(member_count<T>() <= kMaxMembers,
+                "Kaido sends structs of at most 64 members: put some of them into a struct of their own, or specialise "
+                "kaido::Represent for it");
   static_assert(std::is_default_constructible_v<T>,
                 "Kaido must be able to make an empty object to receive into: give this type a default constructor, or "
                 "specialise kaido::Represent for it");
   static constexpr WireType kType = WireType::kLength;
+  static constexpr TypeSchema schema() {
+    return {.type = ProtoType::kMessage,
+            .name = message_name<T>(),
+            .fields = MemberSchemas<T>::kFields,
+            .count = member_count<T>()};
+  }
 
   // A message by value is always there, even if all its fields are defaults; it then takes two bytes.
   static constexpr bool is_default(const T&) { return false; }
@@ -125,38 +165,6 @@ struct Value<T> {
   static void clear(T& value) {
     with_members(value, []<class M>(std::type_identity<M>, auto&... m) { M::clear(m...); });
   }
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    out.put("{");
-    describe_members(out);
-    out.put("}");
-  }
-
- private:
-  template <class Sink>
-  static constexpr void describe_members(Sink& out) {
-    if constexpr (IsTuple<T>::value) {
-      describe_members(out, std::make_index_sequence<std::tuple_size_v<T>>{});
-    } else {
-      describe_members(out, std::make_index_sequence<boost::pfr::tuple_size_v<T>>{});
-    }
-  }
-  template <class Sink, std::size_t... I>
-  static constexpr void describe_members(Sink& out, std::index_sequence<I...>) {
-    if constexpr (IsTuple<T>::value) {
-      Message<std::tuple_element_t<I, T>...>::describe(out);
-    } else {
-      Message<boost::pfr::tuple_element_t<I, T>...>::describe(out);
-    }
-  }
 };
-
-/// A new element, cleared to protobuf's defaults.
-template <class T>
-[[nodiscard]] T make_cleared() {
-  T value{};
-  Field<T>::clear(value);
-  return value;
-}
 
 }  // namespace kaido::detail

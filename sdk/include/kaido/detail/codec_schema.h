@@ -73,10 +73,11 @@ struct SignatureSchema {
   const FieldSchema* result = nullptr;
 };
 
-/// The serialized google.protobuf.FileDescriptorSet of a signature, as docs/protocol/arguments.md describes it: last the
-/// file with the messages Arguments and Result, before it those of generated messages. `names` are the parameters' names;
-/// those that are missing, empty or unusable are a1, a2, …
-[[nodiscard]] std::string schema_descriptor(const SignatureSchema& signature, std::span<const std::string_view> names = {});
+/// The serialized google.protobuf.FileDescriptorSet of a signature, as docs/protocol/arguments.md describes it: last
+/// the file with the messages Arguments and Result, before it those of generated messages. `names` are the parameters'
+/// names; those that are missing, empty or unusable are a1, a2, …
+[[nodiscard]] std::string schema_descriptor(const SignatureSchema& signature,
+                                            std::span<const std::string_view> names = {});
 
 /// The messages that a type stands in, innermost first.
 struct EnclosingMessage {
@@ -89,17 +90,28 @@ constexpr void describe(const FieldSchema& field, Sink& out, const EnclosingMess
 
 [[nodiscard]] constexpr std::string_view name_of(ProtoType type) {
   switch (type) {
-    case ProtoType::kDouble: return "double";
-    case ProtoType::kFloat: return "float";
-    case ProtoType::kInt64: return "int64";
-    case ProtoType::kUint64: return "uint64";
-    case ProtoType::kInt32: return "int32";
-    case ProtoType::kBool: return "bool";
-    case ProtoType::kString: return "string";
-    case ProtoType::kMessage: return "message";
-    case ProtoType::kBytes: return "bytes";
-    case ProtoType::kUint32: return "uint32";
-    case ProtoType::kUnsupported: break;
+    case ProtoType::kDouble:
+      return "double";
+    case ProtoType::kFloat:
+      return "float";
+    case ProtoType::kInt64:
+      return "int64";
+    case ProtoType::kUint64:
+      return "uint64";
+    case ProtoType::kInt32:
+      return "int32";
+    case ProtoType::kBool:
+      return "bool";
+    case ProtoType::kString:
+      return "string";
+    case ProtoType::kMessage:
+      return "message";
+    case ProtoType::kBytes:
+      return "bytes";
+    case ProtoType::kUint32:
+      return "uint32";
+    case ProtoType::kUnsupported:
+      break;
   }
   return "unsupported";
 }

@@ -6,19 +6,17 @@
 /// an optional in a map) is wrapped in a message with one field, as one would write it in a .proto.
 #pragma once
 
-#include <array>
+#include <bit>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <span>
-#include <string>
-#include <string_view>
+#include <ratio>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
+#include <kaido/detail/codec_schema.h>
 #include <kaido/detail/wire_format.h>
 
 namespace kaido {
@@ -41,28 +39,54 @@ namespace kaido::detail {
 template <class T>
 inline constexpr bool always_false = false;
 
+/// The primary template has no representation. It says so where it is used, so that asking for its schema is harmless.
 template <class T>
 struct Value {
-  static_assert(always_false<T>,
-                "Kaido cannot send this type. Supported are numbers, enumerations, strings, byte spans, std::vector, array, "
-                "map, unordered_map, optional, pair, tuple, chrono durations and structs of these without constructors "
-                "(docs/protocol/arguments.md has the table). For any other type specialise kaido::Represent<T>");
   static constexpr WireType kType = WireType::kVarint;
+  static constexpr TypeSchema schema() { return {}; }
+
+  template <class U = T>
+  static constexpr bool refuse() {
+    static_assert(
+        always_false<U>,
+        "Kaido cannot send this type. Supported are numbers, enumerations, strings, byte spans, containers, "
+        "std::optional, variant, pair, tuple, unique_ptr, chrono durations and time points, std::filesystem::path, "
+        "generated protobuf messages, and structs of these without constructors (docs/protocol/arguments.md has "
+        "the table). For any other type specialise kaido::Represent<T>");
+    return false;
+  }
+  static bool is_default(const T&) { return refuse(); }
+  static std::size_t size(const T&) { return refuse(); }
+  static std::byte* write(std::byte* at, const T&) { return refuse() ? at : nullptr; }
+  static bool read(Decoder&, T&) { return refuse(); }
+  static void clear(T&) { refuse(); }
 };
 template <class T>
 struct Field;
 
+/// The schema of a Value, one per type and program.
 template <class T>
-concept Represented = requires { typename Represent<T>::type; };
+inline constexpr TypeSchema kTypeOf = Value<T>::schema();
+
+template <class T>
+concept Represented = requires {
+  typename Represent<T>::type;
+};
 
 template <class T>
 struct IsDuration : std::false_type {};
 template <class Rep, class Period>
 struct IsDuration<std::chrono::duration<Rep, Period>> : std::true_type {};
-
-/// Sent as varints: bool, integers, enumerations, and durations in nanoseconds.
 template <class T>
-concept VarintType = !Represented<T> && (std::integral<T> || std::is_enum_v<T> || IsDuration<T>::value);
+struct IsTimePoint : std::false_type {};
+template <class Clock, class Duration>
+struct IsTimePoint<std::chrono::time_point<Clock, Duration>> : std::true_type {};
+
+/// Sent as varints: bool, integers, enumerations; durations, and time points since their clock's epoch, in nanoseconds.
+template <class T>
+concept VarintType =
+    !Represented<T> && !std::is_const_v<T> &&
+    ((std::integral<T> && sizeof(T) <= 8) || std::is_enum_v<T> || IsDuration<T>::value || IsTimePoint<T>::value);
 
 /// Sent as they lie in memory.
 template <class T>
@@ -76,15 +100,32 @@ concept PackableType = VarintType<T> || FixedType<T>;
 template <class T>
 concept ByteType = std::same_as<T, std::byte> || std::same_as<T, std::uint8_t> || std::same_as<T, char>;
 
+/// A class that reads and writes itself in protobuf's format: what protoc generates for C++ (codec_protobuf.h).
+template <class T>
+concept GeneratedType =
+    std::is_class_v<T> && !Represented<T> && requires(T & message, const T& other, std::uint8_t* at, const void* data) {
+  { other.ByteSizeLong() } -> std::same_as<std::size_t>;
+  { other.SerializeWithCachedSizesToArray(at) } -> std::same_as<std::uint8_t*>;
+  { message.ParseFromArray(data, 1) } -> std::same_as<bool>;
+  message.MergeFrom(other);
+};
+
 /// An enumeration whose every underlying value is a valid one; with any other, an unknown number from the wire would be
 /// undefined behaviour.
 template <class T>
-concept FixedEnum = std::is_enum_v<T> && requires { T{0}; };
+concept FixedEnum = std::is_enum_v<T> && requires {
+  T{0};
+};
 
 template <VarintType T>
 [[nodiscard]] constexpr std::uint64_t to_varint(T value) {
-  if constexpr (IsDuration<T>::value) {
-    using std::chrono::nanoseconds;
+  if constexpr (IsTimePoint<T>::value) {
+    static_assert(
+        !std::same_as<typename T::clock, std::chrono::steady_clock>,
+        "A time of std::chrono::steady_clock means nothing on another host: send a std::chrono::duration from now, or "
+        "a time of std::chrono::system_clock");
+    return to_varint(value.time_since_epoch());
+  } else if constexpr (IsDuration<T>::value) {
     // In long double every count of nanoseconds is exact, and what does not fit can be seen before it overflows.
     const long double count = std::chrono::duration<long double, std::nano>(value).count();
     constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
@@ -93,9 +134,12 @@ template <VarintType T>
     if (count <= static_cast<long double>(kMin)) return static_cast<std::uint64_t>(kMin);
     return static_cast<std::uint64_t>(static_cast<std::int64_t>(count));
   } else if constexpr (std::is_enum_v<T>) {
-    static_assert(FixedEnum<T>,
-                  "Kaido sends only enumerations with a fixed underlying type: write `enum Name : int` or `enum class`");
+    static_assert(
+        FixedEnum<T>,
+        "Kaido sends only enumerations with a fixed underlying type: write `enum Name : int` or `enum class`");
     return to_varint(static_cast<std::underlying_type_t<T>>(value));
+  } else if constexpr (std::same_as<T, char>) {
+    return static_cast<std::uint8_t>(value);  // Whether char is signed depends on the processor.
   } else if constexpr (std::is_signed_v<T>) {
     return static_cast<std::uint64_t>(static_cast<std::int64_t>(value));
   } else {
@@ -106,7 +150,12 @@ template <VarintType T>
 /// False if the number does not fit a type narrower than any of protobuf's.
 template <VarintType T>
 [[nodiscard]] constexpr bool from_varint(std::uint64_t number, T& out) {
-  if constexpr (IsDuration<T>::value) {
+  if constexpr (IsTimePoint<T>::value) {
+    typename T::duration since_epoch{};
+    if (!from_varint(number, since_epoch)) return false;
+    out = T(since_epoch);
+    return true;
+  } else if constexpr (IsDuration<T>::value) {
     const auto nanoseconds = std::chrono::nanoseconds(static_cast<std::int64_t>(number));
     if constexpr (std::is_floating_point_v<typename T::rep>) {
       out = std::chrono::duration_cast<T>(nanoseconds);
@@ -128,6 +177,11 @@ template <VarintType T>
   } else if constexpr (std::same_as<T, bool>) {
     out = number != 0;
     return true;
+  } else if constexpr (std::same_as<T, char>) {
+    std::uint8_t byte = 0;
+    if (!from_varint(number, byte)) return false;
+    out = static_cast<char>(byte);
+    return true;
   } else if constexpr (sizeof(T) >= 4) {
     // A wider number loses its upper half, as in libprotobuf.
     out = static_cast<T>(number);
@@ -141,23 +195,24 @@ template <VarintType T>
 }
 
 template <VarintType T>
-constexpr std::string_view varint_name() {
-  if constexpr (IsDuration<T>::value) {
-    return "int64";
+constexpr ProtoType varint_proto() {
+  if constexpr (IsDuration<T>::value || IsTimePoint<T>::value) {
+    return ProtoType::kInt64;
   } else if constexpr (std::is_enum_v<T>) {
-    return varint_name<std::underlying_type_t<T>>();
+    return varint_proto<std::underlying_type_t<T>>();
   } else if constexpr (std::same_as<T, bool>) {
-    return "bool";
-  } else if constexpr (std::is_signed_v<T>) {
-    return sizeof(T) == 8 ? "int64" : "int32";
+    return ProtoType::kBool;
+  } else if constexpr (std::is_signed_v<T> && !std::same_as<T, char>) {
+    return sizeof(T) == 8 ? ProtoType::kInt64 : ProtoType::kInt32;
   } else {
-    return sizeof(T) == 8 ? "uint64" : "uint32";
+    return sizeof(T) == 8 ? ProtoType::kUint64 : ProtoType::kUint32;
   }
 }
 
 template <VarintType T>
 struct Value<T> {
   static constexpr WireType kType = WireType::kVarint;
+  static constexpr TypeSchema schema() { return {.type = varint_proto<T>()}; }
   static bool is_default(const T& value) { return to_varint(value) == 0; }
   static std::size_t size(const T& value) { return varint_size(to_varint(value)); }
   static std::byte* write(std::byte* at, const T& value) { return write_varint(at, to_varint(value)); }
@@ -167,146 +222,26 @@ struct Value<T> {
     return from_varint(number, value) || in.fail("a number does not fit the parameter's type");
   }
   static void clear(T& value) { value = T{}; }
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    out.put(varint_name<T>());
-  }
 };
 
 template <FixedType T>
 struct Value<T> {
   using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
   static constexpr WireType kType = sizeof(T) == 4 ? WireType::kFixed32 : WireType::kFixed64;
+  static constexpr TypeSchema schema() { return {.type = sizeof(T) == 4 ? ProtoType::kFloat : ProtoType::kDouble}; }
   // By bits, as libprotobuf: -0.0 is not the default.
   static bool is_default(const T& value) { return std::bit_cast<Bits>(value) == 0; }
   static constexpr std::size_t size(const T&) { return sizeof(T); }
   static std::byte* write(std::byte* at, const T& value) { return write_bytes(at, &value, sizeof(T)); }
   static bool read(Decoder& in, T& value) { return in.read_fixed(&value, sizeof(T)); }
   static void clear(T& value) { value = T{}; }
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    out.put(sizeof(T) == 4 ? "float" : "double");
-  }
-};
-
-/// What std::string, views and byte containers share: a length and bytes.
-template <class T>
-struct BlockValue {
-  static constexpr WireType kType = WireType::kLength;
-  static bool is_default(const T& value) { return value.size() == 0; }
-  static std::size_t size(const T& value) { return varint_size(value.size()) + value.size(); }
-  static std::byte* write(std::byte* at, const T& value) {
-    return write_bytes(write_varint(at, value.size()), value.data(), value.size());
-  }
-  static void clear(T& value) { value = T{}; }
-};
-
-template <>
-struct Value<std::string> : BlockValue<std::string> {
-  static bool read(Decoder& in, std::string& value) {
-    std::span<const std::byte> block;
-    if (!in.read_block(block)) return false;
-    value.assign(reinterpret_cast<const char*>(block.data()), block.size());
-    return true;
-  }
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    out.put("string");
-  }
-};
-
-/// A view into the received bytes.
-template <>
-struct Value<std::string_view> : BlockValue<std::string_view> {
-  static bool read(Decoder& in, std::string_view& value) {
-    std::span<const std::byte> block;
-    if (!in.read_block(block)) return false;
-    value = {reinterpret_cast<const char*>(block.data()), block.size()};
-    return true;
-  }
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    out.put("string");
-  }
-};
-
-template <ByteType E>
-struct Value<std::vector<E>> : BlockValue<std::vector<E>> {
-  static bool read(Decoder& in, std::vector<E>& value) {
-    std::span<const std::byte> block;
-    if (!in.read_block(block)) return false;
-    const E* const first = reinterpret_cast<const E*>(block.data());
-    value.assign(first, first + block.size());
-    return true;
-  }
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    out.put("bytes");
-  }
-};
-
-/// A view into the received bytes.
-template <ByteType E>
-struct Value<std::span<const E>> : BlockValue<std::span<const E>> {
-  static bool read(Decoder& in, std::span<const E>& value) {
-    std::span<const std::byte> block;
-    if (!in.read_block(block)) return false;
-    value = {reinterpret_cast<const E*>(block.data()), block.size()};
-    return true;
-  }
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    out.put("bytes");
-  }
-};
-
-template <ByteType E, std::size_t N>
-struct Value<std::array<E, N>> : BlockValue<std::array<E, N>> {
-  // Its size is fixed, so it is never "empty"; all zero is the default.
-  static bool is_default(const std::array<E, N>& value) { return value == std::array<E, N>{}; }
-  static bool read(Decoder& in, std::array<E, N>& value) {
-    std::span<const std::byte> block;
-    if (!in.read_block(block)) return false;
-    if (block.size() > N) return in.fail("more bytes than the array holds");
-    value = {};
-    write_bytes(reinterpret_cast<std::byte*>(value.data()), block.data(), block.size());
-    return true;
-  }
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    out.put("bytes");
-  }
-};
-
-/// A user's type, through the type that represents it.
-template <Represented T>
-struct Value<T> {
-  using Wire = typename Represent<T>::type;
-  static constexpr WireType kType = Value<Wire>::kType;
-  static bool is_default(const T& value) { return Value<Wire>::is_default(Represent<T>::to(value)); }
-  static std::size_t size(const T& value) { return Value<Wire>::size(Represent<T>::to(value)); }
-  static std::byte* write(std::byte* at, const T& value) { return Value<Wire>::write(at, Represent<T>::to(value)); }
-  static bool read(Decoder& in, T& value) {
-    Wire wire{};
-    if (!Value<Wire>::read(in, wire)) return false;
-    try {
-      value = Represent<T>::from(std::move(wire));
-    } catch (...) {
-      return in.fail("kaido::Represent refused the value");
-    }
-    return true;
-  }
-  static void clear(T& value) { value = T{}; }
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    Value<Wire>::describe(out);
-  }
 };
 
 /// A field that holds at most one value: left out when it is the default, as in proto3.
 template <class T>
 struct Field {
   struct State {};
+  static constexpr FieldSchema schema() { return {FieldLabel::kSingle, &kTypeOf<T>}; }
 
   template <std::uint32_t N>
   static std::size_t size(const T& value) {
@@ -322,10 +257,14 @@ struct Field {
     return type == Value<T>::kType ? Value<T>::read(in, value) : in.skip(number, type);
   }
   static void clear(T& value) { Value<T>::clear(value); }
-  template <class Sink>
-  static constexpr void describe(Sink& out) {
-    Value<T>::describe(out);
-  }
 };
+
+/// A new object, cleared to protobuf's defaults.
+template <class T>
+[[nodiscard]] T make_cleared() {
+  T value{};
+  Field<T>::clear(value);
+  return value;
+}
 
 }  // namespace kaido::detail

@@ -48,6 +48,10 @@ inline std::byte* write_bytes(std::byte* at, const void* from, std::size_t count
   return static_cast<std::uint64_t>(number) << 3 | static_cast<std::uint64_t>(type);
 }
 
+/// How many messages (and skipped groups) may stand in one another: libprotobuf's own default, so that both accept the
+/// same. More would need a larger stack in everybody who reads; less would refuse what other languages send.
+inline constexpr int kMaxMessageDepth = 100;
+
 /// Where decoding stopped and why. `field` is the outermost field, which at the top is the parameter, from 1.
 struct DecodeFailure {
   const char* reason = nullptr;
@@ -111,7 +115,7 @@ class Decoder {
 
   /// Reads a length and runs `body` with the end moved to that length's end; `body` must read until done().
   template <class Body>
-  bool read_nested(Body&& body) {
+  bool read_within(Body&& body) {
     std::uint64_t length = 0;
     if (!read_varint(length)) return false;
     if (length > left()) return fail("a length exceeds the bytes that are left");
@@ -119,6 +123,16 @@ class Decoder {
     end_ = at_ + length;
     const bool good = body();
     end_ = outer_end;
+    return good;
+  }
+
+  /// The same for a message within a message.
+  template <class Body>
+  bool read_nested(Body&& body) {
+    if (depth_ == kMaxMessageDepth) return fail("messages are nested too deeply");
+    ++depth_;
+    const bool good = read_within(body);
+    --depth_;
     return good;
   }
 
@@ -137,23 +151,27 @@ class Decoder {
   }
 
   /// An unknown field, or one whose wire type is not the expected one: protobuf's rule is to pass over both.
-  bool skip(std::uint32_t number, WireType type, int depth = 0) {
+  bool skip(std::uint32_t number, WireType type) {
     std::uint64_t ignored = 0;
     std::span<const std::byte> block;
     switch (type) {
-      case WireType::kVarint: return read_varint(ignored);
-      case WireType::kFixed64: return read_fixed(&ignored, 8);
-      case WireType::kFixed32: return read_fixed(&ignored, 4);
-      case WireType::kLength: return read_block(block);
-      case WireType::kGroupBegin: return skip_group(number, depth);
-      case WireType::kGroupEnd: return fail("a group ends that did not begin");
+      case WireType::kVarint:
+        return read_varint(ignored);
+      case WireType::kFixed64:
+        return read_fixed(&ignored, 8);
+      case WireType::kFixed32:
+        return read_fixed(&ignored, 4);
+      case WireType::kLength:
+        return read_block(block);
+      case WireType::kGroupBegin:
+        return skip_group(number);
+      case WireType::kGroupEnd:
+        return fail("a group ends that did not begin");
     }
     return fail("an unknown wire type");
   }
 
  private:
-  static constexpr int kMaxGroupDepth = 32;
-
   bool read_long_varint(std::uint64_t& value) {
     std::uint64_t result = 0;
     for (int shift = 0; shift < 70; shift += 7) {
@@ -169,14 +187,18 @@ class Decoder {
     return fail("a varint is longer than ten bytes");
   }
 
-  bool skip_group(std::uint32_t number, int depth) {
-    if (depth == kMaxGroupDepth) return fail("groups are nested too deeply");
+  bool skip_group(std::uint32_t number) {
+    if (depth_ == kMaxMessageDepth) return fail("groups are nested too deeply");
+    ++depth_;
     while (!done()) {
       std::uint32_t inner = 0;
       WireType type{};
       if (!read_tag(inner, type)) return false;
-      if (type == WireType::kGroupEnd) return inner == number || fail("a group ends under another number");
-      if (!skip(inner, type, depth + 1)) return false;
+      if (type == WireType::kGroupEnd) {
+        --depth_;
+        return inner == number || fail("a group ends under another number");
+      }
+      if (!skip(inner, type)) return false;
     }
     return fail("a group is cut off");
   }
@@ -184,6 +206,7 @@ class Decoder {
   const std::byte* begin_;
   const std::byte* at_;
   const std::byte* end_;
+  int depth_ = 0;
   DecodeFailure failure_;
 };
 

@@ -1,0 +1,61 @@
+/// Names of types at compile time, the same from g++ and from clang.
+///
+/// Internal to kaido/codec.h: messages in a schema are called as the structs they come from.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace kaido::detail {
+
+template <class T>
+constexpr std::string_view pretty_type() {
+  return __PRETTY_FUNCTION__;
+}
+
+/// What stands for T in __PRETTY_FUNCTION__: "… [with T = a::B; …]" (g++), "… [T = a::B]" (clang).
+template <class T>
+constexpr std::string_view qualified_type_name() {
+  std::string_view name = pretty_type<T>();
+  name.remove_prefix(name.find("T = ") + 4);
+  return name.substr(0, name.find_first_of(";]"));
+}
+
+[[nodiscard]] constexpr bool is_identifier(std::string_view text) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.empty() || is_digit(text.front())) return false;
+  return std::all_of(text.begin(), text.end(), [&](char c) { return is_letter(c) || is_digit(c); });
+}
+
+/// The unqualified name where it is an identifier, else "": instances of templates have none that is portable.
+template <class T>
+constexpr std::string_view message_name() {
+  std::string_view name = qualified_type_name<T>();
+  if (const std::size_t colon = name.rfind("::"); colon != std::string_view::npos) name.remove_prefix(colon + 2);
+  return is_identifier(name) ? name : std::string_view();
+}
+
+/// "a.b.C" for a::b::C.
+template <class T>
+struct DottedName {
+  static constexpr std::size_t kSize = qualified_type_name<T>().size();
+  static constexpr std::array<char, kSize + 1> make() {
+    std::array<char, kSize + 1> text{};
+    std::size_t length = 0;
+    for (const char c : qualified_type_name<T>()) {
+      if (c == ':' && length != 0 && text[length - 1] == '.') continue;
+      text[length++] = c == ':' ? '.' : c;
+    }
+    return text;
+  }
+  static constexpr std::array<char, kSize + 1> kText = make();
+  static constexpr std::string_view view() {
+    const std::string_view all(kText.data(), kText.size());
+    return all.substr(0, all.find('\0'));
+  }
+};
+
+}  // namespace kaido::detail
