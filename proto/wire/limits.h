@@ -15,8 +15,9 @@ inline constexpr std::uint32_t kMaxFrameBytes = 64U << 20;
 /// frames accepts this much more than it announced, so that the largest call passes every hop.
 inline constexpr std::uint32_t kFrameHeadroomBytes = 4096;
 
-/// The largest metadata of a frame. Metadata is parsed, payload is not, so it is kept far smaller.
-inline constexpr std::uint32_t kMaxMetadataBytes = 1U << 20;
+/// The largest metadata of a frame. Metadata is parsed, payload is not, so it is kept far smaller. Must exceed
+/// kMaxFunctionBytesPerNode, or a node could not say what it offers.
+inline constexpr std::uint32_t kMaxMetadataBytes = 4U << 20;
 
 /// How many calls an app may have in flight at its node before further ones wait in the app. Setting:
 /// limits.calls_per_app.
@@ -27,6 +28,18 @@ inline constexpr std::uint32_t kMaxTemplates = 65536;
 
 /// How many functions an app may register.
 inline constexpr std::uint32_t kMaxFunctionsPerApp = 4096;
+
+/// The largest schema of one function. People's signatures take a few hundred bytes; generated messages bring their
+/// whole files along. Raising it makes reading one cost more of the node's time (about 1 ms for this many).
+inline constexpr std::size_t kMaxSchemaBytes = 64U << 10;
+
+/// The longest signature, which is for people.
+inline constexpr std::size_t kMaxSignatureBytes = 16U << 10;
+
+/// What one app's, and all apps' functions on one node may take in all: names, signatures and schemas. Every node holds
+/// them of every other. Raising the second needs a larger kMaxMetadataBytes.
+inline constexpr std::size_t kMaxFunctionBytesPerApp = 1U << 20;
+inline constexpr std::size_t kMaxFunctionBytesPerNode = 3U << 20;
 
 /// The longest name of a function, node, app, tag key or tag value.
 inline constexpr std::size_t kMaxNameBytes = 512;

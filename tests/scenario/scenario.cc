@@ -4,6 +4,9 @@
 #include <charconv>
 #include <sstream>
 #include <string_view>
+#include <tuple>
+
+#include "daemon/core/schema/schema_text.h"
 
 namespace kaido::daemon::testing {
 namespace {
@@ -125,7 +128,7 @@ bool Scenario::run(const std::string& script) {
 
 bool Scenario::run_line(const Words& words) {
   const std::string& verb = words[0];
-  if (verb == "limit" || verb == "node" || verb == "worker") return set_up(words);
+  if (verb == "limit" || verb == "version" || verb == "node" || verb == "worker") return set_up(words);
   if (verb == "submit" || verb == "cancel" || verb == "close" || verb == "finish" || verb == "fail" || verb == "open") {
     return act_app(words);
   }
@@ -154,6 +157,11 @@ bool Scenario::set_up(const Words& words) {
       return fail("unknown limit");
     return true;
   }
+  if (words[0] == "version") {
+    const std::string fields = rest(words, 2);
+    versions_[words[1]] = {"(" + fields + ")", schema_of(fields)};
+    return true;
+  }
   if (words[0] == "node") {
     NodeInfo info;
     info.name = words[1];
@@ -168,13 +176,20 @@ bool Scenario::set_up(const Words& words) {
   return add_worker(words);
 }
 
+FunctionInfo Scenario::function_of(const std::string& word) const {
+  FunctionInfo info = function(word);
+  const auto version = versions_.find(word);
+  if (version != versions_.end()) std::tie(info.signature, info.schema) = version->second;
+  return info;
+}
+
 bool Scenario::add_worker(const Words& words) {
   if (words.size() < 4) return fail("worker NODE NAME slots=N FUNCTION...");
   const auto at = node(words[1]);
   const auto slots = number(pair(words[3]).second);
   if (!at || !slots) return fail("slots=N is missing");
   std::vector<FunctionInfo> functions;
-  for (std::size_t i = 4; i < words.size(); ++i) functions.push_back(function(words[i]));
+  for (std::size_t i = 4; i < words.size(); ++i) functions.push_back(function_of(words[i]));
   const auto session = static_cast<std::uint32_t>(100 + sessions_.size());
   sessions_[words[2]] = session;
   cluster().open_worker(*at, session, static_cast<std::uint32_t>(*slots), std::move(functions));
@@ -188,10 +203,12 @@ bool Scenario::submit(const Words& words) {
   const auto at = node(words[1]);
   if (!at) return false;
   PlacementSpec spec;
-  const FunctionInfo called = function(words[3]);
+  const FunctionInfo called = function_of(words[3]);
   spec.function = called.id;
   spec.function_name = called.name;
   if (words[3].find(':') != std::string::npos) spec.fingerprint = called.fingerprint;
+  spec.signature = called.signature;
+  spec.schema = called.schema;
   base::Duration budget{0};
   for (std::size_t i = 4; i < words.size(); ++i) {
     const auto [name, value] = pair(words[i]);

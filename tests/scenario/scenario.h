@@ -39,6 +39,7 @@ class Scenario {
   bool submit(const Words& words);
   bool check_end();
 
+  [[nodiscard]] FunctionInfo function_of(const std::string& word) const;
   bool fail(std::string why);
   std::optional<std::size_t> node(const std::string& name);
   const Delivery* delivery(std::size_t node, const std::string& task);
@@ -54,6 +55,7 @@ class Scenario {
 
   VirtualCluster::Options options_;
   std::optional<VirtualCluster> cluster_;
+  std::map<std::string, std::pair<std::string, Schema>> versions_;  // of functions: signature and schema
   std::map<std::string, std::size_t> nodes_;
   std::map<std::string, std::uint32_t> sessions_;
   std::vector<Rule> rules_;

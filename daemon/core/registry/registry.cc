@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <unordered_set>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "daemon/core/schema/parsed_schema.h"
 
 namespace kaido::daemon {
 namespace {
@@ -16,63 +17,120 @@ std::string describe(const FunctionInfo& function) {
          ")";
 }
 
+std::size_t bytes_of(const FunctionInfo& function) {
+  return function.name.size() + function.signature.size() + function.schema.bytes().size();
+}
+
 }  // namespace
 
-base::Status Registry::check_function(const FunctionInfo& function) const {
-  if (function.name.empty()) return absl::InvalidArgumentError("a function without a name was registered; name it");
+std::optional<Registry::Refusal> Registry::check_function(const FunctionInfo& function) const {
+  if (function.name.empty()) return Refusal{absl::InvalidArgumentError("a function without a name was registered; name it")};
   if (function.name.size() > options_.name_bytes_max) {
-    return absl::InvalidArgumentError("the name of function " + function.name.substr(0, 64) + "… is longer than " +
-                                      std::to_string(options_.name_bytes_max) + " bytes; shorten it");
+    return Refusal{absl::InvalidArgumentError("the name of function " + function.name.substr(0, 64) + "… is longer than " +
+                                              std::to_string(options_.name_bytes_max) + " bytes; shorten it")};
   }
   const auto it = functions_.find(function.id);
-  if (it == functions_.end()) return absl::OkStatus();
+  if (it == functions_.end()) return check_schema(function);
   const FunctionInfo& known = it->second.info;
   if (known.name != function.name) {
-    return absl::InvalidArgumentError("functions " + known.name + " and " + function.name +
-                                      " have the same id; rename one of them");
+    return Refusal{absl::InvalidArgumentError("functions " + known.name + " and " + function.name +
+                                              " have the same id; rename one of them")};
   }
   if (known.fingerprint != function.fingerprint) {
-    return absl::FailedPreconditionError("signature mismatch: " + describe(function) +
-                                         " was registered, but an app on this node offers " + describe(known) +
-                                         "; run one version of the function per node");
+    return Refusal{absl::FailedPreconditionError("signature mismatch: " + describe(function) +
+                                                 " was registered, but an app on this node offers " + describe(known) +
+                                                 "; run one version of the function per node"),
+                   &RegistryCounters::refused_signature};
   }
-  return absl::OkStatus();
+  if (known.schema == function.schema) return std::nullopt;
+  return check_schema(function);
+}
+
+std::optional<Registry::Refusal> Registry::check_schema(const FunctionInfo& function) const {
+  const std::size_t bytes = function.schema.bytes().size();
+  if (bytes > options_.schema_bytes_max || function.signature.size() > options_.signature_bytes_max) {
+    return Refusal{absl::ResourceExhaustedError("the schema of function " + function.name + " takes " +
+                                                std::to_string(bytes) + " bytes, its signature " +
+                                                std::to_string(function.signature.size()) + "; they may take " +
+                                                std::to_string(options_.schema_bytes_max) + " and " +
+                                                std::to_string(options_.signature_bytes_max) + ": use smaller types"),
+                   &RegistryCounters::refused_schema};
+  }
+  if (function.schema.empty()) return std::nullopt;
+  const auto parsed = ParsedSchema::parse(function.schema.bytes());
+  if (parsed.ok()) return std::nullopt;
+  return Refusal{absl::InvalidArgumentError("function " + function.name + " has a " + std::string(parsed.status().message())),
+                 &RegistryCounters::refused_schema};
+}
+
+std::optional<Registry::Refusal> Registry::check_functions(std::span<const FunctionInfo> functions) const {
+  std::unordered_map<base::FunctionId, const FunctionInfo*> of_this_app;
+  std::size_t new_functions = 0;
+  std::size_t bytes = 0;
+  std::size_t new_bytes = 0;
+  for (const FunctionInfo& function : functions) {
+    bytes += bytes_of(function);
+    const auto [it, inserted] = of_this_app.emplace(function.id, &function);
+    if (!inserted) {
+      return Refusal{absl::InvalidArgumentError("functions " + it->second->name + " and " + function.name +
+                                                " have the same id in one app; rename one of them")};
+    }
+    if (functions_.contains(function.id)) continue;
+    ++new_functions;
+    new_bytes += bytes_of(function);
+  }
+  const auto limit = [](const std::string& text) {
+    return Refusal{absl::ResourceExhaustedError(text), &RegistryCounters::refused_limit};
+  };
+  if (functions_.size() + new_functions > options_.functions_max) {
+    return limit("this node would offer more than " + std::to_string(options_.functions_max) + " functions");
+  }
+  if (bytes > options_.bytes_per_app_max) {
+    return limit("the app's functions are described in " + std::to_string(bytes) + " bytes, more than the " +
+                 std::to_string(options_.bytes_per_app_max) + " that one app may take; offer fewer, or with smaller types");
+  }
+  if (bytes_ + new_bytes > options_.bytes_max) {
+    return limit("this node would describe its functions in more than " + std::to_string(options_.bytes_max) + " bytes");
+  }
+  // Last, for reading schemas is what costs.
+  for (const FunctionInfo& function : functions) {
+    if (auto refusal = check_function(function)) return refusal;
+  }
+  return std::nullopt;
+}
+
+std::optional<Registry::Refusal> Registry::check_session(std::uint32_t session, std::span<const FunctionInfo> functions,
+                                                         std::uint32_t slots) const {
+  if (sessions_.contains(session)) return Refusal{absl::AlreadyExistsError("the app has registered its functions already")};
+  if (functions.size() > options_.functions_per_app_max) {
+    return Refusal{absl::ResourceExhaustedError("the app registers " + std::to_string(functions.size()) +
+                                                " functions, more than the " +
+                                                std::to_string(options_.functions_per_app_max) + " that one app may offer"),
+                   &RegistryCounters::refused_limit};
+  }
+  if (slots > options_.slots_per_app_max) {
+    return Refusal{absl::ResourceExhaustedError("the app claims " + std::to_string(slots) + " slots, more than the " +
+                                                std::to_string(options_.slots_per_app_max) + " that one app may have"),
+                   &RegistryCounters::refused_limit};
+  }
+  return check_functions(functions);
 }
 
 base::Status Registry::register_session(std::uint32_t session, std::span<const FunctionInfo> functions,
                                         std::uint32_t slots) {
-  if (sessions_.contains(session)) return absl::AlreadyExistsError("the app has registered its functions already");
-  if (functions.size() > options_.functions_per_app_max) {
-    return absl::ResourceExhaustedError("the app registers " + std::to_string(functions.size()) +
-                                        " functions, more than the " + std::to_string(options_.functions_per_app_max) +
-                                        " that one app may offer");
+  if (auto refusal = check_session(session, functions, slots)) {
+    ++(counters_.*(refusal->counter));
+    return std::move(refusal->status);
   }
-  if (slots > options_.slots_per_app_max) {
-    return absl::ResourceExhaustedError("the app claims " + std::to_string(slots) + " slots, more than the " +
-                                        std::to_string(options_.slots_per_app_max) + " that one app may have");
-  }
-  std::unordered_map<base::FunctionId, const FunctionInfo*> of_this_app;
-  std::size_t new_functions = 0;
-  for (const FunctionInfo& function : functions) {
-    if (base::Status status = check_function(function); !status.ok()) return status;
-    const auto [it, inserted] = of_this_app.emplace(function.id, &function);
-    if (!inserted) {
-      return absl::InvalidArgumentError("functions " + it->second->name + " and " + function.name +
-                                        " have the same id in one app; rename one of them");
-    }
-    if (!functions_.contains(function.id)) ++new_functions;
-  }
-  if (functions_.size() + new_functions > options_.functions_max) {
-    return absl::ResourceExhaustedError("this node would offer more than " + std::to_string(options_.functions_max) +
-                                        " functions");
-  }
-
   Session& entry = sessions_[session];
   entry.slots = slots;
   slots_ += slots;
   for (std::uint32_t index = 0; index < functions.size(); ++index) {
     Function& function = functions_[functions[index].id];
-    if (function.offers.empty()) function.info = functions[index];
+    if (function.offers.empty()) {
+      function.info = functions[index];
+      bytes_ += bytes_of(function.info);
+    }
     function.offers.push_back({.session = session, .function_index = index});
     entry.functions.push_back(functions[index].id);
   }
@@ -85,7 +143,9 @@ bool Registry::unregister_session(std::uint32_t session) {
   for (const base::FunctionId id : it->second.functions) {
     const auto function = functions_.find(id);
     std::erase_if(function->second.offers, [&](const Offer& offer) { return offer.session == session; });
-    if (function->second.offers.empty()) functions_.erase(function);
+    if (!function->second.offers.empty()) continue;
+    bytes_ -= bytes_of(function->second.info);
+    functions_.erase(function);
   }
   slots_ -= it->second.slots;
   sessions_.erase(it);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 #include "daemon/core/view/node_view.h"
 #include "proto/base/ids.h"
 #include "proto/base/status.h"
+#include "proto/wire/limits.h"
 
 namespace kaido::daemon {
 
@@ -25,17 +27,32 @@ struct RegistryOptions {
   std::uint32_t functions_per_app_max = 4096;
   /// On this node, all apps together: bounds NodeInfo, which peers hold for each node.
   std::uint32_t functions_max = 16384;
-  /// Of a function's or tag's name; wire::kMaxNameBytes.
-  std::size_t name_bytes_max = 512;
+  /// Of a function's or tag's name.
+  std::size_t name_bytes_max = wire::kMaxNameBytes;
+  std::size_t signature_bytes_max = wire::kMaxSignatureBytes;
+  /// Of one function: bounds the time that reading it takes.
+  std::size_t schema_bytes_max = wire::kMaxSchemaBytes;
+  /// Names, signatures and schemas of one app's functions, and of all: bound NodeInfo too.
+  std::size_t bytes_per_app_max = wire::kMaxFunctionBytesPerApp;
+  std::size_t bytes_max = wire::kMaxFunctionBytesPerNode;
   /// What an app may claim to run at once.
   std::uint32_t slots_per_app_max = 4096;
+};
+
+/// Plain numbers for metrics; they only grow.
+struct RegistryCounters {
+  std::uint64_t refused_invalid = 0;    ///< a name, an id, registered twice
+  std::uint64_t refused_schema = 0;     ///< malformed, or too large
+  std::uint64_t refused_signature = 0;  ///< another app here offers another version
+  std::uint64_t refused_limit = 0;
 };
 
 /// All sessions' functions. On one node a function has one fingerprint: callers must not get one worker or another
 /// by luck.
 ///
 /// Threading: confined to the node's loop.
-/// Errors: kInvalidArgument (nameless or too long a name, twice the same, one id for two names: the message has both),
+/// Errors: kInvalidArgument (nameless or too long a name, a schema that is none, twice the same, one id for two names:
+/// the message has both),
 /// kFailedPrecondition (`signature mismatch`: another app on this node offers the name with another fingerprint; the
 /// message names both), kResourceExhausted (a bound), kAlreadyExists (the session has registered). Nothing is changed
 /// by a refused call.
@@ -59,6 +76,7 @@ class Registry {
   /// The sum of the sessions' slots.
   [[nodiscard]] std::uint32_t slots() const { return slots_; }
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
+  [[nodiscard]] const RegistryCounters& counters() const { return counters_; }
 
  private:
   struct Function {
@@ -70,12 +88,23 @@ class Registry {
     std::vector<base::FunctionId> functions;
   };
 
-  [[nodiscard]] base::Status check_function(const FunctionInfo& function) const;
+  /// A refusal, and the counter that it belongs to.
+  struct Refusal {
+    base::Status status;
+    std::uint64_t RegistryCounters::*counter = &RegistryCounters::refused_invalid;
+  };
+  [[nodiscard]] std::optional<Refusal> check_session(std::uint32_t session, std::span<const FunctionInfo> functions,
+                                                     std::uint32_t slots) const;
+  [[nodiscard]] std::optional<Refusal> check_functions(std::span<const FunctionInfo> functions) const;
+  [[nodiscard]] std::optional<Refusal> check_function(const FunctionInfo& function) const;
+  [[nodiscard]] std::optional<Refusal> check_schema(const FunctionInfo& function) const;
 
   RegistryOptions options_;
   std::unordered_map<base::FunctionId, Function> functions_;
   std::unordered_map<std::uint32_t, Session> sessions_;
   std::uint32_t slots_ = 0;
+  std::size_t bytes_ = 0;
+  RegistryCounters counters_;
 };
 
 }  // namespace kaido::daemon

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status.h"
+#include "daemon/core/schema/schema_text.h"
 
 namespace kaido::daemon {
 namespace {
@@ -48,6 +49,7 @@ TEST(Registry, AnotherSignatureOfTheSameFunctionIsRefusedNamingBoth) {
   EXPECT_TRUE(says(status, "000000000000000a")) << status;
   EXPECT_TRUE(says(status, "000000000000000b")) << status;
   EXPECT_EQ(registry.lookup({10}).size(), 1U);
+  EXPECT_EQ(registry.counters().refused_signature, 1U);
 
   registry.unregister_session(1);
   EXPECT_TRUE(registry.register_session(2, std::vector{function(10, "f", 0xb)}, 1).ok())
@@ -64,6 +66,50 @@ TEST(Registry, OneIdForTwoNamesIsRefusedNamingBoth) {
   EXPECT_EQ(same_app.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(says(same_app, "functions h and i")) << same_app;
   EXPECT_EQ(registry.session_count(), 1U) << "a refused registration leaves nothing behind";
+}
+
+FunctionInfo described(std::uint64_t id, const Schema& schema) {
+  FunctionInfo info = function(id, "f" + std::to_string(id));
+  info.schema = schema;
+  return info;
+}
+
+TEST(Registry, SchemasAreKeptWithTheirFunctions) {
+  Registry registry;
+  const Schema schema = schema_of("string text = 1;", "int64 value = 1;");
+  ASSERT_TRUE(registry.register_session(1, std::vector{described(1, schema), described(2, {})}, 1).ok());
+  EXPECT_EQ(registry.offered()[0].schema, schema);
+  EXPECT_TRUE(registry.offered()[1].schema.empty());
+}
+
+TEST(Registry, AMalformedOrTooLargeSchemaIsRefusedByNameAndCounted) {
+  Registry registry({.schema_bytes_max = 200});
+  const auto malformed = registry.register_session(1, std::vector{described(1, {}), described(2, Schema("junk"))}, 1);
+  EXPECT_EQ(malformed.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(says(malformed, "function f2 has a malformed schema: it is no google.protobuf.FileDescriptorSet")) << malformed;
+  const auto large = registry.register_session(1, std::vector{described(1, Schema(std::string(201, 'x')))}, 1);
+  EXPECT_EQ(large.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(says(large, "the schema of function f1 takes 201 bytes")) << large;
+  EXPECT_EQ(registry.counters().refused_schema, 2U);
+  EXPECT_EQ(registry.session_count(), 0U);
+}
+
+TEST(Registry, DescriptionsAreBoundedPerAppAndPerNodeAndGivenBack) {
+  const Schema schema = schema_of("string text = 1;", "int64 value = 1;");
+  const std::size_t each = schema.bytes().size() + 2 + function(1, "f1").signature.size();
+  Registry registry({.bytes_per_app_max = 2 * each, .bytes_max = 3 * each});
+  const auto offer = [&](std::uint32_t session, std::vector<std::uint64_t> ids) {
+    std::vector<FunctionInfo> functions;
+    for (const std::uint64_t id : ids) functions.push_back(described(id, schema));
+    return registry.register_session(session, functions, 1).code();
+  };
+  EXPECT_EQ(offer(1, {1, 2, 3}), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(offer(1, {1, 2}), absl::StatusCode::kOk);
+  EXPECT_EQ(offer(2, {3, 4}), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(offer(2, {1, 3}), absl::StatusCode::kOk) << "what is on offer already takes nothing";
+  EXPECT_EQ(registry.counters().refused_limit, 2U);
+  registry.unregister_session(1);
+  EXPECT_EQ(offer(3, {4}), absl::StatusCode::kOk);
 }
 
 TEST(Registry, EachBoundRefuses) {

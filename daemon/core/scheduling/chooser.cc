@@ -1,6 +1,7 @@
 #include "daemon/core/scheduling/chooser.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -28,6 +29,7 @@ PlacementRef Chooser::prepare(PlacementSpec spec) {
   // Amortised: a sweep is paid for by as many new placements as it has entries to look at.
   if (prepared_.size() >= std::min<std::size_t>(sweep_at_, options_.placements_max)) sweep();
   if (prepared_.size() >= options_.placements_max) return nullptr;
+  if (!take_schema(spec)) return nullptr;
   std::uint32_t index = next_index_;
   if (free_indices_.empty()) {
     ++next_index_;
@@ -42,12 +44,32 @@ PlacementRef Chooser::prepare(PlacementSpec spec) {
   return placement;
 }
 
+// Specs of one function stand together in the map, so a neighbour has the schema already, if anybody has.
+bool Chooser::take_schema(PlacementSpec& spec) {
+  if (spec.schema.empty()) return true;
+  const auto next = prepared_.lower_bound(spec);
+  for (const auto& neighbour : {next, next == prepared_.begin() ? next : std::prev(next)}) {
+    if (neighbour == prepared_.end() || neighbour->first.schema != spec.schema) continue;
+    spec.schema = neighbour->first.schema;
+    return true;
+  }
+  const std::size_t bytes = spec.schema.bytes().size();
+  if (schema_bytes_ + bytes > options_.schema_bytes_max) sweep();
+  if (schema_bytes_ + bytes > options_.schema_bytes_max) return false;
+  schema_bytes_ += bytes;
+  return true;
+}
+
 void Chooser::sweep() {
+  schema_bytes_ = 0;
+  Schema before;
   for (auto it = prepared_.begin(); it != prepared_.end();) {
     if (it->second.placement.expired()) {
       free_indices_.push_back(it->second.index);
       it = prepared_.erase(it);
     } else {
+      if (it->first.schema != before) schema_bytes_ += it->first.schema.bytes().size();
+      before = it->first.schema;
       ++it;
     }
   }
@@ -126,7 +148,7 @@ std::vector<NodeReason> Chooser::explain(const PreparedPlacement& placement, std
       reasons.push_back({"…", std::to_string(view_->nodes().size() - reasons.size()) + " more nodes"});
       break;
     }
-    std::string reason = describe_mismatch(placement.spec(), node);
+    std::string reason = placement.describe_mismatch(node);
     if (contains(avoid, node.index)) reason = "was tried already (" + reason + ")";
     reasons.push_back({node.info->name, std::move(reason)});
   }

@@ -16,6 +16,8 @@ namespace kaido::daemon {
 struct ChooserOptions {
   /// Distinct specs alive at once. A spec costs its text and four bytes a candidate; at the bound prepare() refuses.
   std::uint32_t placements_max = 65536;
+  /// Callers' schemas remembered in all, each counted once a function; at the bound prepare() refuses.
+  std::size_t schema_bytes_max = 64U << 20;
   /// Nodes that an explanation lists; of the rest it gives the number.
   std::uint32_t reasons_max = 64;
 };
@@ -29,7 +31,7 @@ class Chooser final : public Placer {
  public:
   Chooser(std::uint64_t seed, ClusterViewRef view, ChooserOptions options = {});
 
-  /// The one object for all equal specs, or null when placements_max are alive (answer `rejected`).
+  /// The one object for all equal specs, or null when a bound is reached (answer `rejected`).
   [[nodiscard]] PlacementRef prepare(PlacementSpec spec);
 
   /// After every change of the cluster; the ledger's view_changed() comes after it. Loads of nodes that are not alive,
@@ -56,6 +58,7 @@ class Chooser final : public Placer {
   [[nodiscard]] bool less_loaded(NodeIndex a, NodeIndex b) const;
   [[nodiscard]] Choice chosen(NodeIndex node) const;
   [[nodiscard]] Choice choose_avoiding(std::span<const NodeIndex> candidates, std::span<const NodeIndex> avoid);
+  [[nodiscard]] bool take_schema(PlacementSpec& spec);
   void sweep();
 
   static constexpr std::size_t kSweepMin = 256;
@@ -73,6 +76,7 @@ class Chooser final : public Placer {
   std::uint32_t next_index_ = 0;
   std::uint64_t next_serial_ = 1;
   std::size_t sweep_at_ = kSweepMin;
+  std::size_t schema_bytes_ = 0;  // of prepared_; what is shared counts once
 };
 
 }  // namespace kaido::daemon

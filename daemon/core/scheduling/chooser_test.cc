@@ -156,6 +156,29 @@ TEST(Chooser, PlacementsAreBoundedAndTheirIndicesReusedUnderAnotherSerial) {
   EXPECT_GT(fourth->serial(), serial);
 }
 
+TEST(Chooser, CallersSchemasAreSharedAndBounded) {
+  Cluster cluster(0);
+  Chooser chooser(kSeed, cluster.table.view(), {.schema_bytes_max = 250});
+  const auto prepare = [&](std::uint64_t function, std::int32_t priority) {
+    PlacementSpec spec = wanted();
+    spec.function = {function};
+    spec.priority = priority;
+    spec.schema = Schema(std::string(100, static_cast<char>(function)));
+    return chooser.prepare(spec);
+  };
+  const auto first = prepare(1, 1);
+  const auto second = prepare(1, 2);
+  const auto before_both = prepare(1, 0);
+  EXPECT_EQ(first->spec().schema.bytes().data(), second->spec().schema.bytes().data());
+  EXPECT_EQ(first->spec().schema.bytes().data(), before_both->spec().schema.bytes().data());
+  auto other = prepare(2, 1);
+  ASSERT_NE(other, nullptr);
+  EXPECT_EQ(prepare(3, 1), nullptr) << "a third schema is too much";
+  EXPECT_NE(prepare(2, 2), nullptr) << "a known one is not";
+  other.reset();
+  EXPECT_NE(prepare(3, 1), nullptr);
+}
+
 TEST(Chooser, ALostNodesReportedLoadIsForgotten) {
   Cluster cluster(1, false);
   cluster.chooser.load_reported(NodeIndex{1}, {.busy = 50, .slots = 4});

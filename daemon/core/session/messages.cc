@@ -46,6 +46,7 @@ void fill(v1::Function& message, const FunctionInfo& function) {
   message.set_id(function.id.value);
   message.set_fingerprint(function.fingerprint);
   message.set_signature(function.signature);
+  message.set_schema(std::string(function.schema.bytes()));
 }
 
 }  // namespace
@@ -57,12 +58,18 @@ base::Duration to_duration(std::uint64_t nanoseconds) {
 
 base::StatusOr<FunctionInfo> to_function(const v1::Function& message) {
   KAIDO_RETURN_IF_ERROR(check_name("a function's name", message.name()));
-  return FunctionInfo{base::FunctionId{message.id()}, message.name(), message.fingerprint(), message.signature()};
+  return FunctionInfo{base::FunctionId{message.id()}, message.name(), message.fingerprint(), message.signature(),
+                      Schema(message.schema())};
 }
 
 base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message) {
   auto function = to_function(message.function());
   if (!function.ok()) return function.status();
+  if (function->signature.size() > wire::kMaxSignatureBytes || function->schema.bytes().size() > wire::kMaxSchemaBytes) {
+    return absl::InvalidArgumentError("the signature of function " + function->name + " takes " +
+                                      std::to_string(function->schema.bytes().size()) + " bytes, more than the " +
+                                      std::to_string(wire::kMaxSchemaBytes) + " that one may take");
+  }
   const v1::Placement& placement = message.placement();
   auto tags = to_tags(placement.tags());
   if (!tags.ok()) return tags.status();
@@ -72,6 +79,8 @@ base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message) {
   spec.function = function->id;
   spec.function_name = function->name;
   spec.fingerprint = function->fingerprint;
+  spec.signature = std::move(function->signature);
+  spec.schema = std::move(function->schema);
   spec.node_name = placement.node_name();
   spec.tags = *std::move(tags);
   for (const v1::Toleration& toleration : placement.tolerations()) {
@@ -126,6 +135,8 @@ v1::Prepare to_message(const PlacementSpec& spec) {
   function.set_name(spec.function_name);
   function.set_id(spec.function.value);
   function.set_fingerprint(spec.fingerprint);
+  function.set_signature(spec.signature);
+  function.set_schema(std::string(spec.schema.bytes()));
   v1::Placement& placement = *message.mutable_placement();
   placement.set_node_name(spec.node_name);
   for (const Tag& tag : spec.tags) (*placement.mutable_tags())[tag.key] = tag.value;

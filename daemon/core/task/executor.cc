@@ -101,7 +101,7 @@ std::optional<RedirectReason> Executor::find_refusal(const PreparedPlacement& pl
   if (is_draining()) return RedirectReason::kDraining;
   if (lane == WorkerTable::kNone) return RedirectReason::kNotOffered;
   if (placement.candidates(*view_).self_fits) return std::nullopt;
-  switch (find_mismatch(placement.spec(), view_->self())) {
+  switch (placement.find_mismatch(view_->self())) {
     case Mismatch::kNone:
     case Mismatch::kNotOffered:
       return std::nullopt;

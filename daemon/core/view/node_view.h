@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/core/schema/schema.h"
 #include "proto/base/ids.h"
 
 namespace kaido::daemon {
@@ -41,6 +42,7 @@ struct FunctionInfo {
   std::string name;
   std::uint64_t fingerprint = 0;
   std::string signature;  ///< canonical, for people
+  Schema schema;          ///< the same for programs; empty: not known
   bool operator==(const FunctionInfo&) const = default;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "daemon/core/schema/compatibility.h"
+
 namespace kaido::daemon {
 namespace {
 
@@ -26,19 +28,6 @@ const Taint* first_untolerated(const PlacementSpec& spec, const NodeInfo& node) 
   return nullptr;
 }
 
-// The rules that a node's own account decides, alive or not.
-Mismatch rules_mismatch(const PlacementSpec& spec, const NodeView& node) {
-  const NodeInfo& info = *node.info;
-  if (info.draining) return Mismatch::kDraining;
-  if (!spec.node_name.empty() && spec.node_name != info.name) return Mismatch::kNodeName;
-  if (first_missing_tag(spec, info) != nullptr) return Mismatch::kTag;
-  if (first_untolerated(spec, info) != nullptr) return Mismatch::kTaint;
-  const FunctionInfo* function = node.find_function(spec.function);
-  if (function == nullptr) return Mismatch::kNotOffered;
-  if (spec.fingerprint != 0 && function->fingerprint != spec.fingerprint) return Mismatch::kSignature;
-  return Mismatch::kNone;
-}
-
 std::string hex(std::uint64_t value) {
   char text[17];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
@@ -56,9 +45,8 @@ std::string describe_taint(const Taint& taint) {
   return "taint " + taint.key + value + ":" + taint.effect + " not tolerated";
 }
 
-std::string describe_signature(const PlacementSpec& spec, const FunctionInfo& offered) {
-  return "signature mismatch of " + offered.name + ": the caller has fingerprint " + hex(spec.fingerprint) +
-         ", the node offers " + hex(offered.fingerprint) + (offered.signature.empty() ? "" : " " + offered.signature);
+std::string version_text(const std::string& signature, std::uint64_t fingerprint) {
+  return signature.empty() ? "fingerprint " + hex(fingerprint) : signature;
 }
 
 }  // namespace
@@ -73,13 +61,43 @@ bool tolerates(std::span<const Toleration> tolerations, const Taint& taint) {
   });
 }
 
-Mismatch find_mismatch(const PlacementSpec& spec, const NodeView& node) {
-  return node.alive ? rules_mismatch(spec, node) : Mismatch::kLost;
+Mismatch PreparedPlacement::find_mismatch(const NodeView& node) const {
+  return node.alive ? rules_mismatch(node) : Mismatch::kLost;
 }
 
-std::string describe_mismatch(const PlacementSpec& spec, const NodeView& node) {
+// The rules that a node's own account decides, alive or not.
+Mismatch PreparedPlacement::rules_mismatch(const NodeView& node) const {
   const NodeInfo& info = *node.info;
-  switch (find_mismatch(spec, node)) {
+  if (info.draining) return Mismatch::kDraining;
+  if (!spec_.node_name.empty() && spec_.node_name != info.name) return Mismatch::kNodeName;
+  if (first_missing_tag(spec_, info) != nullptr) return Mismatch::kTag;
+  if (first_untolerated(spec_, info) != nullptr) return Mismatch::kTaint;
+  const FunctionInfo* function = node.find_function(spec_.function);
+  if (function == nullptr) return Mismatch::kNotOffered;
+  if (spec_.fingerprint == 0 || function->fingerprint == spec_.fingerprint) return Mismatch::kNone;
+  return judge(*function).difference ? Mismatch::kSignature : Mismatch::kNone;
+}
+
+const PreparedPlacement::Verdict& PreparedPlacement::judge(const FunctionInfo& offered) const {
+  const auto known = std::find_if(verdicts_.begin(), verdicts_.end(), [&](const Verdict& verdict) {
+    return verdict.fingerprint == offered.fingerprint && verdict.schema == offered.schema;
+  });
+  if (known != verdicts_.end()) return *known;
+  if (verdicts_.size() == kVerdictsMax) verdicts_.clear();
+  verdicts_.push_back({offered.fingerprint, offered.schema, find_incompatibility(spec_.schema, offered.schema)});
+  return verdicts_.back();
+}
+
+std::string PreparedPlacement::describe_signature(const FunctionInfo& offered) const {
+  return "signature mismatch of " + offered.name + ": the caller has " + version_text(spec_.signature, spec_.fingerprint) +
+         ", the node offers " + version_text(offered.signature, offered.fingerprint) + "; " +
+         judge(offered).difference.value_or("");
+}
+
+std::string PreparedPlacement::describe_mismatch(const NodeView& node) const {
+  const PlacementSpec& spec = spec_;
+  const NodeInfo& info = *node.info;
+  switch (find_mismatch(node)) {
     case Mismatch::kNone:
       return "fits";
     case Mismatch::kLost:
@@ -96,7 +114,7 @@ std::string describe_mismatch(const PlacementSpec& spec, const NodeView& node) {
       return "no app offers " +
              (spec.function_name.empty() ? "function " + hex(spec.function.value) : spec.function_name);
     case Mismatch::kSignature:
-      return describe_signature(spec, *node.find_function(spec.function));
+      return describe_signature(*node.find_function(spec.function));
   }
   return {};
 }
@@ -105,7 +123,7 @@ void PreparedPlacement::refresh(const ClusterView& view) const {
   candidates_.nodes.clear();
   bool some_signature_mismatch = false;
   for (const NodeView& node : view.nodes()) {
-    const Mismatch mismatch = find_mismatch(spec_, node);
+    const Mismatch mismatch = find_mismatch(node);
     if (mismatch == Mismatch::kNone) candidates_.nodes.push_back(node.index);
     if (mismatch == Mismatch::kSignature) some_signature_mismatch = true;
   }

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "daemon/core/schema/schema.h"
 #include "daemon/core/view/cluster_view.h"
 #include "proto/base/time.h"
 
@@ -28,6 +30,8 @@ struct PlacementSpec {
   base::FunctionId function;
   std::string function_name;
   std::uint64_t fingerprint = 0;  ///< 0: not compared
+  std::string signature;          ///< the caller's, for people
+  Schema schema;                  ///< the caller's; empty: only the same fingerprint fits
   std::string node_name;          ///< empty: any node
   std::vector<Tag> tags;          ///< all must be carried, with exactly this value
   std::vector<Toleration> tolerations;
@@ -45,12 +49,6 @@ enum class Mismatch : std::uint8_t { kNone, kLost, kDraining, kNodeName, kTag, k
 /// Whether any of the tolerations tolerates the taint. A PreferNoSchedule taint needs no toleration.
 [[nodiscard]] bool tolerates(std::span<const Toleration> tolerations, const Taint& taint);
 
-/// The first rule that excludes the node; kNone if it fits. Allocates nothing.
-[[nodiscard]] Mismatch find_mismatch(const PlacementSpec& spec, const NodeView& node);
-
-/// The same in words for people, with what was wanted and what the node has; "fits" where it does.
-[[nodiscard]] std::string describe_mismatch(const PlacementSpec& spec, const NodeView& node);
-
 /// Why one node was not chosen.
 struct NodeReason {
   std::string node;
@@ -60,6 +58,9 @@ struct NodeReason {
 
 /// A spec with the nodes that fit it, kept from one call to the next for as long as the view does not change.
 /// Made by scheduling's Chooser, which gives equal specs the same object.
+///
+/// Where a node offers the function under another fingerprint than the caller's, the two schemas are compared, once for
+/// each version that is met; a node whose version is compatible fits like any other.
 ///
 /// Threading: confined to the node's loop, for the cache in it.
 /// Lifetime: shared; a task keeps its own reference until it is delivered.
@@ -77,10 +78,17 @@ class PreparedPlacement {
   [[nodiscard]] std::uint32_t index() const { return index_; }
   [[nodiscard]] std::uint64_t serial() const { return serial_; }
 
+  /// The first rule that excludes the node; kNone if it fits. Allocates nothing, unless it meets a version of the
+  /// function for the first time.
+  [[nodiscard]] Mismatch find_mismatch(const NodeView& node) const;
+
+  /// The same in words for people, with what was wanted and what the node has; "fits" where it does.
+  [[nodiscard]] std::string describe_mismatch(const NodeView& node) const;
+
   struct Candidates {
     std::vector<NodeIndex> nodes;  ///< that fit, this node first if it does
     bool self_fits = false;
-    bool signature_mismatch_only = false;  ///< none fits, and some node would but for the function's fingerprint
+    bool signature_mismatch_only = false;  ///< none fits, and some node would but for the function's signature
   };
 
   /// What fits in this view: O(1) unless the view changed since the last call.
@@ -90,13 +98,26 @@ class PreparedPlacement {
   }
 
  private:
+  /// What a node's version of the function was found to be: compatible, or what differs.
+  struct Verdict {
+    std::uint64_t fingerprint = 0;
+    Schema schema;
+    std::optional<std::string> difference;
+  };
+  /// Versions of one function in a cluster; beyond it all are compared anew.
+  static constexpr std::size_t kVerdictsMax = 16;
+
   void refresh(const ClusterView& view) const;
+  [[nodiscard]] Mismatch rules_mismatch(const NodeView& node) const;
+  [[nodiscard]] const Verdict& judge(const FunctionInfo& offered) const;
+  [[nodiscard]] std::string describe_signature(const FunctionInfo& offered) const;
 
   const PlacementSpec spec_;
   const std::uint32_t index_;
   const std::uint64_t serial_;
   mutable std::uint64_t version_ = 0;
   mutable Candidates candidates_;
+  mutable std::vector<Verdict> verdicts_;
 };
 
 using PlacementRef = std::shared_ptr<const PreparedPlacement>;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/core/schema/schema_text.h"
 #include "daemon/core/view/cluster_table.h"
 
 namespace kaido::daemon {
@@ -12,7 +13,7 @@ NodeInfo worker(std::uint8_t id, std::string name) {
   info.id.bytes[0] = id;
   info.name = std::move(name);
   info.tags = {{"gpu", "a100"}, {"zone", "north"}};
-  info.functions = {{{7}, "count_words", 70, "(string) -> int64"}};
+  info.functions = {{{7}, "count_words", 70, "(string) -> int64", schema_of("string a1 = 1;", "int64 value = 1;")}};
   return info;
 }
 
@@ -28,9 +29,11 @@ PlacementSpec wanted() {
   return spec;
 }
 
+PreparedPlacement prepared(const PlacementSpec& spec) { return PreparedPlacement(spec, 0, 1); }
+
 TEST(Placement, ANodeThatOffersTheFunctionFits) {
-  EXPECT_EQ(find_mismatch(wanted(), view_of(worker(1, "a"))), Mismatch::kNone);
-  EXPECT_EQ(describe_mismatch(wanted(), view_of(worker(1, "a"))), "fits");
+  EXPECT_EQ(prepared(wanted()).find_mismatch(view_of(worker(1, "a"))), Mismatch::kNone);
+  EXPECT_EQ(prepared(wanted()).describe_mismatch(view_of(worker(1, "a"))), "fits");
 }
 
 TEST(Placement, EveryRuleExcludesAndSaysWhy) {
@@ -57,27 +60,67 @@ TEST(Placement, EveryRuleExcludesAndSaysWhy) {
       {Mismatch::kNotOffered, "no app offers count_words",
        [](PlacementSpec&, NodeInfo& node) { node.functions.clear(); }},
       {Mismatch::kSignature,
-       "signature mismatch of count_words: the caller has fingerprint 0000000000000047, the node offers "
-       "0000000000000046 (string) -> int64",
+       "signature mismatch of count_words: the caller has fingerprint 0000000000000047, the node offers (string) -> int64; "
+       "the caller states no schema to compare",
        [](PlacementSpec& spec, NodeInfo&) { spec.fingerprint = 71; }},
+      {Mismatch::kSignature,
+       "signature mismatch of count_words: the caller has (int32) -> int64, the node offers (string) -> int64; argument 1 "
+       "(a1): int32 for the caller, string for the worker",
+       [](PlacementSpec& spec, NodeInfo&) {
+         spec.fingerprint = 71;
+         spec.signature = "(int32) -> int64";
+         spec.schema = schema_of("int32 a1 = 1;", "int64 value = 1;");
+       }},
   };
   for (const Case& c : cases) {
     PlacementSpec spec = wanted();
     NodeInfo node = worker(1, "a");
     c.change(spec, node);
     const NodeView view = view_of(node);
-    EXPECT_EQ(find_mismatch(spec, view), c.mismatch) << c.words;
-    EXPECT_EQ(describe_mismatch(spec, view), c.words);
+    EXPECT_EQ(prepared(spec).find_mismatch(view), c.mismatch) << c.words;
+    EXPECT_EQ(prepared(spec).describe_mismatch(view), c.words);
   }
   NodeView lost = view_of(worker(1, "a"));
   lost.alive = false;
-  EXPECT_EQ(describe_mismatch(wanted(), lost), "lost");
+  EXPECT_EQ(prepared(wanted()).describe_mismatch(lost), "lost");
 }
 
 TEST(Placement, AFingerprintOfZeroIsNotCompared) {
   PlacementSpec spec = wanted();
   spec.fingerprint = 0;
-  EXPECT_EQ(find_mismatch(spec, view_of(worker(1, "a"))), Mismatch::kNone);
+  EXPECT_EQ(prepared(spec).find_mismatch(view_of(worker(1, "a"))), Mismatch::kNone);
+}
+
+TEST(Placement, ANodeOfACompatibleVersionFits) {
+  PlacementSpec spec = wanted();
+  spec.fingerprint = 71;
+  spec.signature = "(string, optional int32) -> int64";
+  spec.schema = schema_of("string a1 = 1; optional int32 a2 = 2;", "int64 value = 1;");
+  const PreparedPlacement placement = prepared(spec);
+  EXPECT_EQ(placement.describe_mismatch(view_of(worker(1, "a"))), "fits");
+
+  NodeInfo other = worker(2, "b");
+  other.functions[0].fingerprint = 72;
+  other.functions[0].schema = schema_of("bytes a1 = 1; optional int64 a2 = 2;", "int32 value = 1;");
+  EXPECT_EQ(placement.find_mismatch(view_of(other)), Mismatch::kNone);
+  other.functions[0].schema = schema_of("bytes a1 = 1; int64 a2 = 2;", "int32 value = 1;");
+  EXPECT_EQ(placement.find_mismatch(view_of(other)), Mismatch::kSignature) << "of one fingerprint, but another schema";
+  other.functions[0].schema = {};
+  EXPECT_EQ(placement.find_mismatch(view_of(other)), Mismatch::kSignature);
+}
+
+TEST(Placement, MoreVersionsThanAreRememberedAreStillToldApart) {
+  PlacementSpec spec = wanted();
+  spec.schema = schema_of("string a1 = 1;", "int64 value = 1;");
+  const PreparedPlacement placement = prepared(spec);
+  for (int round = 0; round < 2; ++round) {
+    for (std::uint64_t version = 100; version < 150; ++version) {
+      NodeInfo info = worker(1, "a");
+      info.functions[0].fingerprint = version;
+      if (version % 2 == 0) info.functions[0].schema = schema_of("bool a1 = 1;", "int64 value = 1;");
+      EXPECT_EQ(placement.find_mismatch(view_of(info)), version % 2 == 0 ? Mismatch::kSignature : Mismatch::kNone);
+    }
+  }
 }
 
 TEST(Placement, TolerationsMatchByKeyValueAndEffectAsInKubernetes) {
