@@ -22,6 +22,9 @@ template <typename T>
 class Probe {
  public:
   explicit Probe(Task<T> task) : target_(*new Target()), poller_(std::move(task)) {}
+  /// A callable that returns the Task, typically a lambda with captures: kept as long as the Task.
+  template <detail::TaskFactory F>
+  explicit Probe(F factory) : Probe(detail::run_factory(std::move(factory))) {}
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
   ~Probe() {
@@ -50,5 +53,8 @@ class Probe {
   Target& target_;
   detail::TaskPoller<T> poller_;
 };
+
+template <detail::TaskFactory F>
+explicit Probe(F factory) -> Probe<detail::FactoryValue<F>>;
 
 }  // namespace kaido::testing

@@ -1,0 +1,96 @@
+/// AsioExecutor: a runtime as an executor of Asio's. Includes Asio.
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#include <boost/asio/execution.hpp>
+#include <boost/asio/execution_context.hpp>
+
+#include <kaido/detail/task_header.h>
+#include <kaido/handle.h>
+
+namespace kaido::detail {
+
+/// A function posted to a runtime, as a task. An exception that leaves it ends the process, as in any handler.
+template <typename F>
+class FunctionCell final : public JoinCell<void> {
+ public:
+  FunctionCell(RuntimeCore* core, F function) : JoinCell<void>(core), function_(std::move(function)) {}
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* cell, std::size_t size) noexcept { free_frame(cell, size); }
+
+ protected:
+  bool poll(Context&) noexcept override {
+    F function(std::move(*function_));
+    function_.reset();
+    std::move(function)();
+    outcome_.set_value();
+    return true;
+  }
+  void drop_frame() noexcept override { function_.reset(); }
+  void destroy() noexcept override { delete this; }
+
+ private:
+  ~FunctionCell() override = default;
+  std::optional<F> function_;
+};
+
+/// True on a thread that runs tasks or handlers of `core` now.
+[[nodiscard]] bool runs_on_this_thread(const RuntimeCore& core) noexcept;
+/// The runtime's I/O loop as an execution context.
+[[nodiscard]] boost::asio::execution_context& execution_context(RuntimeCore& core) noexcept;
+
+/// Satisfies Asio's executor requirements. What is posted runs as a task of the runtime; what is dispatched (and not
+/// required never to block) on a thread of the runtime runs at once. After the runtime's end functions are destroyed
+/// without running.
+///
+/// Threading: thread-safe, a value.
+/// Lifetime: does not keep the runtime running.
+class AsioExecutor {
+  using Blocking = boost::asio::execution::blocking_t;
+
+ public:
+  explicit AsioExecutor(CoreRef core) noexcept : core_(std::move(core)) {}
+
+  [[nodiscard]] boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept {
+    return execution_context(*core_);
+  }
+  [[nodiscard]] Blocking query(Blocking) const noexcept {
+    return never_blocks_ ? Blocking(boost::asio::execution::blocking.never)
+                         : Blocking(boost::asio::execution::blocking.possibly);
+  }
+  [[nodiscard]] AsioExecutor require(Blocking::never_t) const noexcept { return AsioExecutor(core_, true); }
+  [[nodiscard]] AsioExecutor require(Blocking::possibly_t) const noexcept { return AsioExecutor(core_, false); }
+
+  template <typename F>
+  void execute(F&& function) const {
+    using Function = std::decay_t<F>;
+    if (!never_blocks_ && runs_on_this_thread(*core_)) {
+      Function here(std::forward<F>(function));
+      std::move(here)();
+      return;
+    }
+    auto* cell = new FunctionCell<Function>(core_.get(), std::forward<F>(function));
+    JoinHandle<void> detached(*cell);
+    spawn_task(*core_, *cell);
+  }
+
+  [[nodiscard]] friend bool operator==(const AsioExecutor& left, const AsioExecutor& right) noexcept {
+    return left.core_.get() == right.core_.get() && left.never_blocks_ == right.never_blocks_;
+  }
+  [[nodiscard]] friend bool operator!=(const AsioExecutor& left, const AsioExecutor& right) noexcept {
+    return !(left == right);
+  }
+
+ private:
+  AsioExecutor(CoreRef core, bool never_blocks) noexcept : core_(std::move(core)), never_blocks_(never_blocks) {}
+
+  CoreRef core_;
+  bool never_blocks_ = false;
+};
+
+static_assert(boost::asio::execution::is_executor<AsioExecutor>::value);
+
+}  // namespace kaido::detail

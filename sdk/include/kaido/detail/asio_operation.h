@@ -1,0 +1,269 @@
+/// What kaido/asio.h is made of: an operation of Asio's as a Pollable, and the handler that completes it. Includes Asio.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/result.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <kaido/detail/poll.h>
+#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/waker.h>
+
+namespace kaido::detail {
+
+/// Where an operation and its handler meet: the handler may be called, or destroyed, by any thread.
+///
+/// Threading: everything below the lock is guarded by it; the signal belongs to the operation's executor.
+class AsioStateBase {
+ public:
+  AsioStateBase() = default;
+  AsioStateBase(const AsioStateBase&) = delete;
+  AsioStateBase& operator=(const AsioStateBase&) = delete;
+
+  /// True when the handler was called or destroyed; else the context's waker is kept.
+  bool poll(Context& context) {
+    Waker dropped;
+    const std::scoped_lock lock(lock_);
+    if (is_done_) return true;
+    if (!context.will_wake(waker_)) dropped = std::exchange(waker_, context.waker());
+    return false;
+  }
+  void complete() noexcept {
+    Waker woken;
+    {
+      const std::scoped_lock lock(lock_);
+      is_done_ = true;
+      woken = std::move(waker_);
+    }
+    woken.wake();
+  }
+  [[nodiscard]] bool is_done() noexcept {
+    const std::scoped_lock lock(lock_);
+    return is_done_;
+  }
+  [[nodiscard]] bool start_cancelling() noexcept { return !std::exchange(is_cancelled_, true); }
+  /// On the operation's executor.
+  void emit() {
+    if (!is_done()) signal_.emit(boost::asio::cancellation_type::all);
+  }
+  [[nodiscard]] boost::asio::cancellation_slot slot() noexcept { return signal_.slot(); }
+
+  void add_ref() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_ref() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+ protected:
+  virtual ~AsioStateBase() = default;
+
+ private:
+  std::atomic<unsigned> references_ = 1;
+  bool is_cancelled_ = false;  // Of the awaiting task.
+  boost::asio::cancellation_signal signal_;
+  SpinLock lock_;
+  bool is_done_ = false;
+  Waker waker_;
+};
+
+template <typename State>
+class AsioRef {
+ public:
+  AsioRef() noexcept = default;
+  /// Takes over a reference.
+  explicit AsioRef(State* state) noexcept : state_(state) {}
+  AsioRef(const AsioRef& other) noexcept : state_(other.state_) {
+    if (state_ != nullptr) state_->add_ref();
+  }
+  AsioRef(AsioRef&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  AsioRef& operator=(AsioRef other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~AsioRef() {
+    if (state_ != nullptr) state_->drop_ref();
+  }
+
+  State* operator->() const noexcept { return state_; }
+  explicit operator bool() const noexcept { return state_ != nullptr; }
+
+ private:
+  State* state_ = nullptr;
+};
+
+/// What the handler was called with; nothing if it was destroyed instead, because its executor ended.
+template <typename... Values>
+class AsioState final : public AsioStateBase {
+ public:
+  std::optional<std::tuple<Values...>> values;
+
+ private:
+  ~AsioState() override = default;
+};
+
+/// The completion handler. Its executor is where the operation goes on between its steps, and where it is cancelled.
+template <typename Executor, typename... Values>
+class AsioHandler {
+  using State = AsioState<Values...>;
+
+ public:
+  using executor_type = Executor;
+  using cancellation_slot_type = boost::asio::cancellation_slot;
+
+  AsioHandler(AsioRef<State> state, Executor executor) noexcept : state_(std::move(state)), executor_(std::move(executor)) {}
+  AsioHandler(AsioHandler&&) noexcept = default;
+  AsioHandler& operator=(AsioHandler&&) = delete;
+  ~AsioHandler() {
+    if (state_) state_->complete();
+  }
+
+  [[nodiscard]] executor_type get_executor() const noexcept { return executor_; }
+  [[nodiscard]] cancellation_slot_type get_cancellation_slot() const noexcept { return state_->slot(); }
+
+  template <typename... A>
+  void operator()(A&&... arguments) {
+    const AsioRef<State> state = std::move(state_);
+    state->values.emplace(std::forward<A>(arguments)...);
+    state->complete();
+  }
+
+ private:
+  AsioRef<State> state_;
+  Executor executor_;
+};
+
+/// The outcome of a handler's arguments that cannot be an error: nothing, the one, or a tuple of several.
+template <typename... Values>
+struct AsioValue {
+  using Type = std::tuple<Values...>;
+  static Type take(std::tuple<Values...>&& values) { return std::move(values); }
+};
+template <>
+struct AsioValue<> {
+  using Type = void;
+  static void take(std::tuple<>&&) noexcept {}
+};
+template <typename T>
+struct AsioValue<T> {
+  using Type = T;
+  static T take(std::tuple<T>&& values) { return std::get<0>(std::move(values)); }
+};
+
+/// The outcome of a completion signature's arguments; see use_task.
+template <typename... Values>
+struct AsioOutcome {
+  using Type = typename AsioValue<Values...>::Type;
+  static Type take(std::optional<std::tuple<Values...>>&& values) {
+    if (!values) throw boost::system::system_error(boost::asio::error::operation_aborted);
+    return AsioValue<Values...>::take(*std::move(values));
+  }
+};
+template <typename... Values>
+struct AsioOutcome<boost::system::error_code, Values...> {
+  using Value = typename AsioValue<Values...>::Type;
+  using Type = boost::system::result<Value>;
+  static Type take(std::optional<std::tuple<boost::system::error_code, Values...>>&& values) {
+    if (!values) return Type(boost::system::in_place_error, boost::asio::error::operation_aborted);
+    if (const auto& error = std::get<0>(*values)) return Type(boost::system::in_place_error, error);
+    return std::apply(
+        [](const boost::system::error_code&, Values&... rest) {
+          if constexpr (sizeof...(Values) > 1) {
+            return Type(boost::system::in_place_value, std::tuple<Values...>(std::move(rest)...));
+          } else {
+            return Type(boost::system::in_place_value, std::move(rest)...);
+          }
+        },
+        *values);
+  }
+};
+
+template <typename... Values>
+struct AsioOutcome<std::exception_ptr, Values...> {
+  using Type = typename AsioValue<Values...>::Type;
+  static Type take(std::optional<std::tuple<std::exception_ptr, Values...>>&& values) {
+    if (!values) throw boost::system::system_error(boost::asio::error::operation_aborted);
+    if (std::get<0>(*values)) std::rethrow_exception(std::get<0>(*std::move(values)));
+    return std::apply(
+        [](std::exception_ptr&, Values&... rest) {
+          return AsioValue<Values...>::take(std::tuple<Values...>(std::move(rest)...));
+        },
+        *values);
+  }
+};
+
+/// An operation of Asio's that has not been started, or is under way. `Target` gives the executor of its handler.
+template <typename Signature, typename Target, typename Initiation, typename... Args>
+class AsioOperation;
+
+template <typename R, typename... Values, typename Target, typename Initiation, typename... Args>
+class [[nodiscard]] AsioOperation<R(Values...), Target, Initiation, Args...> {
+  using Executor = typename Target::executor_type;
+  using State = AsioState<std::decay_t<Values>...>;
+  using Handler = AsioHandler<Executor, std::decay_t<Values>...>;
+  using Outcome = AsioOutcome<std::decay_t<Values>...>;
+
+ public:
+  template <typename I, typename... A>
+  AsioOperation(Target target, I&& initiation, A&&... arguments)
+      : target_(std::move(target)), start_(std::in_place, std::forward<I>(initiation), std::forward<A>(arguments)...) {}
+  AsioOperation(AsioOperation&&) = default;
+  AsioOperation& operator=(AsioOperation&&) = delete;
+  ~AsioOperation() {
+    // Only where nobody could wait for it, as in a frame that a test destroys by hand.
+    if (state_ && !state_->is_done()) cancel();
+  }
+
+  bool poll(Context& context) {
+    if (!context.may_proceed()) return false;
+    if (!state_) start();
+    if (!state_->poll(context)) return false;
+    context.spend();
+    return true;
+  }
+  bool poll_drop(Context& context) noexcept {
+    if (!state_ || state_->poll(context)) return true;
+    cancel();
+    return false;
+  }
+  typename Outcome::Type take() { return Outcome::take(std::move(state_->values)); }
+
+ private:
+  struct Start {
+    template <typename I, typename... A>
+    explicit Start(I&& what, A&&... with) : initiation(std::forward<I>(what)), arguments(std::forward<A>(with)...) {}
+    Initiation initiation;
+    std::tuple<Args...> arguments;
+  };
+
+  void start() {
+    executor_.emplace(target_.executor());
+    state_ = AsioRef<State>(new State());
+    target_.initiate(*executor_, [start = *std::exchange(start_, std::nullopt), handler = Handler(state_, *executor_)]() mutable {
+      std::apply([&](Args&... arguments) { std::move(start.initiation)(std::move(handler), std::move(arguments)...); },
+                 start.arguments);
+    });
+  }
+  // On the executor, since neither a signal nor an operation may be touched by two threads.
+  void cancel() noexcept {
+    if (!state_->start_cancelling()) return;
+    boost::asio::post(*executor_, [state = state_] { state->emit(); });
+  }
+
+  Target target_;
+  std::optional<Executor> executor_;
+  std::optional<Start> start_;
+  AsioRef<State> state_;
+};
+
+}  // namespace kaido::detail
