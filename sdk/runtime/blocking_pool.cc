@@ -21,13 +21,12 @@ void BlockingPool::spawn(TaskHeader& task) {
         work_.notify_one();
         return;
       }
-      if (blocking_threads_ >= core_.options.max_blocking_threads) return;
-      ++blocking_threads_;
+      if (thread_count_ >= core_.options.max_blocking_threads + core_.workers_in_pool()) return;
       try {
-        start_thread([this] { serve(); });
+        start_thread();
       } catch (...) {
         // With other threads there the closure only waits longer.
-        if (--blocking_threads_ == 0) {
+        if (thread_count_ == core_.workers_in_pool()) {
           static_cast<void>(queue_.pop());
           lock.unlock();
           task.shut_down();
@@ -40,25 +39,34 @@ void BlockingPool::spawn(TaskHeader& task) {
   task.shut_down();
 }
 
-void BlockingPool::spawn_worker(std::function<void()> body) {
+void BlockingPool::spawn_on_new_thread(TaskHeader& task) {
   Lock lock(mutex_);
-  start_thread(std::move(body));
+  queue_.push(task);
+  try {
+    start_thread();
+  } catch (...) {
+    static_cast<void>(queue_.pop());
+    lock.unlock();
+    task.shut_down();
+    throw;
+  }
 }
 
-void BlockingPool::start_thread(std::function<void()> body) {
-  std::thread thread([core = CoreRef(&core_), body = std::move(body)]() mutable {
-    pthread_setname_np(pthread_self(), core->options.thread_name.substr(0, 15).c_str());
+// Under the lock, so that the thread cannot end before it is in the table.
+void BlockingPool::start_thread() {
+  OsThread thread(core_.options.thread_stack_size, [core = CoreRef(&core_)] {
+    const std::string name = core->options.thread_name ? core->options.thread_name() : "kaido-worker";
+    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
     {
       CoreScope scope(*core);
       if (core->options.on_thread_start) core->options.on_thread_start();
-      body();
+      core->blocking.serve();
       if (core->options.on_thread_stop) core->options.on_thread_stop();
-      body = nullptr;
     }
     core->blocking.finish_thread();
   });
-  const auto id = thread.get_id();
-  threads_.emplace(id, std::move(thread));
+  ++thread_count_;
+  threads_.emplace(thread.id(), thread);
 }
 
 void BlockingPool::serve() {
@@ -66,7 +74,7 @@ void BlockingPool::serve() {
   do {
     run_queued(lock);
   } while (wait_for_work(lock));
-  --blocking_threads_;
+  --thread_count_;
 }
 
 void BlockingPool::run_queued(Lock& lock) {
@@ -74,7 +82,7 @@ void BlockingPool::run_queued(Lock& lock) {
   while (TaskHeader* task = queue_.pop()) {
     ++running_;
     lock.unlock();
-    Budget budget;
+    Budget budget = Budget::unconstrained();
     task->run(budget);
     lock.lock();
     --running_;
@@ -112,24 +120,39 @@ bool BlockingPool::wait_for_work(Lock& lock) {
 
 void BlockingPool::finish_thread() noexcept {
   Lock lock(mutex_);
-  auto found = threads_.find(std::this_thread::get_id());
+  auto found = threads_.find(pthread_self());
   if (found == threads_.end()) return;  // Left behind by a shutdown with a limit.
-  ended_threads_.push_back(std::move(found->second));
+  ended_threads_.push_back(found->second);
   threads_.erase(found);
   ended_.notify_all();
 }
 
 void BlockingPool::join_ended(Lock& lock) noexcept {
   if (ended_threads_.empty()) return;
-  std::vector<std::thread> ended = std::exchange(ended_threads_, {});
+  std::vector<OsThread> ended = std::exchange(ended_threads_, {});
   lock.unlock();
-  for (std::thread& thread : ended) thread.join();
+  for (OsThread& thread : ended) thread.join();
   lock.lock();
 }
 
 bool BlockingPool::is_idle() noexcept {
   Lock lock(mutex_);
   return queue_.empty() && running_ == 0;
+}
+
+std::size_t BlockingPool::threads() noexcept {
+  Lock lock(mutex_);
+  return thread_count_;
+}
+
+std::size_t BlockingPool::idle_threads() noexcept {
+  Lock lock(mutex_);
+  return idle_threads_;
+}
+
+std::size_t BlockingPool::queued() noexcept {
+  Lock lock(mutex_);
+  return queue_.size();
 }
 
 bool BlockingPool::shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept {

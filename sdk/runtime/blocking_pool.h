@@ -1,18 +1,18 @@
-/// BlockingPool: the threads of a runtime. Closures of spawn_blocking run on them, and so do the workers.
+/// BlockingPool: the threads of a runtime. Closures of spawn_blocking run on them, and so do the workers: a worker is a
+/// closure that takes long, so that after block_in_place a thread is what it then has to be.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <functional>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include <kaido/detail/task_header.h>
 
+#include "sdk/runtime/os_thread.h"
 #include "sdk/runtime/task_queue.h"
 
 namespace kaido::detail {
@@ -34,17 +34,21 @@ class BlockingPool {
   /// Takes over a reference. After shutdown the task is cancelled at once. Throws std::system_error if no thread can be
   /// started and none is there.
   void spawn(TaskHeader& task);
-  /// A thread of its own, outside the limit. Throws std::system_error.
-  void spawn_worker(std::function<void()> body);
+  /// The same on a thread that is new, for the workers. Throws std::system_error if it cannot be started.
+  void spawn_on_new_thread(TaskHeader& task);
   /// Nothing queued or running?
   [[nodiscard]] bool is_idle() noexcept;
+  /// All of them, workers included.
+  [[nodiscard]] std::size_t threads() noexcept;
+  [[nodiscard]] std::size_t idle_threads() noexcept;
+  [[nodiscard]] std::size_t queued() noexcept;
   /// Takes no more, and waits until every thread has ended, at most for `limit`; true if all did. Threads that are left
   /// run on and end by themselves.
   bool shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept;
 
  private:
   using Lock = std::unique_lock<std::mutex>;
-  void start_thread(std::function<void()> body);
+  void start_thread();
   void serve();
   void run_queued(Lock& lock);
   bool wait_for_work(Lock& lock);
@@ -56,12 +60,12 @@ class BlockingPool {
   std::condition_variable work_;
   std::condition_variable ended_;
   TaskQueue queue_;
-  std::size_t blocking_threads_ = 0;
+  std::size_t thread_count_ = 0;
   std::size_t idle_threads_ = 0;
   std::size_t wakes_ = 0;     // Idle threads that were told of work and have not woken yet.
   std::size_t running_ = 0;
-  std::unordered_map<std::thread::id, std::thread> threads_;
-  std::vector<std::thread> ended_threads_;
+  std::unordered_map<pthread_t, OsThread> threads_;
+  std::vector<OsThread> ended_threads_;
   bool is_closed_ = false;
 };
 

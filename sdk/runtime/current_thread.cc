@@ -4,10 +4,16 @@
 /// end the turn (flush what hooks have gathered) and park in the driver. Several threads may be in block_on at once: one
 /// drives, the others wait for their root's wake-up or for the driving seat.
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <stdexcept>
+#include <thread>
 #include <utility>
 
+#include <kaido/coop.h>
+
+#include "sdk/runtime/busy_time.h"
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/task_queue.h"
 #include "sdk/runtime/thread_state.h"
@@ -24,27 +30,37 @@ class CurrentThread final : public RuntimeCore {
       : RuntimeCore(std::move(runtime_options)),
         global_queue_interval_(options.global_queue_interval != 0 ? options.global_queue_interval
                                                                   : kDefaultGlobalQueueInterval),
-        local_(*this) {}
+        metrics_(*worker_metrics.front()),
+        busy_(metrics_),
+        local_(*this, false) {
+    if (options.unhandled_panic == UnhandledPanic::kShutdownRuntime) observe_panics();
+  }
 
   void schedule(TaskHeader& task) noexcept override {
+    note_scheduled(task);
     if (thread_state.local == &local_) {
+      metrics_.local_schedules.add();
       local_.queue.push(task);
-    } else if (inject_.push(task)) {
+    } else if (inject_.push_remote(task)) {
       unpark();
     } else {
-      task.drop_ref();
+      task.refuse();
     }
   }
   void schedule_yielded(TaskHeader& task) noexcept override { schedule(task); }
   void block_on(Root& root) override;
+  void task_panicked() noexcept override;
+  [[nodiscard]] std::size_t global_queue_depth() const noexcept override { return inject_.size(); }
+  [[nodiscard]] std::uint64_t remote_schedules() const noexcept override { return inject_.remote_pushes(); }
+  [[nodiscard]] std::size_t local_queue_depth(std::size_t) const noexcept override { return local_.queue.size(); }
 
  private:
-  struct Local : LocalScheduler {
+  struct Local final : LocalScheduler {
     using LocalScheduler::LocalScheduler;
     TaskQueue queue;
     std::uint32_t tick = 0;
     std::uint32_t polls_in_turn = 0;
-    Budget budget;
+    bool has_panicked = false;  // And every task was shut down for that.
   };
 
   class RootWaker final : public WakeTarget {
@@ -89,6 +105,8 @@ class CurrentThread final : public RuntimeCore {
   void drive(Root& root, RootWaker& waker);
   bool run_tasks();
   void park(const RootWaker& waker);
+  void wait(const RootWaker& waker);
+  void run_task(TaskHeader& task);
   [[nodiscard]] TaskHeader* next_task() noexcept;
   [[nodiscard]] bool has_work(const RootWaker& waker) const noexcept {
     return waker.is_woken() || !local_.queue.empty() || !inject_.is_empty();
@@ -104,9 +122,12 @@ class CurrentThread final : public RuntimeCore {
   }
   void root_woken() noexcept;
   void stop_scheduler() noexcept override;
+  void drive_draining_tasks() noexcept;
   void drain() noexcept;
 
   const std::uint32_t global_queue_interval_;
+  WorkerMetrics& metrics_;
+  BusyTime busy_;
   Local local_;  // Of the thread in the seat.
   Inject inject_;
   std::atomic<bool> is_parked_ = false;
@@ -128,6 +149,7 @@ void CurrentThread::block_on(Root& root) {
   while (!take_seat(*waker)) {
     // Somebody else drives, and the root was woken: it is polled here without the seat.
     budget.reset();
+    BudgetScope scope(&budget);
     Context context(*waker, budget);
     if (waker->take_wake() && root.poll(context)) {
       hooks.end_of_turn();
@@ -136,8 +158,11 @@ void CurrentThread::block_on(Root& root) {
     hooks.end_of_turn();
   }
   Seat seat(*this);
-  SchedulerScope scope(local_);
+  DrivingScope scope(&local_, local_.budget, false);
+  metrics_.thread.store(std::this_thread::get_id(), std::memory_order_release);
+  busy_.begin();
   drive(root, *waker);
+  busy_.checkpoint();
   end_turn();
 }
 
@@ -166,10 +191,17 @@ void CurrentThread::drive(Root& root, RootWaker& waker) {
       Context context(waker, local_.budget);
       if (root.poll(context)) return;
     }
-    if (run_tasks()) {
+    const bool had_enough = run_tasks();
+    if (local_.has_panicked) {
+      throw std::runtime_error("kaido: a spawned task panicked, and the runtime is to shut down when that happens");
+    }
+    if (had_enough) {
       driver.poll();
       local_.wake_deferred();
-      if (local_.polls_in_turn + options.event_interval > kPollsPerTurn) end_turn();
+      if (local_.polls_in_turn + options.event_interval > kPollsPerTurn) {
+        busy_.checkpoint();
+        end_turn();
+      }
     } else {
       park(waker);
     }
@@ -178,14 +210,32 @@ void CurrentThread::drive(Root& root, RootWaker& waker) {
 
 // True after a full interval; false when there was nothing left to run.
 bool CurrentThread::run_tasks() {
-  for (std::uint32_t count = 0; count < options.event_interval; ++count) {
+  for (std::uint32_t count = 0; count < options.event_interval && !local_.has_panicked; ++count) {
     TaskHeader* task = next_task();
     if (task == nullptr) return false;
-    ++local_.polls_in_turn;
-    local_.budget.reset();
-    task->run(local_.budget);
+    run_task(*task);
   }
   return true;
+}
+
+void CurrentThread::run_task(TaskHeader& task) {
+  ++local_.polls_in_turn;
+  local_.budget.reset();
+  metrics_.polls.add();
+  if (!metrics_.poll_times.is_enabled()) {
+    RuntimeCore::run_task(task, local_.budget, metrics_);
+    return;
+  }
+  const auto began = std::chrono::steady_clock::now();
+  RuntimeCore::run_task(task, local_.budget, metrics_);
+  metrics_.poll_times.record((std::chrono::steady_clock::now() - began).count());
+}
+
+// On the thread in the seat, while the task ends. What blocking closures throw is their handles' matter only.
+void CurrentThread::task_panicked() noexcept {
+  if (thread_state.local != &local_ || local_.has_panicked) return;
+  local_.has_panicked = true;
+  owned.close_and_shut_down();
 }
 
 TaskHeader* CurrentThread::next_task() noexcept {
@@ -205,6 +255,20 @@ void CurrentThread::park(const RootWaker& waker) {
     return;
   }
   if (has_work(waker)) return;
+  if (options.on_thread_park) options.on_thread_park();
+  if (has_work(waker)) {
+    driver.poll();  // What the hook made ready must not keep timers and sockets waiting for ever.
+  } else {
+    metrics_.about_to_park();
+    busy_.checkpoint();
+    wait(waker);
+    busy_.begin();
+    metrics_.unparked();
+  }
+  if (options.on_thread_unpark) options.on_thread_unpark();
+}
+
+void CurrentThread::wait(const RootWaker& waker) {
   is_parked_.store(true, std::memory_order_seq_cst);
   // Whoever queues work from outside first queues, then looks whether we are parked: one of us sees the other.
   if (!has_work(waker)) {
@@ -216,7 +280,6 @@ void CurrentThread::park(const RootWaker& waker) {
 
 void CurrentThread::stop_scheduler() noexcept {
   CoreScope core_scope(*this);
-  inject_.close();
   bool driven_elsewhere = false;
   {
     std::scoped_lock lock(mutex_);
@@ -224,22 +287,40 @@ void CurrentThread::stop_scheduler() noexcept {
   }
   if (driven_elsewhere) {
     // Shut down from inside its own block_on: what is queued is dropped by who drives.
+    inject_.close();
     owned.close_and_shut_down();
     driver.shut_down();
     return;
   }
   Seat seat(*this);
-  SchedulerScope scope(local_);
+  DrivingScope scope(&local_, local_.budget, false);
   owned.close_and_shut_down();
+  drive_draining_tasks();
+  inject_.close();
   drain();
   driver.shut_down();
   drain();
 }
 
+// Until each foreign operation that uses memory of a cancelled task has come to its end.
+void CurrentThread::drive_draining_tasks() noexcept {
+  while (draining.load(std::memory_order_acquire) != 0) {
+    if (TaskHeader* task = next_task()) {
+      local_.budget.reset();
+      task->run(local_.budget);
+    } else if (!local_.deferred.empty()) {
+      driver.poll();
+      local_.wake_deferred();
+    } else {
+      driver.park(false);
+    }
+  }
+}
+
 void CurrentThread::drain() noexcept {
   local_.deferred.clear();
-  while (TaskHeader* task = local_.queue.pop()) task->drop_ref();
-  while (TaskHeader* task = inject_.pop()) task->drop_ref();
+  while (TaskHeader* task = local_.queue.pop()) task->refuse();
+  while (TaskHeader* task = inject_.pop()) task->refuse();
 }
 
 }  // namespace

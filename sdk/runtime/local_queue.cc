@@ -47,12 +47,13 @@ TaskHeader* LocalQueue::pop() noexcept {
   }
 }
 
-TaskHeader* LocalQueue::steal_into(LocalQueue& thief) noexcept {
+TaskHeader* LocalQueue::steal_into(LocalQueue& thief, std::uint32_t& stolen) noexcept {
   const std::uint32_t tail = thief.tail_.load(std::memory_order_relaxed);
   const Head head = unpack(thief.head_.load(std::memory_order_acquire));
   // Somebody may be stealing from the thief: without room for half a ring it is not hungry.
   if (tail - head.steal > kCapacity / 2) return nullptr;
   std::uint32_t count = copy_half(thief, tail);
+  stolen = count;
   if (count == 0) return nullptr;
   --count;
   TaskHeader* task = thief.at(tail + count).load(std::memory_order_relaxed);

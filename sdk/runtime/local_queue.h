@@ -32,7 +32,12 @@ class LocalQueue {
   void push_back(TaskHeader& task, TaskQueue& overflow) noexcept;
   [[nodiscard]] TaskHeader* pop() noexcept;
   /// Moves half of this queue to `thief`, except for one task which is returned; null if there was nothing to take.
-  [[nodiscard]] TaskHeader* steal_into(LocalQueue& thief) noexcept;
+  /// `stolen`: how many there were in all.
+  [[nodiscard]] TaskHeader* steal_into(LocalQueue& thief, std::uint32_t& stolen) noexcept;
+  [[nodiscard]] TaskHeader* steal_into(LocalQueue& thief) noexcept {
+    std::uint32_t stolen = 0;
+    return steal_into(thief, stolen);
+  }
 
   [[nodiscard]] std::uint32_t size() const noexcept {
     return tail_.load(std::memory_order_acquire) - unpack(head_.load(std::memory_order_acquire)).real;

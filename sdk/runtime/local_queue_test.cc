@@ -24,6 +24,7 @@ class Dummy final : public TaskHeader {
   bool poll(Context&) noexcept override { return true; }
   void drop_frame() noexcept override {}
   void drop_outcome() noexcept override {}
+  bool has_panicked() const noexcept override { return false; }
   void destroy() noexcept override {}
 };
 

@@ -2,11 +2,17 @@
 /// stealing. See README.md for the rules and idle.h for who wakes whom.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include <kaido/detail/random.h>
+
+#include "sdk/runtime/busy_time.h"
 #include "sdk/runtime/idle.h"
 #include "sdk/runtime/local_queue.h"
 #include "sdk/runtime/parker.h"
@@ -18,75 +24,102 @@ namespace kaido::detail {
 
 namespace {
 
-constexpr std::uint32_t kDefaultGlobalQueueInterval = 61;
+// Changes of the tuned interval smaller than this are not worth it.
+constexpr std::uint32_t kIntervalTolerance = 2;
 // How many tasks in a row may run from the slot before one of the queue has its turn.
 constexpr int kSlotPollsMax = 3;
 
 class MultiThread;
+class Worker;
 
-/// Threading: confined to its thread, but for `queue` (stealing) and `parker` (unpark).
-class Worker final : public LocalScheduler {
+/// A thread while it runs a worker. block_in_place lets another thread go on with the worker.
+///
+/// Threading: confined.
+class WorkerThread final : public LocalScheduler {
  public:
-  Worker(MultiThread& runtime, std::size_t index, SharedDriver& driver);
+  WorkerThread(MultiThread& runtime, Worker& run) noexcept;
 
-  void run() noexcept;
+  bool give_away() override;
+  void take_back() noexcept override;
+
+  Worker& worker;  // Not to be touched unless is_active.
+};
+
+/// Threading: confined to the thread that runs it, but for `queue` (stealing), `parker` (unpark) and take_over().
+class Worker final {
+ public:
+  Worker(MultiThread& runtime, std::size_t number, SharedDriver& driver);
+
+  /// For a new thread: runs the worker, if it still is to be had.
+  void take_over() noexcept;
   void schedule_local(TaskHeader& task, bool is_yield) noexcept;
   void drop_queued() noexcept;
+  /// Offers the worker to whoever calls take_over().
+  void offer() noexcept;
+  /// Whether the offer still stood.
+  [[nodiscard]] bool withdraw_offer() noexcept { return is_offered_.exchange(false, std::memory_order_acq_rel); }
+  void note_thread() noexcept { metrics_.thread.store(std::this_thread::get_id(), std::memory_order_release); }
+  /// For the last worker at shutdown.
+  void drive_draining_tasks(WorkerThread& thread) noexcept;
 
+  const std::size_t index;
   LocalQueue queue;
   Parker parker;
 
  private:
+  void run(WorkerThread& thread) noexcept;
   [[nodiscard]] TaskHeader* next_task() noexcept;
   [[nodiscard]] TaskHeader* next_local_task() noexcept;
   [[nodiscard]] TaskHeader* take_from_global() noexcept;
   [[nodiscard]] TaskHeader* steal() noexcept;
-  void run_task(TaskHeader& task) noexcept;
+  void run_task(TaskHeader& task, WorkerThread& thread) noexcept;
+  void run_with_slot(TaskHeader& task, WorkerThread& thread) noexcept;
   void push_back(TaskHeader& task) noexcept;
-  void maintain() noexcept;
-  void wait() noexcept;
+  void maintain(WorkerThread& thread) noexcept;
+  void tune_interval() noexcept;
+  void wait(WorkerThread& thread) noexcept;
   void park() noexcept;
   [[nodiscard]] bool leave_park() noexcept;
   void stop_searching() noexcept;
   [[nodiscard]] bool has_tasks() const noexcept { return slot_ != nullptr || !queue.is_empty(); }
   void end_turn() noexcept;
-  std::uint32_t random() noexcept;
 
   MultiThread& core_;
-  const std::size_t index_;
+  WorkerMetrics& metrics_;
+  BusyTime busy_;
+  std::atomic<bool> is_offered_ = true;
   TaskHeader* slot_ = nullptr;
   bool slot_enabled_ = true;
   bool is_searching_ = false;
   bool is_parking_ = false;
   std::uint32_t tick_ = 0;
+  std::uint32_t global_queue_interval_;
   std::uint32_t polls_in_turn_ = 0;
-  std::uint32_t random_state_;
-  Budget budget_;
 };
 
 class MultiThread final : public RuntimeCore {
  public:
   explicit MultiThread(RuntimeOptions runtime_options)
-      : RuntimeCore(std::move(runtime_options)),
-        global_queue_interval(options.global_queue_interval != 0 ? options.global_queue_interval
-                                                                 : kDefaultGlobalQueueInterval),
-        idle(options.worker_threads),
-        shared_driver_(driver) {
+      : RuntimeCore(std::move(runtime_options)), idle(options.worker_threads), shared_driver_(driver) {
     for (std::size_t index = 0; index < options.worker_threads; ++index) {
       workers.push_back(std::make_unique<Worker>(*this, index, shared_driver_));
     }
   }
 
   void start() {
-    for (auto& worker : workers) {
-      blocking.spawn_worker([&worker = *worker] { worker.run(); });
-      ++started_;
-    }
+    for (auto& worker : workers) spawn_thread_for(*worker, true);
   }
+  /// Throws std::system_error.
+  void spawn_thread_for(Worker& worker, bool on_new_thread);
 
   void schedule(TaskHeader& task) noexcept override { schedule(task, false); }
   void schedule_yielded(TaskHeader& task) noexcept override { schedule(task, true); }
   void block_on(Root& root) override { block_on_thread(*this, root); }
+  [[nodiscard]] std::size_t global_queue_depth() const noexcept override { return inject.size(); }
+  [[nodiscard]] std::uint64_t remote_schedules() const noexcept override { return inject.remote_pushes(); }
+  [[nodiscard]] std::size_t local_queue_depth(std::size_t worker) const noexcept override {
+    return workers[worker]->queue.size();
+  }
 
   void notify_parked() noexcept {
     if (const auto worker = idle.worker_to_notify()) workers[*worker]->parker.unpark();
@@ -98,75 +131,153 @@ class MultiThread final : public RuntimeCore {
     if (pending) notify_parked();
   }
   [[nodiscard]] bool is_stopping() const noexcept { return is_stopping_.load(std::memory_order_seq_cst); }
-  void worker_ended() noexcept;
+  void worker_ended(Worker& worker, WorkerThread& thread) noexcept;
 
-  const std::uint32_t global_queue_interval;
   Inject inject;
   Idle idle;
   std::vector<std::unique_ptr<Worker>> workers;
 
  private:
   void schedule(TaskHeader& task, bool is_yield) noexcept {
+    note_scheduled(task);
     LocalScheduler* local = thread_state.local;
-    if (local != nullptr && &local->core == this) {
-      static_cast<Worker*>(local)->schedule_local(task, is_yield);
-    } else if (inject.push(task)) {
+    if (local != nullptr && &local->core == this && local->is_active) {
+      static_cast<WorkerThread*>(local)->worker.schedule_local(task, is_yield);
+    } else if (inject.push_remote(task)) {
       notify_parked();
     } else {
-      task.drop_ref();
+      task.refuse();
     }
   }
   void stop_scheduler() noexcept override {
     is_stopping_.store(true, std::memory_order_seq_cst);
-    inject.close();
     for (auto& worker : workers) worker->parker.unpark();
   }
 
   SharedDriver shared_driver_;
   std::atomic<bool> is_stopping_ = false;
-  std::size_t started_ = 0;
   std::atomic<std::size_t> ended_ = 0;
 };
 
-Worker::Worker(MultiThread& runtime, std::size_t index, SharedDriver& driver)
-    : LocalScheduler(runtime),
+void MultiThread::spawn_thread_for(Worker& worker, bool on_new_thread) {
+  auto job = [&worker] { worker.take_over(); };
+  auto* cell = new BlockingCell<void, decltype(job)>(this, job);
+  const JoinHandle<void> handle(*cell);
+  cell->drop_ref();  // In no list of tasks, as with every closure.
+  if (on_new_thread) {
+    blocking.spawn_on_new_thread(*cell);
+  } else {
+    blocking.spawn(*cell);
+  }
+}
+
+WorkerThread::WorkerThread(MultiThread& runtime, Worker& run) noexcept : LocalScheduler(runtime, true), worker(run) {
+  worker_index = run.index;
+}
+
+bool WorkerThread::give_away() {
+  if (!is_active) return false;
+  // They would be woken by who polls the driver next, which is no longer this thread.
+  wake_deferred();
+  is_active = false;
+  worker.offer();
+  try {
+    static_cast<MultiThread&>(core).spawn_thread_for(worker, false);
+  } catch (...) {
+    take_back();
+    throw;
+  }
+  return true;
+}
+
+void WorkerThread::take_back() noexcept {
+  if (!worker.withdraw_offer()) return;
+  is_active = true;
+  worker.note_thread();
+}
+
+Worker::Worker(MultiThread& runtime, std::size_t number, SharedDriver& driver)
+    : index(number),
       parker(driver),
       core_(runtime),
-      index_(index),
-      random_state_(static_cast<std::uint32_t>(index) * 0x9e3779b9u + 1) {}
+      metrics_(*runtime.worker_metrics[number]),
+      busy_(metrics_),
+      global_queue_interval_(runtime.options.global_queue_interval) {
+  tune_interval();
+}
 
-void Worker::run() noexcept {
-  SchedulerScope scope(*this);
-  while (!core_.is_stopping()) {
-    if (++tick_ % core_.options.event_interval == 0) maintain();
+void Worker::take_over() noexcept {
+  if (!withdraw_offer()) return;
+  WorkerThread thread(core_, *this);
+  run(thread);
+}
+
+void Worker::offer() noexcept {
+  // All but the slot can be stolen while no thread is to be had.
+  if (TaskHeader* task = std::exchange(slot_, nullptr)) {
+    push_back(*task);
+    core_.notify_parked();
+  }
+  is_offered_.store(true, std::memory_order_release);
+}
+
+void Worker::run(WorkerThread& thread) noexcept {
+  DrivingScope scope(&thread, thread.budget, true);
+  RandomScope random(core_.next_seed());
+  note_thread();
+  busy_.begin();
+  while (thread.is_active && !core_.is_stopping()) {
+    if (++tick_ % core_.options.event_interval == 0) maintain(thread);
     TaskHeader* task = next_task();
     if (task == nullptr) task = steal();
     if (task != nullptr) {
-      run_task(*task);
+      run_task(*task, thread);
     } else {
-      wait();
+      wait(thread);
     }
   }
+  if (!thread.is_active) return;  // Another thread goes on.
   core_.owned.close_and_shut_down();
-  drop_queued();
-  core_.worker_ended();
+  thread.deferred.clear();
+  core_.worker_ended(*this, thread);
 }
 
 // The last worker to leave puts out the light: nobody polls the driver or pushes to a local queue any more.
-void MultiThread::worker_ended() noexcept {
-  if (ended_.fetch_add(1, std::memory_order_acq_rel) + 1 != workers.size()) return;
-  while (TaskHeader* task = inject.pop()) task->drop_ref();
-  driver.shut_down();
-  static_cast<Worker*>(thread_state.local)->drop_queued();
+void MultiThread::worker_ended(Worker& worker, WorkerThread& thread) noexcept {
+  if (ended_.fetch_add(1, std::memory_order_acq_rel) + 1 == workers.size()) {
+    worker.drive_draining_tasks(thread);
+    inject.close();
+    while (TaskHeader* task = inject.pop()) task->refuse();
+    driver.shut_down();
+  }
+  thread.deferred.clear();
+  worker.drop_queued();
+}
+
+// Until each foreign operation that uses memory of a cancelled task has come to its end.
+void Worker::drive_draining_tasks(WorkerThread& thread) noexcept {
+  while (core_.draining.load(std::memory_order_acquire) != 0) {
+    TaskHeader* task = next_local_task();
+    if (task == nullptr) task = core_.inject.pop();
+    if (task != nullptr) {
+      thread.budget.reset();
+      task->run(thread.budget);
+    } else if (!thread.deferred.empty()) {
+      parker.poll();
+      thread.wake_deferred();
+    } else {
+      core_.driver.park(false);
+    }
+  }
 }
 
 void Worker::drop_queued() noexcept {
-  deferred.clear();
-  if (TaskHeader* task = std::exchange(slot_, nullptr)) task->drop_ref();
-  while (TaskHeader* task = queue.pop()) task->drop_ref();
+  if (TaskHeader* task = std::exchange(slot_, nullptr)) task->refuse();
+  while (TaskHeader* task = queue.pop()) task->refuse();
 }
 
 void Worker::schedule_local(TaskHeader& task, bool is_yield) noexcept {
+  metrics_.local_schedules.add();
   bool announce = true;
   if (is_yield || !slot_enabled_ || core_.options.disable_lifo_slot) {
     push_back(task);
@@ -182,8 +293,10 @@ void Worker::schedule_local(TaskHeader& task, bool is_yield) noexcept {
 void Worker::push_back(TaskHeader& task) noexcept {
   TaskQueue overflow;
   queue.push_back(task, overflow);
+  if (overflow.empty()) return;
+  metrics_.overflows.add();
   while (TaskHeader* extra = overflow.pop()) {
-    if (!core_.inject.push(*extra)) extra->drop_ref();
+    if (!core_.inject.push(*extra)) extra->refuse();
   }
 }
 
@@ -193,12 +306,21 @@ TaskHeader* Worker::next_local_task() noexcept {
 }
 
 TaskHeader* Worker::next_task() noexcept {
-  if (tick_ % core_.global_queue_interval == 0) {
+  if (tick_ % global_queue_interval_ == 0) {
+    tune_interval();
     if (TaskHeader* task = core_.inject.pop()) return task;
     return next_local_task();
   }
   if (TaskHeader* task = next_local_task()) return task;
   return take_from_global();
+}
+
+// Seldom enough for what is local to run fast, often enough for what is global not to starve.
+void Worker::tune_interval() noexcept {
+  if (core_.options.global_queue_interval != 0) return;
+  const std::uint32_t tuned = busy_.global_queue_interval();
+  const std::uint32_t change = std::max(tuned, global_queue_interval_) - std::min(tuned, global_queue_interval_);
+  if (change > kIntervalTolerance) global_queue_interval_ = tuned;
 }
 
 // A fair share of the global queue: the first to run, the rest into the ring, which is empty.
@@ -220,11 +342,16 @@ TaskHeader* Worker::steal() noexcept {
     if (!is_searching_) return nullptr;
   }
   const std::size_t count = core_.workers.size();
-  const std::size_t start = random() % count;
+  const std::size_t start = random_below(static_cast<std::uint32_t>(count));
   for (std::size_t offset = 0; offset < count; ++offset) {
     const std::size_t victim = (start + offset) % count;
-    if (victim == index_) continue;
-    if (TaskHeader* task = core_.workers[victim]->queue.steal_into(queue)) return task;
+    if (victim == index) continue;
+    std::uint32_t stolen = 0;
+    if (TaskHeader* task = core_.workers[victim]->queue.steal_into(queue, stolen)) {
+      metrics_.stolen_tasks.add(stolen);
+      metrics_.thefts.add();
+      return task;
+    }
   }
   return core_.inject.pop();
 }
@@ -235,23 +362,35 @@ void Worker::stop_searching() noexcept {
   if (core_.idle.stop_searching()) core_.notify_parked();
 }
 
-void Worker::run_task(TaskHeader& task) noexcept {
+void Worker::run_task(TaskHeader& task, WorkerThread& thread) noexcept {
   stop_searching();
   slot_enabled_ = true;
-  budget_.reset();
+  metrics_.polls.add();
+  if (!metrics_.poll_times.is_enabled()) {
+    run_with_slot(task, thread);
+    return;
+  }
+  const auto began = std::chrono::steady_clock::now();
+  run_with_slot(task, thread);
+  if (thread.is_active) metrics_.poll_times.record((std::chrono::steady_clock::now() - began).count());
+}
+
+// After each poll this thread may have lost the worker to another one.
+void Worker::run_with_slot(TaskHeader& task, WorkerThread& thread) noexcept {
+  thread.budget.reset();
   ++polls_in_turn_;
-  task.run(budget_);
+  core_.run_task(task, thread.budget, metrics_);
   // What it woke runs next, while the data are warm, on what is left of its budget.
-  for (int polls = 0; slot_ != nullptr; ++polls) {
+  for (int polls = 0; thread.is_active && slot_ != nullptr; ++polls) {
     TaskHeader& next = *std::exchange(slot_, nullptr);
-    if (budget_.exhausted()) {
+    if (thread.budget.exhausted()) {
       push_back(next);
       core_.notify_parked();
       return;
     }
     if (polls + 1 >= kSlotPollsMax) slot_enabled_ = false;
     ++polls_in_turn_;
-    next.run(budget_);
+    core_.run_task(next, thread.budget, metrics_);
   }
 }
 
@@ -260,53 +399,61 @@ void Worker::end_turn() noexcept {
   core_.hooks.end_of_turn();
 }
 
-void Worker::maintain() noexcept {
+void Worker::maintain(WorkerThread& thread) noexcept {
+  busy_.checkpoint_and_average();
   parker.poll();
-  wake_deferred();
+  thread.wake_deferred();
   if (polls_in_turn_ + core_.options.event_interval > kPollsPerTurn) end_turn();
 }
 
-void Worker::wait() noexcept {
+void Worker::wait(WorkerThread& thread) noexcept {
   end_turn();
-  if (!deferred.empty()) {
+  if (!thread.deferred.empty()) {
     parker.poll();
-    wake_deferred();
+    thread.wake_deferred();
     return;
   }
-  if (!has_tasks()) park();
+  if (has_tasks()) return;
+  const RuntimeOptions& options = core_.options;
+  if (options.on_thread_park) options.on_thread_park();
+  if (has_tasks()) {
+    parker.poll();  // What the hook made ready must not keep timers and sockets waiting for ever.
+  } else {
+    park();
+  }
+  if (options.on_thread_unpark) options.on_thread_unpark();
 }
 
 void Worker::park() noexcept {
-  const bool was_last_searcher = core_.idle.park(index_, std::exchange(is_searching_, false));
+  const bool was_last_searcher = core_.idle.park(index, std::exchange(is_searching_, false));
   if (was_last_searcher) core_.notify_if_work_pending();
+  bool was_in_driver = false;
   while (!core_.is_stopping()) {
+    metrics_.about_to_park();
+    busy_.checkpoint_and_average();
     is_parking_ = true;
-    parker.park();
+    was_in_driver = parker.park();
     is_parking_ = false;
+    busy_.begin();
+    metrics_.unparked();
     if (leave_park()) break;
     // Handlers ran that made no task ready, but they may have left output to the hooks.
     end_turn();
     if (leave_park()) break;
   }
-  if (queue.size() + (slot_ != nullptr ? 1 : 0) > 1) core_.notify_parked();
+  const bool has_more = queue.size() + (slot_ != nullptr ? 1 : 0) > 1;
+  if (has_more || (was_in_driver && core_.options.eager_driver_handoff)) core_.notify_parked();
 }
 
 bool Worker::leave_park() noexcept {
   if (has_tasks()) {
     // The driver's handlers gave it work; if it was woken by another worker besides, it counts as searching.
-    is_searching_ = !core_.idle.unpark(index_);
+    is_searching_ = !core_.idle.unpark(index);
     return true;
   }
-  if (core_.idle.is_parked(index_)) return false;
+  if (core_.idle.is_parked(index)) return false;
   is_searching_ = true;
   return true;
-}
-
-std::uint32_t Worker::random() noexcept {
-  random_state_ ^= random_state_ << 13;
-  random_state_ ^= random_state_ >> 17;
-  random_state_ ^= random_state_ << 5;
-  return random_state_;
 }
 
 }  // namespace

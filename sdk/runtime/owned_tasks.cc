@@ -26,18 +26,45 @@ TaskHeader* OwnedList::pop() noexcept {
   return task;
 }
 
+namespace {
+
+// Under a lock: only the reading is concurrent.
+void increment(std::atomic<std::uint64_t>& count) noexcept {
+  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
 bool OwnedTasks::insert(TaskHeader& task) noexcept {
   Shard& shard = shard_of(task);
   std::scoped_lock lock(shard.lock);
   if (shard.is_closed) return false;
   shard.tasks.insert(task);
+  increment(shard.inserted);
   return true;
 }
 
 bool OwnedTasks::remove(TaskHeader& task) noexcept {
   Shard& shard = shard_of(task);
   std::scoped_lock lock(shard.lock);
-  return shard.tasks.remove(task);
+  if (!shard.tasks.remove(task)) return false;
+  increment(shard.removed);
+  return true;
+}
+
+std::size_t OwnedTasks::size() const noexcept {
+  std::size_t sum = 0;
+  for (const Shard& shard : shards_) {
+    const std::uint64_t removed = shard.removed.load(std::memory_order_relaxed);
+    sum += shard.inserted.load(std::memory_order_relaxed) - removed;
+  }
+  return sum;
+}
+
+std::uint64_t OwnedTasks::inserted() const noexcept {
+  std::uint64_t sum = 0;
+  for (const Shard& shard : shards_) sum += shard.inserted.load(std::memory_order_relaxed);
+  return sum;
 }
 
 void OwnedTasks::close_and_shut_down() noexcept {
@@ -51,6 +78,7 @@ void OwnedTasks::close_and_shut_down() noexcept {
       {
         std::scoped_lock lock(shard.lock);
         task = shard.tasks.pop();
+        if (task != nullptr) increment(shard.removed);
       }
       if (task == nullptr) break;
       // Outside the lock: destructors of the frame may spawn, wake and abort.

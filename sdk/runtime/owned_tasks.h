@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include <kaido/detail/task_header.h>
 
@@ -36,6 +38,9 @@ class OwnedTasks {
   [[nodiscard]] bool insert(TaskHeader& task) noexcept;
   /// True if it was in the list; the list's reference is the caller's now.
   [[nodiscard]] bool remove(TaskHeader& task) noexcept;
+  /// How many are inside, and how many ever were. For metrics.
+  [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] std::uint64_t inserted() const noexcept;
   /// Refuses new tasks and shuts down those inside. May run on several threads at once; when one returns, every task
   /// has been claimed by some of them or is being run by a worker and will be cancelled there.
   void close_and_shut_down() noexcept;
@@ -46,6 +51,8 @@ class OwnedTasks {
     SpinLock lock;
     OwnedList tasks;
     bool is_closed = false;
+    std::atomic<std::uint64_t> inserted = 0;  // Written under the lock.
+    std::atomic<std::uint64_t> removed = 0;   // The same.
   };
 
   Shard& shard_of(const TaskHeader& task) noexcept { return shards_[task.id().value() % kShards]; }

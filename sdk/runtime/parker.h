@@ -30,15 +30,16 @@ class Parker {
  public:
   explicit Parker(SharedDriver& shared) noexcept : shared_(shared) {}
 
-  void park() noexcept {
+  /// True if it waited in the driver.
+  bool park() noexcept {
     State expected = kNotified;
-    if (state_.compare_exchange_strong(expected, kEmpty, std::memory_order_seq_cst)) return;
+    if (state_.compare_exchange_strong(expected, kEmpty, std::memory_order_seq_cst)) return false;
     std::unique_lock driver(shared_.holder, std::try_to_lock);
     if (driver.owns_lock()) {
       park_in_driver();
-    } else {
-      park_on_condition();
+      return true;
     }
+    return park_on_condition();
   }
   /// Looks at timers and sockets without waiting, unless another worker holds the driver.
   void poll() noexcept {
@@ -70,21 +71,24 @@ class Parker {
     shared_.parks.fetch_add(1, std::memory_order_relaxed);
     shared_.driver.park(false);
   }
-  void park_on_condition() noexcept {
+  bool park_on_condition() noexcept {
     std::unique_lock lock(mutex_);
     State expected = kEmpty;
+    bool in_driver = false;
     if (state_.compare_exchange_strong(expected, kOnCondition, std::memory_order_seq_cst)) {
       auto look_after = kFirstLook;
       std::uint32_t parks = shared_.parks.load(std::memory_order_relaxed);
       const auto is_notified = [this] { return state_.load(std::memory_order_seq_cst) == kNotified; };
       while (!condition_.wait_for(lock, look_after, is_notified)) {
-        if (take_free_driver(lock)) break;
+        in_driver = take_free_driver(lock);
+        if (in_driver) break;
         const std::uint32_t parks_now = shared_.parks.load(std::memory_order_relaxed);
         look_after = parks_now != parks ? kFirstLook : std::min(2 * look_after, kLongestLook);
         parks = parks_now;
       }
     }
     state_.exchange(kEmpty, std::memory_order_seq_cst);
+    return in_driver;
   }
   /// Waits in the driver if nobody else does.
   [[nodiscard]] bool take_free_driver(std::unique_lock<std::mutex>& lock) noexcept {

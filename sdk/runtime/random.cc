@@ -5,6 +5,8 @@
 #include <functional>
 #include <thread>
 
+#include "sdk/runtime/thread_state.h"
+
 namespace kaido::detail {
 
 namespace {
@@ -17,7 +19,8 @@ std::uint64_t seed_of_thread() noexcept {
 }  // namespace
 
 std::uint32_t random_below(std::uint32_t bound) noexcept {
-  thread_local std::uint64_t state = seed_of_thread();
+  std::uint64_t& state = thread_state.random;
+  if (state == 0) state = seed_of_thread();
   // SplitMix64 (Steele, Lea, Flood); the upper half scaled to the bound (Lemire).
   state += 0x9e3779b97f4a7c15u;
   std::uint64_t mixed = state;

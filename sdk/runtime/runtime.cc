@@ -1,13 +1,17 @@
 #include <kaido/runtime.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include <kaido/coop.h>
 #include <kaido/detail/turn_hook.h>
 
 #include "sdk/runtime/runtime_core.h"
@@ -19,9 +23,67 @@ namespace detail {
 
 constinit thread_local ThreadState thread_state;
 
+namespace {
+
+std::uint64_t next_runtime_id() noexcept {
+  static constinit std::atomic<std::uint64_t> next = 1;
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::uint64_t first_seed(const RuntimeOptions& options, RuntimeId id) {
+  if (options.rng_seed) return options.rng_seed->value();
+  return mix_seed(id.value() ^ static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
+}
+
+std::optional<Histogram> make_histogram(const std::optional<HistogramConfiguration>& configuration) {
+  if (!configuration) return std::nullopt;
+  return Histogram(*configuration);
+}
+
+const Histogram* pointer_to(const std::optional<Histogram>& histogram) { return histogram ? &*histogram : nullptr; }
+
+}  // namespace
+
 RuntimeCore::RuntimeCore(RuntimeOptions runtime_options)
-    : options(std::move(runtime_options)), driver(clock), blocking(*this) {
+    : Scheduler(this),
+      options(std::move(runtime_options)),
+      id(next_runtime_id()),
+      poll_time_histogram(make_histogram(options.poll_time_histogram)),
+      schedule_latency_histogram(make_histogram(options.schedule_latency_histogram)),
+      driver(clock),
+      blocking(*this),
+      measures_latency_(options.track_task_schedule_latency || schedule_latency_histogram.has_value()),
+      observes_polls_(measures_latency_ || options.on_before_task_poll || options.on_after_task_poll),
+      seed_(first_seed(options, id)) {
+  for (std::size_t worker = 0; worker < options.worker_threads; ++worker) {
+    worker_metrics.push_back(
+        std::make_unique<WorkerMetrics>(pointer_to(poll_time_histogram), pointer_to(schedule_latency_histogram)));
+  }
   if (options.start_paused) clock.pause();
+  if (options.on_task_terminate) observe_ends();
+}
+
+std::uint64_t RuntimeCore::next_seed() noexcept {
+  return mix_seed(seed_ + seeds_given_.fetch_add(1, std::memory_order_relaxed));
+}
+
+void RuntimeCore::task_ended(const TaskHeader& task) noexcept {
+  options.on_task_terminate(TaskMeta(task.id(), task.spawned_at(), std::nullopt));
+}
+
+void RuntimeCore::run_observed(TaskHeader& task, Budget& budget, WorkerMetrics& metrics) noexcept {
+  std::optional<std::chrono::nanoseconds> latency;
+  if (measures_latency_) {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+    latency = std::chrono::nanoseconds(now - task.scheduled_at());
+    if (metrics.schedule_latencies.is_enabled()) metrics.schedule_latencies.record(latency->count());
+    if (!options.track_task_schedule_latency) latency.reset();
+  }
+  // The task may be gone after its poll.
+  const TaskMeta meta(task.id(), task.spawned_at(), latency);
+  if (options.on_before_task_poll) options.on_before_task_poll(meta);
+  task.run(budget);
+  if (options.on_after_task_poll) options.on_after_task_poll(meta);
 }
 
 void RuntimeCore::shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept {
@@ -44,7 +106,8 @@ RuntimeCore& current_core() {
 }
 
 void Context::defer() const noexcept {
-  if (LocalScheduler* local = thread_state.local) {
+  LocalScheduler* local = thread_state.local;
+  if (local != nullptr && local->is_active) {
     local->deferred.push_back(waker());
   } else {
     target_->wake_by_ref();
@@ -58,6 +121,7 @@ void block_on_thread(RuntimeCore& core, Root& root) {
     ~Release() { waker->drop_ref(); }
   } release{waker};
   Budget budget;
+  BudgetScope scope(&budget);
   for (;;) {
     if (waker->take_wake()) {
       budget.reset();
@@ -71,15 +135,26 @@ void block_on_thread(RuntimeCore& core, Root& root) {
   }
 }
 
+void check_local(const RuntimeCore& core) {
+  if (!core.is_local_here()) throw std::logic_error("kaido: spawn_local on a runtime that is not local to this thread");
+}
+
 void block_on_root(RuntimeCore& core, Root& root, bool with_drivers) {
   if (thread_state.is_driving) {
     throw std::logic_error("kaido: cannot start a runtime from within a runtime: this thread runs tasks already");
   }
+  if (with_drivers && core.is_local_elsewhere()) {
+    throw std::logic_error("kaido: a local runtime's block_on is for the thread that made it");
+  }
   CoreScope scope(core);
+  RandomScope random(core.next_seed());
   struct Driving {
-    Driving() { thread_state.is_driving = true; }
-    ~Driving() { thread_state.is_driving = false; }
-  } driving;
+    explicit Driving(bool may_block_in_place) {
+      thread_state.is_driving = true;
+      thread_state.may_block_in_place = may_block_in_place;
+    }
+    ~Driving() { thread_state.is_driving = thread_state.may_block_in_place = false; }
+  } driving(!with_drivers || core.options.flavor == RuntimeFlavor::kMultiThread);
   if (with_drivers) {
     core.block_on(root);
   } else {
@@ -99,14 +174,9 @@ namespace {
   std::abort();
 }
 
-std::size_t default_workers() {
-  if (const char* text = std::getenv("KAIDO_WORKER_THREADS")) {
-    const long count = std::strtol(text, nullptr, 10);
-    if (count > 0) return static_cast<std::size_t>(count);
-  }
-  const unsigned cores = std::thread::hardware_concurrency();
-  return cores != 0 ? cores : 1;
-}
+constexpr const char* kGuardOrder = "enter guards must end in the reverse order of their making";
+constexpr const char* kDropInside =
+    "cannot drop a runtime where blocking is not allowed (inside a task or block_on): use shutdown_background()";
 
 }  // namespace
 
@@ -118,16 +188,40 @@ std::optional<Handle> Handle::try_current() noexcept {
 }
 
 RuntimeFlavor Handle::runtime_flavor() const noexcept { return core_->options.flavor; }
+RuntimeId Handle::id() const noexcept { return core_->id; }
+std::optional<std::string_view> Handle::name() const noexcept { return core_->options.name; }
+
+std::optional<std::size_t> worker_index() noexcept {
+  const detail::LocalScheduler* local = detail::thread_state.local;
+  if (local == nullptr || !local->is_active) return std::nullopt;
+  return local->worker_index;
+}
 
 EnterGuard::EnterGuard(const detail::CoreRef& core) noexcept
-    : core_(core), previous_(detail::thread_state.core), depth_(++detail::thread_state.enter_depth) {
+    : core_(core), previous_(detail::thread_state.core), below_(detail::thread_state.guard) {
   detail::thread_state.core = core_.get();
+  detail::thread_state.guard = this;
 }
 
 EnterGuard::~EnterGuard() {
-  if (detail::thread_state.enter_depth != depth_) misuse("enter guards must end in the reverse order of their making");
-  --detail::thread_state.enter_depth;
-  detail::thread_state.core = previous_;
+  if (has_ended_) return;
+  if (detail::thread_state.guard != this) misuse(kGuardOrder);
+  exit();
+}
+
+void EnterGuard::exit() {
+  if (std::exchange(has_ended_, true)) return;
+  if (detail::thread_state.guard == this) {
+    detail::thread_state.guard = below_;
+    detail::thread_state.core = previous_;
+    return;
+  }
+  // The one above must not bring back what has ended.
+  EnterGuard* above = detail::thread_state.guard;
+  while (above->below_ != this) above = above->below_;
+  above->below_ = below_;
+  above->previous_ = previous_;
+  throw std::logic_error(std::string("kaido: ") + kGuardOrder);
 }
 
 Result<Runtime> Runtime::create() { return RuntimeBuilder::new_multi_thread().enable_all().build(); }
@@ -140,10 +234,15 @@ Runtime& Runtime::operator=(Runtime&& other) noexcept {
 
 Runtime::~Runtime() {
   if (!core_) return;
-  if (detail::thread_state.is_driving) {
-    misuse("a Runtime must not be destroyed inside a task, since that would block: use shutdown_background()");
-  }
+  if (detail::thread_state.is_driving) misuse(kDropInside);
+  if (core_->is_local_elsewhere()) misuse("a local runtime must be destroyed on the thread that made it");
   core_->shut_down(std::nullopt);
+}
+
+void Runtime::shutdown() && {
+  if (detail::thread_state.is_driving) throw std::logic_error(std::string("kaido: ") + kDropInside);
+  const detail::CoreRef core = std::move(core_);
+  if (core) core->shut_down(std::nullopt);
 }
 
 void Runtime::shutdown_timeout(std::chrono::nanoseconds limit) && {
@@ -152,88 +251,5 @@ void Runtime::shutdown_timeout(std::chrono::nanoseconds limit) && {
 }
 
 void Runtime::shutdown_background() && { std::move(*this).shutdown_timeout(std::chrono::nanoseconds(0)); }
-
-RuntimeBuilder RuntimeBuilder::new_current_thread() {
-  RuntimeBuilder builder;
-  builder.options_.flavor = RuntimeFlavor::kCurrentThread;
-  return builder;
-}
-RuntimeBuilder RuntimeBuilder::new_multi_thread() {
-  RuntimeBuilder builder;
-  builder.options_.worker_threads = default_workers();
-  return builder;
-}
-
-RuntimeBuilder& RuntimeBuilder::worker_threads(std::size_t count) {
-  options_.worker_threads = count;
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::max_blocking_threads(std::size_t count) {
-  options_.max_blocking_threads = count;
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::thread_keep_alive(std::chrono::nanoseconds duration) {
-  options_.thread_keep_alive = duration;
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::thread_name(std::string name) {
-  options_.thread_name = std::move(name);
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::on_thread_start(std::function<void()> hook) {
-  options_.on_thread_start = std::move(hook);
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::on_thread_stop(std::function<void()> hook) {
-  options_.on_thread_stop = std::move(hook);
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::global_queue_interval(std::uint32_t tasks) {
-  options_.global_queue_interval = tasks;
-  is_global_queue_interval_set_ = true;
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::event_interval(std::uint32_t tasks) {
-  options_.event_interval = tasks;
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::disable_lifo_slot() {
-  options_.disable_lifo_slot = true;
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::enable_time() {
-  options_.enable_time = true;
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::enable_io() {
-  options_.enable_io = true;
-  return *this;
-}
-RuntimeBuilder& RuntimeBuilder::enable_all() { return enable_time().enable_io(); }
-RuntimeBuilder& RuntimeBuilder::start_paused() {
-  options_.start_paused = true;
-  return *this;
-}
-
-Result<Runtime> RuntimeBuilder::build() {
-  const auto invalid = [](const char* what) { return Error(ErrorKind::kInvalidArgument, what); };
-  const bool is_current_thread = options_.flavor == RuntimeFlavor::kCurrentThread;
-  if (!is_current_thread && options_.worker_threads == 0) return invalid("worker_threads must be at least 1");
-  if (options_.max_blocking_threads == 0) return invalid("max_blocking_threads must be at least 1");
-  if (options_.event_interval == 0) return invalid("event_interval must be at least 1");
-  if (is_global_queue_interval_set_ && options_.global_queue_interval == 0) {
-    return invalid("global_queue_interval must be at least 1");
-  }
-  if (!is_current_thread && options_.start_paused) return invalid("only a current-thread runtime can start paused");
-  try {
-    detail::RuntimeCore* core =
-        is_current_thread ? detail::new_current_thread(options_) : detail::new_multi_thread(options_);
-    Runtime runtime{detail::CoreRef(core)};
-    core->drop_ref();  // The creator's, now that the Runtime has one.
-    return runtime;
-  } catch (const std::exception& failure) {
-    return Error(ErrorKind::kUnavailable, std::string("starting the runtime: ") + failure.what());
-  }
-}
 
 }  // namespace kaido

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include <kaido/detail/task_header.h>
 #include <kaido/handle.h>
@@ -12,9 +14,12 @@
 
 #include "sdk/runtime/blocking_pool.h"
 #include "sdk/runtime/driver.h"
+#include "sdk/runtime/histogram.h"
 #include "sdk/runtime/owned_tasks.h"
 #include "sdk/runtime/scheduler.h"
+#include "sdk/runtime/thread_state.h"
 #include "sdk/runtime/turn_hooks.h"
+#include "sdk/runtime/worker_metrics.h"
 #include "sdk/time/clock.h"
 
 namespace kaido::detail {
@@ -29,11 +34,51 @@ class RuntimeCore : public Scheduler {
 
   [[nodiscard]] bool bind(TaskHeader& task) noexcept final { return owned.insert(task); }
   [[nodiscard]] bool release(TaskHeader& task) noexcept final { return owned.remove(task); }
+  void drain_started() noexcept final { draining.fetch_add(1, std::memory_order_relaxed); }
+  void drain_ended() noexcept final { draining.fetch_sub(1, std::memory_order_release); }
+  void task_ended(const TaskHeader& task) noexcept final;
   /// Drives `root` on this thread.
   virtual void block_on(Root& root) = 0;
   void shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept;
 
+  /// Tasks in the queue that all workers share.
+  [[nodiscard]] virtual std::size_t global_queue_depth() const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t remote_schedules() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t local_queue_depth(std::size_t worker) const noexcept = 0;
+
+  /// A local runtime (RuntimeBuilder::build_local) on the thread that made it.
+  [[nodiscard]] bool is_local_here() const noexcept { return options.is_local && owner_ == this_thread_number(); }
+  /// A local runtime on another thread.
+  [[nodiscard]] bool is_local_elsewhere() const noexcept { return options.is_local && owner_ != this_thread_number(); }
+
+  /// The seed of the next root or worker.
+  [[nodiscard]] std::uint64_t next_seed() noexcept;
+  /// How many of the pool's threads are workers.
+  [[nodiscard]] std::size_t workers_in_pool() const noexcept {
+    return options.flavor == RuntimeFlavor::kMultiThread ? options.worker_threads : 0;
+  }
+  /// Polls the task. Hooks and measurements cost one branch where there are none.
+  void run_task(TaskHeader& task, Budget& budget, WorkerMetrics& metrics) noexcept {
+    if (observes_polls_) {
+      run_observed(task, budget, metrics);
+    } else {
+      task.run(budget);
+    }
+  }
+  /// To be called when a task is queued.
+  void note_scheduled(TaskHeader& task) const noexcept {
+    if (measures_latency_) task.note_scheduled();
+  }
+
   const RuntimeOptions options;
+  const RuntimeId id;
+  const std::optional<Histogram> poll_time_histogram;
+  const std::optional<Histogram> schedule_latency_histogram;
+  std::vector<std::unique_ptr<WorkerMetrics>> worker_metrics;
+  std::atomic<std::uint64_t> forced_yields = 0;
+  /// Cancelled tasks whose frame cannot go yet, because a foreign operation uses its memory: each is queued when it may be
+  /// asked again, and shutdown drives queues and driver until none is left.
+  std::atomic<std::size_t> draining = 0;
   RuntimeClock clock;
   Driver driver;
   OwnedTasks owned;
@@ -44,6 +89,15 @@ class RuntimeCore : public Scheduler {
   ~RuntimeCore() override = default;
   /// Ends scheduling: destroys every task, or tells the workers to.
   virtual void stop_scheduler() noexcept = 0;
+
+ private:
+  void run_observed(TaskHeader& task, Budget& budget, WorkerMetrics& metrics) noexcept;
+
+  const std::uint64_t owner_ = this_thread_number();
+  const bool measures_latency_;
+  const bool observes_polls_;
+  const std::uint64_t seed_;
+  std::atomic<std::uint64_t> seeds_given_ = 0;
 };
 
 /// How often a turn must end even if there is always work, in polls of tasks.

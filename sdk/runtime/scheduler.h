@@ -33,23 +33,30 @@ class Scheduler {
   [[nodiscard]] virtual bool bind(TaskHeader& task) noexcept = 0;
   /// Out of that list: true if it was there, and the list's reference is the caller's now.
   [[nodiscard]] virtual bool release(TaskHeader& task) noexcept = 0;
+  /// A cancelled task waits for a foreign operation before its frame can be destroyed; the frame is gone.
+  virtual void drain_started() noexcept {}
+  virtual void drain_ended() noexcept {}
   /// An exception has left a task; called only if observes_panics().
   virtual void task_panicked() noexcept {}
+
+  /// A task has ended in whatever way; called only if observes_ends().
+  virtual void task_ended(const TaskHeader&) noexcept {}
 
   [[nodiscard]] RuntimeCore* runtime() const noexcept { return runtime_; }
   [[nodiscard]] bool observes_panics() const noexcept { return observes_panics_.load(std::memory_order_relaxed); }
   void observe_panics() noexcept { observes_panics_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool observes_ends() const noexcept { return observes_ends_; }
 
  protected:
   virtual ~Scheduler() = default;
+  /// From the constructor.
+  void observe_ends() noexcept { observes_ends_ = true; }
 
  private:
   std::atomic<std::size_t> references_ = 1;
   std::atomic<bool> observes_panics_ = false;
+  bool observes_ends_ = false;
   RuntimeCore* const runtime_;
 };
-
-/// Hands a new task, with its first three references, to `scheduler`. If that takes no more it is cancelled at once.
-void spawn_task(Scheduler& scheduler, TaskHeader& task) noexcept;
 
 }  // namespace kaido::detail

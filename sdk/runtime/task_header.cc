@@ -8,6 +8,10 @@
 ///   waker      the JoinHandle has left a waker, which belongs to whoever completes the task
 #include <kaido/detail/task_header.h>
 
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/scheduler.h"
 #include "sdk/runtime/thread_state.h"
@@ -52,7 +56,23 @@ TaskHeader::TaskHeader(Scheduler* scheduler) noexcept
 }
 TaskHeader::TaskHeader(RuntimeCore* core) noexcept : TaskHeader(static_cast<Scheduler*>(core)) {}
 
-TaskHeader::~TaskHeader() { scheduler_->drop_ref(); }
+std::uint64_t this_thread_number() noexcept {
+  static constinit std::atomic<std::uint64_t> next = 1;
+  if (thread_state.thread_number == 0) thread_state.thread_number = next.fetch_add(1, std::memory_order_relaxed);
+  return thread_state.thread_number;
+}
+
+TaskHeader::~TaskHeader() {
+  delete name_;
+  scheduler_->drop_ref();
+}
+
+std::string_view TaskHeader::name() const noexcept { return name_ != nullptr ? *name_ : std::string_view(); }
+void TaskHeader::set_name(const std::string& name) { name_ = new std::string(name); }
+
+void TaskHeader::note_scheduled() noexcept {
+  scheduled_at_ = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+}
 
 bool TaskHeader::is_finished() const noexcept { return (state_.load(std::memory_order_acquire) & kComplete) != 0; }
 
@@ -181,11 +201,15 @@ void TaskHeader::run(Budget& budget) noexcept {
   const Start start = start_running();
   if (start == Start::kNothing) return;
   CurrentTaskScope scope(*this);
+  Context context(*this, budget);
   if (start == Start::kPoll) {
-    Context context(*this, budget);
-    if (!poll(context) && finish_running()) return;
+    if (poll(context)) {
+      complete();
+      return;
+    }
+    if (finish_running()) return;
   }
-  complete();
+  drop_unfinished(context);
 }
 
 void TaskHeader::shut_down() noexcept {
@@ -202,7 +226,46 @@ void TaskHeader::shut_down() noexcept {
     return;
   }
   CurrentTaskScope scope(*this);
-  complete();
+  Budget budget;
+  Context context(*this, budget);
+  drop_unfinished(context);
+}
+
+bool TaskHeader::poll_drop(Context&) noexcept { return true; }
+
+// A frame that lends memory to a foreign operation goes when that has completed: the task is then woken and comes here
+// again.
+void TaskHeader::drop_unfinished(Context& context) noexcept {
+  if (poll_drop(context)) {
+    complete();
+  } else {
+    wait_for_drop();
+  }
+}
+
+void TaskHeader::wait_for_drop() noexcept {
+  if (!is_draining_.exchange(true, std::memory_order_relaxed)) scheduler_->drain_started();
+  std::uint64_t state = state_.load(std::memory_order_relaxed);
+  std::uint64_t next = 0;
+  do {
+    next = state & ~kRunning;
+    if ((state & kNotified) == 0) next -= kOneRef;
+  } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  if ((state & kNotified) != 0) {
+    scheduler_->schedule_yielded(*this);
+  } else if (next < kOneRef) {
+    destroy();
+  }
+}
+
+void TaskHeader::refuse() noexcept {
+  // Relaxed: a wake that is due to the foreign operation was ordered after the store by the exchanges of state_.
+  if (is_draining_.load(std::memory_order_relaxed)) {
+    Budget budget;
+    run(budget);
+  } else {
+    drop_ref();
+  }
 }
 
 // The frame goes first, so that whoever sees the task complete sees its destructors' effects. The caller's reference
@@ -216,12 +279,17 @@ void TaskHeader::complete() noexcept {
   } else if ((state & kWaker) != 0) {
     join_waker_.wake();
   }
+  if (is_draining_.load(std::memory_order_relaxed)) scheduler_->drain_ended();
+  if (scheduler_->observes_ends()) scheduler_->task_ended(*this);
   const std::uint64_t references = scheduler_->release(*this) ? 2 : 1;
   if (state_.fetch_sub(references * kOneRef, std::memory_order_acq_rel) < (references + 1) * kOneRef) destroy();
 }
 
 void spawn_task(Scheduler& scheduler, TaskHeader& task) noexcept {
   if (scheduler.bind(task)) {
+    if (const RuntimeCore* core = scheduler.runtime(); core != nullptr && core->options.on_task_spawn) {
+      core->options.on_task_spawn(TaskMeta(task.id(), task.spawned_at(), std::nullopt));
+    }
     scheduler.schedule(task);
     return;
   }
@@ -241,3 +309,23 @@ void spawn_blocking_task(RuntimeCore& core, TaskHeader& task) {
 }
 
 }  // namespace kaido::detail
+
+namespace kaido::task {
+
+TaskId id() {
+  if (const auto current = try_id()) return *current;
+  throw std::logic_error("kaido: task::id() outside of a task");
+}
+
+std::optional<TaskId> try_id() noexcept {
+  const detail::TaskHeader* current = detail::thread_state.task;
+  if (current == nullptr) return std::nullopt;
+  return current->id();
+}
+
+std::string_view name() noexcept {
+  const detail::TaskHeader* current = detail::thread_state.task;
+  return current != nullptr ? current->name() : std::string_view();
+}
+
+}  // namespace kaido::task

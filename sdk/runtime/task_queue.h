@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <utility>
 
@@ -25,23 +26,24 @@ class TaskQueue {
     task.queue_next_ = nullptr;
     (last_ != nullptr ? last_->queue_next_ : first_) = &task;
     last_ = &task;
-    ++size_;
+    size_.store(size() + 1, std::memory_order_relaxed);
   }
   [[nodiscard]] TaskHeader* pop() noexcept {
     TaskHeader* task = first_;
     if (task == nullptr) return nullptr;
     first_ = task->queue_next_;
     if (first_ == nullptr) last_ = nullptr;
-    --size_;
+    size_.store(size() - 1, std::memory_order_relaxed);
     return task;
   }
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// From any thread, for metrics.
+  [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
  private:
   TaskHeader* first_ = nullptr;
   TaskHeader* last_ = nullptr;
-  std::size_t size_ = 0;
+  std::atomic<std::size_t> size_ = 0;
 };
 
 /// The global queue: where tasks come from that are woken outside the scheduler's threads, or that overflow a local one.
@@ -52,10 +54,13 @@ class Inject {
   /// False, and the reference is still the caller's, after close().
   [[nodiscard]] bool push(TaskHeader& task) noexcept {
     std::scoped_lock lock(lock_);
-    if (is_closed_) return false;
-    queue_.push(task);
-    size_.store(queue_.size(), std::memory_order_seq_cst);
-    return true;
+    return push_locked(task);
+  }
+  /// The same for a task from outside the scheduler's threads, which is counted.
+  [[nodiscard]] bool push_remote(TaskHeader& task) noexcept {
+    std::scoped_lock lock(lock_);
+    remote_.store(remote_pushes() + 1, std::memory_order_relaxed);
+    return push_locked(task);
   }
   [[nodiscard]] TaskHeader* pop() noexcept {
     if (is_empty()) return nullptr;
@@ -77,11 +82,20 @@ class Inject {
   }
   [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_seq_cst); }
   [[nodiscard]] bool is_empty() const noexcept { return size() == 0; }
+  [[nodiscard]] std::uint64_t remote_pushes() const noexcept { return remote_.load(std::memory_order_relaxed); }
 
  private:
+  bool push_locked(TaskHeader& task) noexcept {
+    if (is_closed_) return false;
+    queue_.push(task);
+    size_.store(queue_.size(), std::memory_order_seq_cst);
+    return true;
+  }
+
   SpinLock lock_;
   TaskQueue queue_;
   bool is_closed_ = false;
+  std::atomic<std::uint64_t> remote_ = 0;
   std::atomic<std::size_t> size_ = 0;
 };
 

@@ -1,17 +1,22 @@
 /// Handle: a reference to a runtime, by which other threads spawn on it. EnterGuard: makes it this thread's current one.
 #pragma once
 
+#include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include <kaido/join_handle.h>
+#include <kaido/source_location.h>
 #include <kaido/task.h>
 
 namespace kaido {
 
 class Handle;
+class RuntimeMetrics;
 
 namespace detail {
 
@@ -89,18 +94,20 @@ T block_on_task(RuntimeCore& core, Task<T> task, bool with_drivers) {
 }
 
 template <typename T>
-JoinHandle<T> spawn_on(RuntimeCore& core, Task<T> task) {
+JoinHandle<T> spawn_on(RuntimeCore& core, Task<T> task, SourceLocation location = SourceLocation::current()) {
   auto* cell = new SpawnCell<T>(&core, std::move(task));
+  cell->set_spawned_at(location);
   JoinHandle<T> handle(*cell);
   spawn_task(core, *cell);
   return handle;
 }
 
 template <typename F>
-auto spawn_blocking_on(RuntimeCore& core, F&& closure) {
+auto spawn_blocking_on(RuntimeCore& core, F&& closure, SourceLocation location = SourceLocation::current()) {
   using Closure = std::decay_t<F>;
   using T = std::invoke_result_t<Closure&&>;
   auto* cell = new BlockingCell<T, Closure>(&core, std::forward<F>(closure));
+  cell->set_spawned_at(location);
   JoinHandle<T> handle(*cell);
   spawn_blocking_task(core, *cell);
   return handle;
@@ -110,9 +117,21 @@ auto spawn_blocking_on(RuntimeCore& core, F&& closure) {
 
 enum class RuntimeFlavor { kCurrentThread, kMultiThread };
 
+/// Tells the runtimes of this process apart; never reused.
+class RuntimeId {
+ public:
+  constexpr explicit RuntimeId(std::uint64_t value) noexcept : value_(value) {}
+  [[nodiscard]] constexpr std::uint64_t value() const noexcept { return value_; }
+  friend constexpr auto operator<=>(RuntimeId, RuntimeId) noexcept = default;
+
+ private:
+  std::uint64_t value_;
+};
+
 /// Makes a runtime the current one of this thread while it lives, for spawn and timers, without running anything.
 ///
-/// Lifetime: guards end in reverse order of their making, on the thread that made them; a breach ends the process.
+/// Lifetime: guards end in reverse order of their making, on the thread that made them. exit() reports a breach, the
+/// destructor ends the process.
 class [[nodiscard]] EnterGuard {
  public:
   explicit EnterGuard(const detail::CoreRef& core) noexcept;
@@ -120,10 +139,15 @@ class [[nodiscard]] EnterGuard {
   EnterGuard& operator=(const EnterGuard&) = delete;
   ~EnterGuard();
 
+  /// Ends it now; the destructor does nothing then. Throws std::logic_error if a guard made later is still there; this
+  /// one has ended nevertheless, and the runtime of the later one stays this thread's.
+  void exit();
+
  private:
   detail::CoreRef core_;
   detail::RuntimeCore* previous_;
-  std::size_t depth_;
+  EnterGuard* below_;  // The guard made before it, on this thread.
+  bool has_ended_ = false;
 };
 
 /// A cheap, copyable reference to a runtime.
@@ -141,28 +165,44 @@ class Handle {
 
   /// Starts a task on the runtime; whether the handle is kept does not matter to it.
   template <typename T>
-  JoinHandle<T> spawn(Task<T> task) const {
-    return detail::spawn_on(*core_, std::move(task));
+  JoinHandle<T> spawn(Task<T> task, SourceLocation location = SourceLocation::current()) const {
+    return detail::spawn_on(*core_, std::move(task), location);
   }
   /// The same for a callable that returns a Task; the task keeps the callable.
   template <detail::TaskFactory F>
-  auto spawn(F factory) const {
-    return spawn(detail::run_factory(std::move(factory)));
+  auto spawn(F factory, SourceLocation location = SourceLocation::current()) const {
+    return spawn(detail::run_factory(std::move(factory)), location);
   }
   /// Runs a closure that may block on the runtime's pool of blocking threads. abort() has an effect only before it starts.
   template <typename F>
-  auto spawn_blocking(F&& closure) const {
-    return detail::spawn_blocking_on(*core_, std::forward<F>(closure));
+  auto spawn_blocking(F&& closure, SourceLocation location = SourceLocation::current()) const {
+    return detail::spawn_blocking_on(*core_, std::forward<F>(closure), location);
   }
   /// Runs the task on this thread until it ends. On a current-thread runtime this drives neither tasks nor timers: that
-  /// is left to a thread in Runtime::block_on.
+  /// is left to a thread in Runtime::block_on. Allowed on blocking threads and in block_in_place(); throws std::logic_error
+  /// in a task or another block_on.
   template <typename T>
   T block_on(Task<T> task) const {
     return detail::block_on_task(*core_, std::move(task), false);
   }
+  template <detail::TaskFactory F>
+  auto block_on(F factory) const {
+    return block_on(detail::run_factory(std::move(factory)));
+  }
+  /// For handles and other awaitables.
+  template <typename A>
+    requires detail::Pollable<A>
+  auto block_on(A& awaitable) const {
+    return detail::block_on_pollable(*core_, awaitable, false);
+  }
 
   [[nodiscard]] EnterGuard enter() const noexcept { return EnterGuard(core_); }
   [[nodiscard]] RuntimeFlavor runtime_flavor() const noexcept;
+  [[nodiscard]] RuntimeId id() const noexcept;
+  /// What RuntimeBuilder::name() said; valid as long as a Handle of the runtime.
+  [[nodiscard]] std::optional<std::string_view> name() const noexcept;
+  /// See <kaido/metrics.h>.
+  [[nodiscard]] RuntimeMetrics metrics() const noexcept;
 
   /// Internal.
   [[nodiscard]] const detail::CoreRef& core() const noexcept { return core_; }

@@ -1,25 +1,79 @@
-/// The free functions of a running task: spawn, spawn_blocking, yield_now. They act on the current runtime and throw
-/// std::logic_error outside one.
+/// The free functions of a running task: spawn, spawn_blocking, spawn_local, yield_now. They act on the current runtime and
+/// throw std::logic_error outside one.
 #pragma once
 
 #include <utility>
 
+#include <kaido/detail/lazy_task.h>
 #include <kaido/handle.h>
 #include <kaido/join_handle.h>
+#include <kaido/source_location.h>
 #include <kaido/task.h>
 
 namespace kaido {
 
+namespace detail {
+
+/// The LocalSet of this thread, or its runtime if that is local. Throws std::logic_error if there is neither.
+[[nodiscard]] Scheduler& current_local_scheduler();
+
+/// What can be spawned, as a Task: Tasks, callables that return one (the task keeps them), other awaitables.
+template <typename T>
+Task<T> to_task(Task<T> task) noexcept {
+  return task;
+}
+template <TaskFactory F>
+auto to_task(F factory) {
+  return run_factory(std::move(factory));
+}
+template <SpawnablePollable A>
+auto to_task(A awaitable) {
+  return run_pollable(std::move(awaitable));
+}
+
+/// Starts a task of `owner`, a RuntimeCore or another Scheduler.
+template <typename Owner, typename T>
+JoinHandle<T> start_task(Owner& owner, Task<T> task, SourceLocation location) {
+  auto* cell = new SpawnCell<T>(&owner, std::move(task));
+  cell->set_spawned_at(location);
+  JoinHandle<T> handle(*cell);
+  spawn_task(owner, *cell);
+  return handle;
+}
+
+}  // namespace detail
+
 /// Starts a task of its own on the current runtime.
 template <typename T>
-JoinHandle<T> spawn(Task<T> task) {
-  return detail::spawn_on(detail::current_core(), std::move(task));
+JoinHandle<T> spawn(Task<T> task, SourceLocation location = SourceLocation::current()) {
+  return detail::start_task(detail::current_core(), std::move(task), location);
 }
 
 /// The same for a callable that returns a Task, typically a lambda; the task keeps the callable, and so its captures.
 template <detail::TaskFactory F>
-auto spawn(F factory) {
-  return detail::spawn_on(detail::current_core(), detail::run_factory(std::move(factory)));
+auto spawn(F factory, SourceLocation location = SourceLocation::current()) {
+  return spawn(detail::run_factory(std::move(factory)), location);
+}
+
+/// The same for another awaitable that can be moved, such as a task-local scope, a timeout or a select.
+template <detail::SpawnablePollable A>
+auto spawn(A awaitable, SourceLocation location = SourceLocation::current()) {
+  return spawn(detail::run_pollable(std::move(awaitable)), location);
+}
+
+/// Starts a task that stays on this thread: in the current LocalSet, else on the current runtime if that is a local one
+/// of this thread. Throws std::logic_error if there is neither. Takes what spawn() takes.
+template <typename T>
+JoinHandle<T> spawn_local(Task<T> task, SourceLocation location = SourceLocation::current()) {
+  return detail::start_task(detail::current_local_scheduler(), std::move(task), location);
+}
+template <detail::TaskFactory F>
+auto spawn_local(F factory, SourceLocation location = SourceLocation::current()) {
+  return spawn_local(detail::run_factory(std::move(factory)), location);
+}
+template <detail::SpawnablePollable A>
+auto spawn_local(A awaitable, SourceLocation location = SourceLocation::current()) {
+  return spawn_local(detail::run_pollable(std::move(awaitable)), location);
 }
 
 /// Runs a closure that blocks or computes for long on the pool of blocking threads.

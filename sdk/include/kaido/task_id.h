@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <ostream>
+#include <string_view>
 
 namespace kaido {
 
@@ -19,6 +22,19 @@ class TaskId {
   std::uint64_t value_ = 0;
 };
 
+inline std::ostream& operator<<(std::ostream& out, TaskId id) { return out << id.value(); }
+
+/// About the task that runs on this thread: a spawned coroutine or blocking closure, also while its frame or its
+/// discarded result is being destroyed.
+namespace task {
+
+/// Throws std::logic_error outside a task, as in the root of a block_on.
+[[nodiscard]] TaskId id();
+[[nodiscard]] std::optional<TaskId> try_id() noexcept;
+/// What task::Builder::name() said; empty outside a task and for those without a name. Valid as long as the task.
+[[nodiscard]] std::string_view name() noexcept;
+
+}  // namespace task
 }  // namespace kaido
 
 template <>

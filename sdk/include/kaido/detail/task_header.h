@@ -2,13 +2,17 @@
 /// the coroutine. sdk/runtime/README.md explains the states.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <kaido/detail/poll.h>
 #include <kaido/detail/waker.h>
 #include <kaido/result.h>
+#include <kaido/source_location.h>
 #include <kaido/task.h>
 #include <kaido/task_id.h>
 
@@ -24,6 +28,16 @@ class Scheduler;
 class TaskHeader : public WakeTarget {
  public:
   [[nodiscard]] TaskId id() const noexcept { return id_; }
+  [[nodiscard]] SourceLocation spawned_at() const noexcept { return spawned_at_; }
+  /// Before the task is handed to its scheduler.
+  void set_spawned_at(SourceLocation location) noexcept { spawned_at_ = location; }
+  /// Empty if it has none. Valid as long as the task.
+  [[nodiscard]] std::string_view name() const noexcept;
+  /// Before the task is handed to its scheduler, once.
+  void set_name(const std::string& name);
+  /// When it was last queued, if its runtime measures that: nanoseconds of the steady clock.
+  [[nodiscard]] std::int64_t scheduled_at() const noexcept { return scheduled_at_; }
+  void note_scheduled() noexcept;
 
   void wake_by_ref() noexcept override;
   void wake_by_value() noexcept override;
@@ -41,6 +55,9 @@ class TaskHeader : public WakeTarget {
   void run(Budget& budget) noexcept;
   /// Destroys the frame now if nobody runs it, else at its suspension; consumes a reference. For shutdown.
   void shut_down() noexcept;
+  /// For a scheduler that runs nothing any more: consumes the reference of a task that was queued. One that waits for a
+  /// foreign operation before its frame can go is dealt with here, on whatever thread that ended.
+  void refuse() noexcept;
 
  protected:
   explicit TaskHeader(Scheduler* scheduler) noexcept;
@@ -49,6 +66,8 @@ class TaskHeader : public WakeTarget {
 
   /// True when finished and the outcome stands.
   virtual bool poll(Context& context) noexcept = 0;
+  /// True when drop_frame() may be called on an unfinished coroutine; else the context's waker is woken later.
+  virtual bool poll_drop(Context& context) noexcept;
   /// Destroys the coroutine or closure, whether finished or not.
   virtual void drop_frame() noexcept = 0;
   virtual void drop_outcome() noexcept = 0;
@@ -62,6 +81,8 @@ class TaskHeader : public WakeTarget {
   enum class Start { kPoll, kCancel, kNothing };
   Start start_running() noexcept;
   bool finish_running() noexcept;
+  void drop_unfinished(Context& context) noexcept;
+  void wait_for_drop() noexcept;
   void complete() noexcept;
 
   Scheduler* scheduler_;
@@ -69,8 +90,12 @@ class TaskHeader : public WakeTarget {
   TaskHeader* owned_previous_ = nullptr;
   TaskHeader* owned_next_ = nullptr;
   TaskId id_;
+  SourceLocation spawned_at_;
+  std::int64_t scheduled_at_ = 0;
+  const std::string* name_ = nullptr;  // Most have none.
   Waker join_waker_;
   bool is_owned_ = false;
+  std::atomic<bool> is_draining_ = false;  // Cancelled, but its frame waits for a foreign operation.
 };
 
 /// A task whose outcome is a T.
@@ -114,6 +139,7 @@ class SpawnCell final : public JoinCell<T> {
 
  protected:
   bool poll(Context& context) noexcept override { return slot_.poll(context); }
+  bool poll_drop(Context& context) noexcept override { return slot_.poll_drop(context); }
   void drop_frame() noexcept override {
     if (frame_) std::exchange(frame_, nullptr).destroy();
   }
@@ -162,6 +188,7 @@ class BlockingCell final : public JoinCell<T> {
 
 /// Hands a new task, with its first three references, to the runtime. After shutdown it is cancelled at once.
 void spawn_task(RuntimeCore& core, TaskHeader& task) noexcept;
+void spawn_task(Scheduler& scheduler, TaskHeader& task) noexcept;
 void spawn_blocking_task(RuntimeCore& core, TaskHeader& task);
 
 }  // namespace kaido::detail
