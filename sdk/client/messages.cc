@@ -20,14 +20,11 @@ template <class Message>
   return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
-/// From a FunctionEntry or a CallTarget.
-template <class Known>
-void fill(const Known& known, v1::Function& function) {
-  function.set_name(std::string(known.name));
-  function.set_id(known.id);
-  function.set_fingerprint(known.fingerprint);
-  function.set_signature(known.signature());
-  function.set_schema(known.schema());
+void fill(const FunctionFacts& facts, v1::Function& function) {
+  function.set_name(std::string(facts.name));
+  function.set_id(facts.id);
+  function.set_fingerprint(facts.fingerprint);
+  function.set_signature(facts.signature());
 }
 
 }  // namespace

@@ -5,16 +5,15 @@
 #include <string_view>
 #include <utility>
 
-#include <kaido/codec.h>
+#include <kaido/detail/function_facts.h>
 #include <kaido/detail/pending_call.h>
 
 namespace kaido::detail {
 namespace {
 
 struct NamedTarget {
-  NamedTarget(std::string function, std::uint64_t fingerprint, std::string (*signature)(), std::string (*schema)())
-      : name(std::move(function)),
-        target(name, hash64(name), fingerprint, signature, schema, CallTarget::Kind::kName) {}
+  NamedTarget(std::string_view function, std::uint64_t fingerprint, const SignatureSchema& schema)
+      : name(function), target(FunctionFacts(name, fingerprint, schema, {}), CallTarget::Kind::kName) {}
   NamedTarget(const NamedTarget&) = delete;
   NamedTarget& operator=(const NamedTarget&) = delete;
 
@@ -33,13 +32,12 @@ struct ByNameAndSignature {
 
 }  // namespace
 
-CallTarget& named_target(std::string_view name, std::uint64_t fingerprint, std::string (*signature)(),
-                         std::string (*schema)()) {
+CallTarget& named_target(std::string_view name, std::uint64_t fingerprint, const SignatureSchema& schema) {
   static std::mutex mutex;
   static auto* const known = new std::set<NamedTarget, ByNameAndSignature>();  // Never destroyed: connections refer to it.
   const std::lock_guard lock(mutex);
   auto found = known->find(ByNameAndSignature::Key(name, fingerprint));
-  if (found == known->end()) found = known->emplace(std::string(name), fingerprint, signature, schema).first;
+  if (found == known->end()) found = known->emplace(name, fingerprint, schema).first;
   return found->target;
 }
 

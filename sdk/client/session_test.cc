@@ -21,8 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string signature() { return "() -> void"; }
-std::string schema() { return "descriptor"; }
 void run_nothing(Invocation&) {}
 
 /// A call whose result is its bytes.
@@ -49,8 +47,7 @@ class SessionTest : public testing::Test, private SessionEvents {
   void make_session(SessionOptions options = {}) {
     function_.name = "f";
     function_.id = 1;
-    function_.signature = &signature;
-    function_.schema = &schema;
+    function_.schema = &kSignature<void>;
     function_.run = &run_nothing;
     SessionEvents& events = *this;
     session_.emplace(options, FunctionTable::of({&function_}).value(), events);
@@ -127,7 +124,7 @@ class SessionTest : public testing::Test, private SessionEvents {
 
   TimePoint now_ = TimePoint{} + 1h;
   FunctionEntry function_;
-  CallTarget target_{"f", 1, 2, &signature, &schema};
+  CallTarget target_{FunctionFacts("f", 2, kSignature<void>, {}), CallTarget::Kind::kFunction};
   std::optional<Session> session_;
   std::vector<IncomingCall> runs_;
   std::vector<std::uint64_t> cancels_;

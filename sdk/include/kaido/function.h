@@ -30,8 +30,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <kaido/codec.h>
 #include <kaido/detail/declaration.h>
+#include <kaido/detail/function_facts.h>
 #include <kaido/detail/function_name.h>
 #include <kaido/detail/invocation.h>
 #include <kaido/detail/signature.h>
@@ -41,12 +41,7 @@ namespace kaido::detail {
 
 /// What a process knows about a function it can run. Lives for ever; the call path reaches `run` or `start` through one
 /// table look-up by index.
-struct FunctionEntry {
-  std::string_view name;
-  std::uint64_t id = 0;
-  std::uint64_t fingerprint = 0;
-  std::string (*signature)() = nullptr;         ///< canonical text, for people
-  std::string (*schema)() = nullptr;            ///< a serialized FileDescriptorSet, for programs
+struct FunctionEntry : FunctionFacts {
   const ServiceSlot* service = nullptr;         ///< of a member function: offered while an object is there
   void (*run)(Invocation&) = nullptr;           ///< of a plain function
   Task<void> (*start)(Invocation&) = nullptr;   ///< of one that returns a Task
@@ -59,25 +54,22 @@ void register_function(FunctionEntry& entry, void (*run)(Invocation&), Task<void
 /// The newest registration; follow `next`.
 [[nodiscard]] const FunctionEntry* first_function() noexcept;
 
-/// The schema that a function's callers and its registration agree on.
+/// The message that F's parameters are, to its callers as to itself.
 template <auto F, class D>
-struct FunctionSchema {
-  using W = Wire<Signature<decltype(F)>, D::kRequired>;
-  static std::string signature() { return W::signature(); }
-  static std::string schema() { return W::schema(declared_parameters<F, D>()); }
-};
+using WireOf = Wire<Signature<decltype(F)>, D::kRequired>;
+
+template <auto F, class D>
+constexpr FunctionFacts facts_of() {
+  static_assert(Signature<decltype(F)>::kChecked);
+  using W = WireOf<F, D>;
+  return FunctionFacts(function_name<F>(), W::fingerprint(), W::schema(), declared_parameters<F, D>());
+}
 
 template <auto F, class D>
 constexpr FunctionEntry make_entry() {
-  using S = Signature<decltype(F)>;
-  static_assert(S::kChecked);
-  FunctionEntry entry;
-  entry.name = function_name<F>();
-  entry.id = hash64(entry.name);
-  entry.fingerprint = FunctionSchema<F, D>::W::fingerprint();
-  entry.signature = &FunctionSchema<F, D>::signature;
-  entry.schema = &FunctionSchema<F, D>::schema;
-  if constexpr (!std::is_void_v<typename S::Object>) entry.service = &kServiceOf<typename S::Object>;
+  using Object = typename Signature<decltype(F)>::Object;
+  FunctionEntry entry{facts_of<F, D>()};
+  if constexpr (!std::is_void_v<Object>) entry.service = &kServiceOf<Object>;
   return entry;
 }
 

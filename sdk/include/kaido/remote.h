@@ -41,11 +41,7 @@ namespace detail {
 
 template <auto F, class D>
 inline constinit CallTarget kTargetOf{
-    function_name<F>(),
-    hash64(function_name<F>()),
-    FunctionSchema<F, D>::W::fingerprint(),
-    &FunctionSchema<F, D>::signature,
-    &FunctionSchema<F, D>::schema,
+    facts_of<F, D>(),
     std::is_void_v<typename Signature<decltype(F)>::Object> ? CallTarget::Kind::kFunction : CallTarget::Kind::kMethod};
 
 /// A remote call spawned as a task of its own, without a coroutine in between.
@@ -214,8 +210,6 @@ class CallVerbs : public PlacementVerbs<Self> {
   std::shared_ptr<Backend> backend_;
 };
 
-template <auto F, class D>
-using WireOfFunction = typename FunctionSchema<F, D>::W;
 template <class S>
 using WireOfStated = Wire<Signature<S*>, Signature<S*>::Parameters::kSize>;
 
@@ -226,8 +220,8 @@ using WireOfStated = Wire<Signature<S*>, Signature<S*>::Parameters::kSize>;
 ///
 /// Threading: like a container: several threads may call() one that nobody changes.
 template <auto F, class D = detail::DeclaredOf<F>>
-class Remote : public detail::CallVerbs<Remote<F, D>, detail::WireOfFunction<F, D>> {
-  using Verbs = detail::CallVerbs<Remote<F, D>, detail::WireOfFunction<F, D>>;
+class Remote : public detail::CallVerbs<Remote<F, D>, detail::WireOf<F, D>> {
+  using Verbs = detail::CallVerbs<Remote<F, D>, detail::WireOf<F, D>>;
   static_assert(detail::Signature<decltype(F)>::kChecked);
 
  public:
@@ -256,12 +250,11 @@ class RemoteByName : public detail::CallVerbs<RemoteByName<S>, detail::WireOfSta
  public:
   explicit RemoteByName(std::string_view name, std::shared_ptr<detail::Backend> backend = nullptr)
       : Verbs(std::move(backend)),
-        target_(&detail::named_target(name, W::fingerprint(), &W::signature, &schema)) {}
+        target_(&detail::named_target(name, W::fingerprint(), W::schema())) {}
 
  private:
   friend Verbs;
   [[nodiscard]] detail::CallTarget& target() const { return *target_; }
-  static std::string schema() { return W::schema({}); }
 
   detail::CallTarget* target_;
 };

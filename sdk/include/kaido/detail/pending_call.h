@@ -12,40 +12,29 @@
 #include <string_view>
 
 #include <kaido/detail/buffer.h>
+#include <kaido/detail/function_facts.h>
 #include <kaido/detail/waker.h>
 #include <kaido/error.h>
 #include <kaido/placement.h>
 
 namespace kaido::detail {
 
-/// A function as its callers know it: its names and schema, not its code, which another program may have alone.
+/// A function as its callers know it: its name and schema, not its code, which another program may have alone.
 ///
 /// Lifetime: as long as the program; connections remember it.
-struct CallTarget {
+struct CallTarget : FunctionFacts {
   enum class Kind : std::uint8_t {
     kFunction,  ///< by its declaration
     kMethod,    ///< by its class's declaration
     kName,      ///< by name and stated signature
   };
 
-  std::string_view name;
-  std::uint64_t id = 0;
-  std::uint64_t fingerprint = 0;
-  std::string (*signature)() = nullptr;  ///< canonical text, for people
-  std::string (*schema)() = nullptr;     ///< a serialized FileDescriptorSet, for programs
   Kind kind = Kind::kFunction;
   /// A small number of its own, given at its first call (0: none yet), so that a connection finds what it has prepared
   /// for the function by index.
   std::atomic<std::uint32_t> index{0};
 
-  constexpr CallTarget(std::string_view target_name, std::uint64_t target_id, std::uint64_t target_fingerprint,
-                       std::string (*target_signature)(), std::string (*target_schema)(), Kind target_kind = Kind::kFunction)
-      : name(target_name),
-        id(target_id),
-        fingerprint(target_fingerprint),
-        signature(target_signature),
-        schema(target_schema),
-        kind(target_kind) {}
+  constexpr CallTarget(const FunctionFacts& facts, Kind target_kind) : FunctionFacts(facts), kind(target_kind) {}
 
   [[nodiscard]] std::uint32_t dense_index() {
     const std::uint32_t known = index.load(std::memory_order_relaxed);
@@ -59,8 +48,7 @@ struct CallTarget {
 /// The target of calls by name, one for each name and signature. A look-up, and kept for the rest of the program: make a
 /// builder once and call it often, and take no names that users invent.
 /// Threading: thread-safe.
-[[nodiscard]] CallTarget& named_target(std::string_view name, std::uint64_t fingerprint, std::string (*signature)(),
-                                       std::string (*schema)());
+[[nodiscard]] CallTarget& named_target(std::string_view name, std::uint64_t fingerprint, const SignatureSchema& schema);
 
 class Backend;
 

@@ -42,13 +42,6 @@ struct ReturnType<Task<T>> {
   static constexpr bool kResult = ReturnType<T>::kResult;
 };
 
-template <class T>
-struct IsView : std::false_type {};
-template <class E>
-struct IsView<std::span<E>> : std::true_type {};
-template <>
-struct IsView<std::string_view> : std::true_type {};
-
 /// Parameters that have "not there" as a value of their own.
 template <class T>
 struct IsOptional : std::false_type {};
@@ -67,8 +60,26 @@ constexpr bool check_parameter() {
   static_assert(!std::is_lvalue_reference_v<P> || std::is_const_v<std::remove_reference_t<P>>,
                 "A remote function cannot change its caller's object: take it by value or const reference, and return the "
                 "changed one");
+  static_assert(is_supported(Field<std::remove_cvref_t<P>>::schema()),
+                "Kaido cannot send the type of this parameter, or a type within it: docs/sdk/functions.md has the table of "
+                "types; for any other specialise kaido::Represent<T>");
   static_assert(std::is_default_constructible_v<typename Received<std::remove_cvref_t<P>>::type>,
                 "Kaido must be able to make an empty object to receive into: give this type a default constructor");
+  return true;
+}
+
+template <class R>
+constexpr bool check_result() {
+  static_assert(!std::is_reference_v<R> && !std::is_pointer_v<R>,
+                "A reference or pointer means nothing in another process: return the object itself");
+  if constexpr (!std::is_void_v<R>) {
+    static_assert(is_supported(Field<R>::schema()),
+                  "Kaido cannot send the type of this result, or a type within it: docs/sdk/functions.md has the table of "
+                  "types; for any other specialise kaido::Represent<T>");
+    static_assert(!holds_view(Field<R>::schema()),
+                  "The result must own its data, which the caller reads after the function has ended: return std::string or "
+                  "std::vector instead of a view");
+  }
   return true;
 }
 
@@ -85,15 +96,9 @@ struct SignatureOf {
   static constexpr bool kTask = ReturnType<R>::kTask;
   static constexpr bool kResult = ReturnType<R>::kResult;
 
-  static_assert(!IsView<Result>::value,
-                "The result must own its data, which the caller reads after the function has ended: return std::string or "
-                "std::vector instead of a view");
-  static_assert(!std::is_reference_v<Result> && !std::is_pointer_v<Result>,
-                "A reference or pointer means nothing in another process: return the object itself");
-
   template <std::size_t... I>
   static constexpr bool check(std::index_sequence<I...>) {
-    return (true && ... && check_parameter<I + 1, P>());
+    return (check_result<Result>() && ... && check_parameter<I + 1, P>());
   }
   static constexpr bool kChecked = check(std::index_sequence_for<P...>{});
 };
@@ -138,9 +143,9 @@ using Travelling = std::conditional_t<HasDefault && !IsOptional<P>::value, Defau
 
 /// The message that the parameters of a signature are, where all but the first `Required` have default arguments.
 template <class R, class List, std::size_t Required, class Indexes>
-struct WireOf;
+struct WireForm;
 template <class R, class... P, std::size_t Required, std::size_t... I>
-struct WireOf<R, TypeList<P...>, Required, std::index_sequence<I...>> {
+struct WireForm<R, TypeList<P...>, Required, std::index_sequence<I...>> {
   using Result = R;
   static constexpr std::size_t kCount = sizeof...(P);
   static constexpr std::size_t kRequired = Required < kCount ? Required : kCount;
@@ -156,12 +161,8 @@ struct WireOf<R, TypeList<P...>, Required, std::index_sequence<I...>> {
   static constexpr std::uint64_t fingerprint() {
     return detail::fingerprint<R, Travelling<std::remove_cvref_t<P>, (I >= Required)>...>();
   }
-  static std::string signature() {
-    return schema_text<R, Travelling<std::remove_cvref_t<P>, (I >= Required)>...>();
-  }
-  static std::string schema(std::span<const std::string_view> names) {
-    static_cast<void>(names);
-    return {};
+  static constexpr const SignatureSchema& schema() {
+    return kSignature<R, Travelling<std::remove_cvref_t<P>, (I >= Required)>...>;
   }
 
   /// How many leading arguments every call gives: what follows is optional.
@@ -236,6 +237,6 @@ struct WireOf<R, TypeList<P...>, Required, std::index_sequence<I...>> {
 };
 
 template <class S, std::size_t Required>
-using Wire = WireOf<typename S::Result, typename S::Parameters, Required, std::make_index_sequence<S::Parameters::kSize>>;
+using Wire = WireForm<typename S::Result, typename S::Parameters, Required, std::make_index_sequence<S::Parameters::kSize>>;
 
 }  // namespace kaido::detail
