@@ -8,10 +8,10 @@
 #pragma once
 
 #include <exception>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace kaido {
 
@@ -50,6 +50,67 @@ std::string describe_error(const E& error) {
   }
 }
 
+/// One of two. (A std::variant of trivial types copies its unused bytes, about which g++ 12 warns in users' code.)
+template <typename V, typename E>
+class EitherStorage {
+  static constexpr bool kIsCopyable = std::is_copy_constructible_v<V> && std::is_copy_constructible_v<E>;
+  static constexpr bool kMovesSafely =
+      std::is_nothrow_move_constructible_v<V> && std::is_nothrow_move_constructible_v<E>;
+
+ public:
+  template <typename... Args>
+  explicit EitherStorage(std::true_type, Args&&... args) : value_(std::forward<Args>(args)...), has_value_(true) {}
+  template <typename... Args>
+  explicit EitherStorage(std::false_type, Args&&... args) : error_(std::forward<Args>(args)...), has_value_(false) {}
+  EitherStorage(const EitherStorage& other)
+    requires kIsCopyable
+  {
+    construct(other);
+  }
+  EitherStorage(EitherStorage&& other) noexcept(kMovesSafely) { construct(std::move(other)); }
+  EitherStorage& operator=(const EitherStorage& other)
+    requires(kIsCopyable && kMovesSafely)
+  {
+    return *this = EitherStorage(other);
+  }
+  EitherStorage& operator=(EitherStorage&& other) noexcept
+    requires kMovesSafely
+  {
+    if (this != &other) {
+      destroy();
+      construct(std::move(other));
+    }
+    return *this;
+  }
+  ~EitherStorage() { destroy(); }
+
+  union {
+    V value_;
+    E error_;
+  };
+  bool has_value_;
+
+ private:
+  template <typename Other>
+  void construct(Other&& other) {
+    if (other.has_value_) {
+      std::construct_at(&value_, std::forward<Other>(other).value_);
+    } else {
+      std::construct_at(&error_, std::forward<Other>(other).error_);
+    }
+    has_value_ = other.has_value_;
+  }
+  void destroy() noexcept {
+    if (has_value_) {
+      std::destroy_at(&value_);
+    } else {
+      std::destroy_at(&error_);
+    }
+  }
+};
+
+struct NoValue {};
+
 }  // namespace detail
 
 /// A value of type T or an error of type E, both movable object types.
@@ -66,15 +127,15 @@ class [[nodiscard]] Expected {
   template <typename U = T>
     requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, Expected> &&
              (!std::is_same_v<std::remove_cvref_t<U>, E> || std::is_same_v<T, E>))
-  Expected(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+  Expected(U&& value) : state_(std::true_type(), std::forward<U>(value)) {}
   template <typename G = E>
     requires(std::is_same_v<std::remove_cvref_t<G>, E> && !std::is_same_v<T, E>)
-  Expected(G&& error) : state_(std::in_place_index<1>, std::forward<G>(error)) {}
+  Expected(G&& error) : state_(std::false_type(), std::forward<G>(error)) {}
   template <typename G>
     requires std::is_constructible_v<E, G&&>
-  Expected(Unexpected<G> error) : state_(std::in_place_index<1>, std::move(error).error()) {}
+  Expected(Unexpected<G> error) : state_(std::false_type(), std::move(error).error()) {}
 
-  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+  [[nodiscard]] bool has_value() const noexcept { return state_.has_value_; }
   explicit operator bool() const noexcept { return has_value(); }
 
   /// The value; throws BadExpectedAccess if there is none.
@@ -92,16 +153,16 @@ class [[nodiscard]] Expected {
   }
 
   /// The value; requires has_value().
-  [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&state_); }
-  [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
-  [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
-  [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&state_); }
-  [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+  [[nodiscard]] T& operator*() & noexcept { return state_.value_; }
+  [[nodiscard]] const T& operator*() const& noexcept { return state_.value_; }
+  [[nodiscard]] T&& operator*() && noexcept { return std::move(state_.value_); }
+  [[nodiscard]] T* operator->() noexcept { return &state_.value_; }
+  [[nodiscard]] const T* operator->() const noexcept { return &state_.value_; }
 
   /// The error; requires !has_value().
-  [[nodiscard]] E& error() & noexcept { return *std::get_if<1>(&state_); }
-  [[nodiscard]] const E& error() const& noexcept { return *std::get_if<1>(&state_); }
-  [[nodiscard]] E&& error() && noexcept { return std::move(*std::get_if<1>(&state_)); }
+  [[nodiscard]] E& error() & noexcept { return state_.error_; }
+  [[nodiscard]] const E& error() const& noexcept { return state_.error_; }
+  [[nodiscard]] E&& error() && noexcept { return std::move(state_.error_); }
 
   template <typename U>
   [[nodiscard]] T value_or(U&& fallback) const& {
@@ -117,7 +178,7 @@ class [[nodiscard]] Expected {
     if (!has_value()) throw BadExpectedAccess(detail::describe_error(error()));
   }
 
-  std::variant<T, E> state_;
+  detail::EitherStorage<T, E> state_;
 };
 
 /// Success without a value, or an error.
@@ -129,15 +190,15 @@ class [[nodiscard]] Expected<void, E> {
   using value_type = void;
   using error_type = E;
 
-  Expected() noexcept = default;
+  Expected() noexcept : state_(std::true_type()) {}
   template <typename G = E>
     requires std::is_same_v<std::remove_cvref_t<G>, E>
-  Expected(G&& error) : state_(std::in_place_index<1>, std::forward<G>(error)) {}
+  Expected(G&& error) : state_(std::false_type(), std::forward<G>(error)) {}
   template <typename G>
     requires std::is_constructible_v<E, G&&>
-  Expected(Unexpected<G> error) : state_(std::in_place_index<1>, std::move(error).error()) {}
+  Expected(Unexpected<G> error) : state_(std::false_type(), std::move(error).error()) {}
 
-  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+  [[nodiscard]] bool has_value() const noexcept { return state_.has_value_; }
   explicit operator bool() const noexcept { return has_value(); }
 
   /// Throws BadExpectedAccess on an error.
@@ -146,12 +207,12 @@ class [[nodiscard]] Expected<void, E> {
   }
   void operator*() const noexcept {}
 
-  [[nodiscard]] E& error() & noexcept { return *std::get_if<1>(&state_); }
-  [[nodiscard]] const E& error() const& noexcept { return *std::get_if<1>(&state_); }
-  [[nodiscard]] E&& error() && noexcept { return std::move(*std::get_if<1>(&state_)); }
+  [[nodiscard]] E& error() & noexcept { return state_.error_; }
+  [[nodiscard]] const E& error() const& noexcept { return state_.error_; }
+  [[nodiscard]] E&& error() && noexcept { return std::move(state_.error_); }
 
  private:
-  std::variant<std::monostate, E> state_;
+  detail::EitherStorage<detail::NoValue, E> state_;
 };
 
 }  // namespace kaido
