@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -90,6 +91,52 @@ class FakeAdminQueries final : public AdminQueries {
     }
   }
 
+  /// "count_words" takes a text and an optional limit, "sleep" never ends, "explode" throws, "old" states no schema.
+  base::StatusOr<v1::DescribeFunctionResponse> describe_function(const std::string& name) override {
+    if (name != "count_words" && name != "sleep" && name != "explode" && name != "old") {
+      return absl::NotFoundError("no node offers '" + name + "'");
+    }
+    v1::DescribeFunctionResponse response;
+    response.set_name(name);
+    auto& version = *response.add_versions();
+    version.set_id("0000000000000007");
+    version.set_fingerprint("00000000000000ff");
+    version.set_signature("(string, optional int32) -> int64");
+    if (name != "old") version.set_schema(schema);
+    auto& offer = *version.add_offers();
+    offer.set_node("beta");
+    offer.set_slots(2);
+    return note(std::move(response));
+  }
+
+  void call(std::uint64_t id, const v1::CallRequest& request, base::Duration timeout, CallDone done) override {
+    last_call = note(request);
+    last_timeout = timeout;
+    if (request.function() == "sleep") {
+      calls[id] = std::move(done);
+      return;
+    }
+    v1::CallResponse response;
+    response.set_outcome(request.function() == "explode" ? "panicked" : "succeeded");
+    response.set_result(result);
+    if (request.function() == "explode") {
+      response.set_message("it burst");
+      response.set_exception_type("std::runtime_error");
+      response.set_node("beta");
+      response.set_attempt(1);
+    }
+    done(std::move(response));
+  }
+
+  void cancel_call(std::uint64_t id) override { cancelled += static_cast<int>(calls.erase(id)); }
+
+  /// What count_words' version has for a schema, and what calls of it return.
+  std::string schema;
+  std::string result;
+  v1::CallRequest last_call;
+  base::Duration last_timeout{0};
+  std::map<std::uint64_t, CallDone> calls;
+  int cancelled = 0;
   std::uint32_t tasks = 5;
   PingDone unanswered;
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <string>
 #include <utility>
@@ -21,17 +22,29 @@
 namespace kaido::daemon {
 namespace {
 
-/// A question is a few names and numbers.
-constexpr int kRequestBytesMax = 64 * 1024;
+/// A question is a few names and numbers; the arguments of a function are all that is larger, and its schema.
+constexpr int kRequestBytesMax = static_cast<int>(kOperatorCallBytesMax) + 256 * 1024;
 /// Threads that gRPC may use for calls at a time; more calls than that are refused with RESOURCE_EXHAUSTED.
-constexpr int kThreadsMax = 8;
-/// What gRPC may buffer over all connections. Answers are far below a megabyte.
-constexpr std::size_t kBufferBytesMax = 16 * 1024 * 1024;
+constexpr int kThreadsMax = 16;
+/// What gRPC may buffer over all connections. But for arguments and results, all is far below a megabyte.
+constexpr std::size_t kBufferBytesMax = 64 * 1024 * 1024;
+/// How long an operator's call may take, and takes unless it says.
+constexpr std::chrono::seconds kCallTimeoutMax{3600};
+constexpr std::chrono::seconds kCallTimeout{60};
+/// How long after a call's deadline the loop may take to say that it passed.
+constexpr std::chrono::seconds kCallGrace{5};
 constexpr int kStreamsPerConnectionMax = 16;
 
 grpc::Status to_grpc(const base::Status& status) {
   // absl's codes are gRPC's.
   return {static_cast<grpc::StatusCode>(status.raw_code()), std::string(status.message())};
+}
+
+std::chrono::nanoseconds timeout_of(const v1::CallRequest& request) {
+  // Not a number is no time-out either.
+  if (!(request.timeout_seconds() > 0)) return kCallTimeout;
+  const std::chrono::duration<double> wanted(std::min(request.timeout_seconds(), double{kCallTimeoutMax.count()}));
+  return std::max(std::chrono::duration_cast<std::chrono::nanoseconds>(wanted), std::chrono::nanoseconds(1));
 }
 
 /// Every call waits for the loop, on a thread of gRPC's. Simple, and the load is an operator.
@@ -70,6 +83,39 @@ class AdminService final : public v1::Admin::Service {
     return fill(response, gate_->ask<v1::PingNodeResponse>(timeout, question));
   }
 
+  grpc::Status DescribeFunction(grpc::ServerContext* context, const v1::DescribeFunctionRequest* request,
+                                v1::DescribeFunctionResponse* response) override {
+    const auto question = [&queries = queries_,
+                           name = request->name()](const LoopGate::Answer<v1::DescribeFunctionResponse>& done) {
+      done(queries.describe_function(name));
+    };
+    return fill(response, gate_->ask<v1::DescribeFunctionResponse>(time_left(*context), question));
+  }
+
+  grpc::Status Call(grpc::ServerContext* context, const v1::CallRequest* request, v1::CallResponse* response) override {
+    if (request->arguments().size() > kOperatorCallBytesMax) {
+      return {grpc::StatusCode::INVALID_ARGUMENT, "the arguments take " + std::to_string(request->arguments().size()) +
+                                                      " bytes; a call from here may send " +
+                                                      std::to_string(kOperatorCallBytesMax)};
+    }
+    const std::uint64_t id = next_call_.fetch_add(1, std::memory_order_relaxed);
+    const auto timeout = timeout_of(*request);
+    // The request is copied: it may be gone before the loop comes to it.
+    const auto question = [&queries = queries_, id, copy = *request,
+                           timeout](const LoopGate::Answer<v1::CallResponse>& done) {
+      queries.call(id, copy, timeout, done);
+    };
+    auto answered =
+        gate_->ask<v1::CallResponse>(timeout + kCallGrace, question, [context] { return context->IsCancelled(); });
+    if (!answered.ok()) gate_->tell([&queries = queries_, id] { queries.cancel_call(id); });
+    if (answered.ok() && answered->result().size() > kOperatorCallBytesMax) {
+      return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the result takes " + std::to_string(answered->result().size()) +
+                                                        " bytes; a call from here may get " +
+                                                        std::to_string(kOperatorCallBytesMax)};
+    }
+    return fill(response, std::move(answered));
+  }
+
  private:
   [[nodiscard]] std::chrono::nanoseconds time_left(const grpc::ServerContext& context) const {
     const auto left = context.deadline() - std::chrono::system_clock::now();
@@ -96,6 +142,7 @@ class AdminService final : public v1::Admin::Service {
   const std::shared_ptr<LoopGate> gate_;
   AdminQueries& queries_;
   const AdminGrpcOptions options_;
+  std::atomic<std::uint64_t> next_call_{1};
 };
 
 std::unique_ptr<grpc::Server> build_server(AdminService& service, const AdminGrpcOptions& options) {

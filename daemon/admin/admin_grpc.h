@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -22,6 +23,10 @@ struct AdminGrpcOptions {
   std::chrono::milliseconds call_timeout{10000};
   std::uint32_t tasks_max = 1000;
 };
+
+/// The most bytes of arguments that one call of an operator's may send, and of the result that it may get. Larger ones
+/// are an app's business: gRPC holds each several times.
+inline constexpr std::size_t kOperatorCallBytesMax = 4U << 20;
 
 /// Threading: adopt() and stop() on the loop's thread. One thread of its own owns the gRPC server, from the first
 /// connection to stop(); gRPC adds a handful, all with every signal blocked.

@@ -23,6 +23,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/admin/admin_fixture.h"
+#include "daemon/admin/admin_grpc.h"
 #include "daemon/admin/admission.h"
 #include "proto/kaido/v1/admin.grpc.pb.h"
 
@@ -241,6 +242,62 @@ TEST(AdminServer, RefusesOtherUsers) {
   ASSERT_EQ(::waitpid(child, &result, 0), child);
   EXPECT_EQ(WEXITSTATUS(result), is_root ? kRefused : kNotRoot);
   EXPECT_EQ(fixture.counters().refused_credentials, is_root ? 1u : 0u);
+}
+
+v1::CallRequest call_of(const std::string& function) {
+  v1::CallRequest request;
+  request.set_function(function);
+  return request;
+}
+
+grpc::Status call(v1::Admin::Stub& stub, const v1::CallRequest& request, v1::CallResponse& response,
+                  std::chrono::milliseconds timeout = 30s) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  return stub.Call(&context, request, &response);
+}
+
+TEST(AdminServer, RunsCallsWithTheTimeoutThatTheyState) {
+  AdminFixture fixture;
+  fixture.queries.result = "bytes";
+  const auto stub = stub_to(fixture);
+  v1::CallRequest request = call_of("count_words");
+  request.set_arguments(std::string(100000, 'x'));  // more than any other question may send
+  v1::CallResponse response;
+  ASSERT_TRUE(call(*stub, request, response).ok());
+  EXPECT_EQ(response.outcome(), "succeeded");
+  EXPECT_EQ(response.result(), "bytes");
+  EXPECT_EQ(fixture.on_loop([&] { return fixture.queries.last_call.arguments().size(); }), 100000U);
+  const auto stated = [&](double seconds) {
+    request.set_timeout_seconds(seconds);
+    EXPECT_TRUE(call(*stub, request, response).ok());
+    return fixture.on_loop([&] { return fixture.queries.last_timeout; });
+  };
+  EXPECT_EQ(stated(0), 60s);
+  EXPECT_EQ(stated(0.25), 250ms);
+  EXPECT_EQ(stated(1e300), 3600s);
+  EXPECT_EQ(stated(-1), 60s);
+}
+
+TEST(AdminServer, CallsAreBoundedInBothDirections) {
+  AdminFixture fixture;
+  const auto stub = stub_to(fixture);
+  v1::CallRequest request = call_of("count_words");
+  request.set_arguments(std::string(kOperatorCallBytesMax + 1, 'x'));
+  v1::CallResponse response;
+  EXPECT_EQ(call(*stub, request, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  fixture.on_loop([&] { fixture.queries.result.assign(kOperatorCallBytesMax + 1, 'x'); });
+  EXPECT_EQ(call(*stub, call_of("count_words"), response).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST(AdminServer, AClientThatGoesAwayCancelsItsCall) {
+  AdminFixture fixture;
+  const auto stub = stub_to(fixture);
+  v1::CallResponse response;
+  EXPECT_EQ(call(*stub, call_of("sleep"), response, 200ms).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  while (fixture.on_loop([&] { return fixture.queries.cancelled == 0; })) {  // told within a moment
+  }
+  EXPECT_TRUE(fixture.on_loop([&] { return fixture.queries.calls.empty(); }));
 }
 
 TEST(AdminServer, StoppingAnswersOpenQuestionsAndRemovesTheSocket) {

@@ -1,6 +1,7 @@
 /// How a thread that may wait asks the loop, which may not: a question is posted, its answer awaited with a deadline.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -16,7 +17,7 @@ namespace kaido::daemon {
 /// Threading: ask() from any thread but the loop's; close() on the loop's thread, so that no question runs while it is
 /// called or after it.
 /// Lifetime: shared; what is still posted when everything else is gone finds the gate closed.
-/// Errors: kDeadlineExceeded when no answer came in time, kUnavailable once closed.
+/// Errors: kDeadlineExceeded when no answer came in time, kUnavailable once closed, kCancelled when it became pointless.
 class LoopGate : public std::enable_shared_from_this<LoopGate> {
  public:
   using Post = std::function<void(std::function<void()>)>;
@@ -26,8 +27,17 @@ class LoopGate : public std::enable_shared_from_this<LoopGate> {
   explicit LoopGate(Post post) : post_(std::move(post)) {}
 
   /// Runs `question` on the loop; it has to call its argument there, once, now or later. Later calls are ignored.
+  /// `is_pointless`, if given, is asked every now and then whether somebody still waits for the answer.
   template <class T>
-  [[nodiscard]] base::StatusOr<T> ask(std::chrono::nanoseconds timeout, std::function<void(Answer<T>)> question);
+  [[nodiscard]] base::StatusOr<T> ask(std::chrono::nanoseconds timeout, std::function<void(Answer<T>)> question,
+                                      const std::function<bool()>& is_pointless = {});
+
+  /// Runs `order` on the loop, unless the gate is closed by then.
+  void tell(std::function<void()> order) {
+    post_([self = shared_from_this(), order = std::move(order)] {
+      if (!self->is_closed()) order();
+    });
+  }
 
   /// Every waiting ask() returns; no question is run any more.
   void close() {
@@ -37,6 +47,9 @@ class LoopGate : public std::enable_shared_from_this<LoopGate> {
   }
 
  private:
+  /// How late it may be noticed that nobody waits for an answer any more.
+  static constexpr std::chrono::milliseconds kLook{50};
+
   [[nodiscard]] bool is_closed() {
     const std::lock_guard lock(mutex_);
     return closed_;
@@ -49,7 +62,8 @@ class LoopGate : public std::enable_shared_from_this<LoopGate> {
 };
 
 template <class T>
-base::StatusOr<T> LoopGate::ask(std::chrono::nanoseconds timeout, std::function<void(Answer<T>)> question) {
+base::StatusOr<T> LoopGate::ask(std::chrono::nanoseconds timeout, std::function<void(Answer<T>)> question,
+                                const std::function<bool()>& is_pointless) {
   const auto answer = std::make_shared<std::optional<base::StatusOr<T>>>();
   post_([self = shared_from_this(), answer, question = std::move(question)] {
     if (self->is_closed()) {
@@ -63,8 +77,16 @@ base::StatusOr<T> LoopGate::ask(std::chrono::nanoseconds timeout, std::function<
       }
     });
   });
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const auto is_decided = [this, &answer] { return closed_ || answer->has_value(); };
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, timeout, [this, &answer] { return closed_ || answer->has_value(); });
+  if (!is_pointless) changed_.wait_until(lock, deadline, is_decided);
+  while (is_pointless && !is_decided() && std::chrono::steady_clock::now() < deadline) {
+    if (changed_.wait_until(lock, std::min(deadline, std::chrono::steady_clock::now() + kLook), is_decided)) break;
+    lock.unlock();
+    if (is_pointless()) return absl::CancelledError("nobody waits for the answer");
+    lock.lock();
+  }
   if (answer->has_value()) {
     return std::move(**answer);
   }

@@ -60,5 +60,20 @@ TEST(LoopGate, ClosingWakesWhoWaitsAndRunsNoQuestionAnyMore) {
   EXPECT_FALSE(was_run);
 }
 
+TEST(LoopGate, AnAnswerThatNobodyWaitsForIsNotAwaited) {
+  const auto gate = std::make_shared<LoopGate>([](const std::function<void()>&) {});
+  const auto answer = gate->ask<int>(std::chrono::hours(1), [](const LoopGate::Answer<int>&) {}, [] { return true; });
+  EXPECT_TRUE(absl::IsCancelled(answer.status())) << answer.status();
+}
+
+TEST(LoopGate, OrdersAreRunUnlessItIsClosed) {
+  const auto gate = std::make_shared<LoopGate>([](const std::function<void()>& run) { run(); });
+  int told = 0;
+  gate->tell([&] { ++told; });
+  gate->close();
+  gate->tell([&] { ++told; });
+  EXPECT_EQ(told, 1);
+}
+
 }  // namespace
 }  // namespace kaido::daemon

@@ -22,6 +22,7 @@ class AdminQueries {
   /// Called at most once. An implementation that is being destroyed may drop it: the admin service has a deadline of
   /// its own for every question.
   using PingDone = std::function<void(base::StatusOr<v1::PingNodeResponse>)>;
+  using CallDone = std::function<void(base::StatusOr<v1::CallResponse>)>;
 
   virtual ~AdminQueries() = default;
 
@@ -34,6 +35,13 @@ class AdminQueries {
   [[nodiscard]] virtual v1::ListTasksResponse list_tasks(std::uint32_t limit) = 0;
   /// One round trip over the peer connection. An empty name means this node, whose round trip takes no time.
   virtual void ping(const std::string& node, base::Duration timeout, PingDone done) = 0;
+  /// kNotFound if no alive node offers it.
+  [[nodiscard]] virtual base::StatusOr<v1::DescribeFunctionResponse> describe_function(const std::string& name) = 0;
+  /// Runs a function; `id` names the call for cancel_call(). `done` comes when the call has ended, at the latest soon
+  /// after `timeout`. Errors: kInvalidArgument, kResourceExhausted: it was not started.
+  virtual void call(std::uint64_t id, const v1::CallRequest& request, base::Duration timeout, CallDone done) = 0;
+  /// The client went away. Its `done` may still be called.
+  virtual void cancel_call(std::uint64_t id) = 0;
 };
 
 }  // namespace kaido::daemon

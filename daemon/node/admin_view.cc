@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "proto/base/version.h"
 
@@ -114,6 +115,7 @@ v1::ListNodesResponse AdminView::list_nodes() {
 
 v1::ListFunctionsResponse AdminView::list_functions() {
   std::map<std::string, v1::FunctionSummary> functions;
+  std::set<std::pair<std::string, std::uint64_t>> versions;
   for (const NodeView& node : rooms_.execution.view().nodes()) {
     if (!node.alive) continue;
     for (const FunctionInfo& function : node.info->functions) {
@@ -121,6 +123,8 @@ v1::ListFunctionsResponse AdminView::list_functions() {
       summary.set_name(function.name);
       summary.set_id(hex(function.id.value));
       summary.set_fingerprint(hex(function.fingerprint));
+      if (summary.signature().empty()) summary.set_signature(function.signature);
+      if (versions.emplace(function.name, function.fingerprint).second) summary.set_versions(summary.versions() + 1);
       v1::FunctionOffer& offer = *summary.add_offers();
       offer.set_node(node.info->name);
       offer.set_slots(node.info->slots);
@@ -130,6 +134,43 @@ v1::ListFunctionsResponse AdminView::list_functions() {
   v1::ListFunctionsResponse response;
   for (auto& [name, summary] : functions) *response.add_functions() = std::move(summary);
   return response;
+}
+
+base::StatusOr<v1::DescribeFunctionResponse> AdminView::describe_function(const std::string& name) {
+  struct Version {
+    v1::FunctionVersion message;
+    std::uint64_t slots = 0;
+  };
+  std::map<std::pair<std::uint64_t, Schema>, Version> versions;
+  for (const NodeView& node : rooms_.execution.view().nodes()) {
+    if (!node.alive) continue;
+    for (const FunctionInfo& function : node.info->functions) {
+      if (function.name != name) continue;
+      auto& [message, slots] = versions[{function.fingerprint, function.schema}];
+      message.set_id(hex(function.id.value));
+      message.set_fingerprint(hex(function.fingerprint));
+      message.set_signature(function.signature);
+      message.set_schema(std::string(function.schema.bytes()));
+      v1::FunctionOffer& offer = *message.add_offers();
+      offer.set_node(node.info->name);
+      offer.set_slots(node.info->slots);
+      slots += node.info->slots;
+    }
+  }
+  if (versions.empty()) {
+    return absl::NotFoundError("no node that is alive offers '" + name + "'; see `kaidoctl functions`");
+  }
+  std::vector<Version> sorted;
+  for (auto& [key, version] : versions) sorted.push_back(std::move(version));
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Version& a, const Version& b) { return a.slots > b.slots; });
+  v1::DescribeFunctionResponse response;
+  response.set_name(name);
+  for (Version& version : sorted) *response.add_versions() = std::move(version.message);
+  return response;
+}
+
+std::string AdminView::app_name(std::uint32_t session) const {
+  return session == kOperatorSession ? kOperatorApp : rooms_.apps.app_name(session);
 }
 
 v1::ListTasksResponse AdminView::list_tasks(std::uint32_t limit) {
@@ -158,7 +199,7 @@ void AdminView::add_origin_tasks(v1::ListTasksResponse& response, std::uint32_t 
                       : task.state == TaskState::kStarted ? v1::TASK_STATE_RUNNING
                                                           : v1::TASK_STATE_SENT);
     summary.set_age_seconds(seconds(task.age));
-    summary.set_app(rooms_.apps.app_name(task.session));
+    summary.set_app(app_name(task.session));
     summary.set_origin(rooms_.settings.node.name);
   }
 }

@@ -70,6 +70,11 @@ void report_execution(const Rooms& rooms, MetricSink& sink) {
   }
   add(sink, metric::kRegistryFunctions, rooms.execution.self().functions.size(), {"self"});
   add(sink, metric::kRegistryFunctions, elsewhere, {"peers"});
+  const RegistryCounters& refused = rooms.execution.registry().counters();
+  add(sink, metric::kRegistryRefused, refused.refused_invalid, {"invalid"});
+  add(sink, metric::kRegistryRefused, refused.refused_schema, {"schema"});
+  add(sink, metric::kRegistryRefused, refused.refused_signature, {"signature"});
+  add(sink, metric::kRegistryRefused, refused.refused_limit, {"limit"});
 }
 
 void report_peers(const Rooms& rooms, MetricSink& sink) {
@@ -116,6 +121,7 @@ void report_net(const Rooms& rooms, MetricSink& sink) {
   add(sink, metric::kNetLimitHits, apps.closed_stalled, {"queued_bytes_per_connection"});
   add(sink, metric::kNetLimitHits, rooms.apps.refused_by_limit(), {"max_apps"});
   add(sink, metric::kNetLimitHits, rooms.peers.refused_by_limit(), {"max_peers"});
+  add(sink, metric::kNetLimitHits, rooms.operator_calls.counters().refused_limit, {"operator_calls"});
 }
 
 }  // namespace
@@ -141,6 +147,7 @@ void report_metrics(const Rooms& rooms, MetricSink& sink) {
   report_execution(rooms, sink);
   report_peers(rooms, sink);
   report_net(rooms, sink);
+  add_outcomes(sink, metric::kAdminCalls, rooms.operator_calls.counters().ended);
 }
 
 }  // namespace kaido::daemon

@@ -10,6 +10,7 @@
 #include "daemon/net/transport_router.h"
 #include "daemon/net/unix_transport.h"
 #include "daemon/node/identity.h"
+#include "daemon/node/operator_calls.h"
 #include "daemon/node/options.h"
 #include "daemon/node/wiring.h"
 #include "daemon/runtime/loop.h"
@@ -37,10 +38,11 @@ struct Rooms {
         peer_transport(the_loop),
         apps(the_loop, app_transport, app_server_options(the_settings, the_identity), wiring, log.named("api")),
         peers(the_loop, peer_transport, peer_mesh_options(the_settings, the_identity), wiring, log.named("gossip")),
-        execution(the_loop, execution_options(the_settings, the_identity), wiring, wiring) {
+        execution(the_loop, execution_options(the_settings, the_identity), wiring, wiring),
+        operator_calls(the_loop, execution) {
     peer_transport.add(Address::Kind::kUnix, peer_unix_transport);
     peer_transport.add(Address::Kind::kTcp, peer_tcp_transport);
-    wiring.bind(apps, peers, execution);
+    wiring.bind(apps, operator_calls, peers, execution);
   }
 
   Loop& loop;
@@ -57,6 +59,7 @@ struct Rooms {
   AppServer apps;
   PeerMesh peers;
   Execution execution;
+  OperatorCalls operator_calls;
 };
 
 }  // namespace kaido::daemon

@@ -11,6 +11,7 @@
 #include "daemon/execution/ports.h"
 #include "daemon/gossip/peer_handler.h"
 #include "daemon/gossip/peer_mesh.h"
+#include "daemon/node/operator_calls.h"
 
 namespace kaido::daemon {
 
@@ -20,8 +21,9 @@ namespace kaido::daemon {
 /// Lifetime: bind() before anything runs; destroyed after the rooms that it binds.
 class Wiring final : public AppHandler, public PeerHandler, public AppPort, public PeerPort {
  public:
-  void bind(AppServer& apps, PeerMesh& peers, Execution& execution) {
+  void bind(AppServer& apps, OperatorCalls& operator_calls, PeerMesh& peers, Execution& execution) {
     apps_ = &apps;
+    operator_calls_ = &operator_calls;
     peers_ = &peers;
     execution_ = &execution;
   }
@@ -62,6 +64,7 @@ class Wiring final : public AppHandler, public PeerHandler, public AppPort, publ
   // --- AppPort ---
   void deliver(std::uint32_t session, std::uint64_t call_id, wire::Outcome outcome, const TaskError* error,
                Payload payload) override {
+    if (session == kOperatorSession) [[unlikely]] return operator_calls_->deliver(call_id, outcome, error, payload);
     apps_->deliver(session, call_id, outcome, error, payload);
   }
   void dispatch(std::uint32_t session, std::uint32_t function_index, std::uint64_t call, const AttemptKey& key,
@@ -105,6 +108,7 @@ class Wiring final : public AppHandler, public PeerHandler, public AppPort, publ
   };
 
   AppServer* apps_ = nullptr;
+  OperatorCalls* operator_calls_ = nullptr;
   PeerMesh* peers_ = nullptr;
   Execution* execution_ = nullptr;
   std::vector<OriginInfo> infos_;  ///< by the origin's NodeIndex

@@ -75,6 +75,8 @@ inline constexpr MetricDescriptor kExecutionRunDuration{"kaido_execution_run_dur
 // Functions on offer.
 inline constexpr MetricDescriptor kRegistryFunctions{
     "kaido_registry_functions", "Functions that can be called.", kGauge, {"offered_by"}};
+inline constexpr MetricDescriptor kRegistryRefused{
+    "kaido_registry_refused_total", "Registrations of apps that were refused.", kCounter, {"reason"}};
 
 // Peers.
 inline constexpr MetricDescriptor kGossipPeers{
@@ -105,6 +107,8 @@ inline constexpr MetricDescriptor kAdminConnections{"kaido_admin_connections_tot
                                                     kCounter, {"server", "result"}};
 inline constexpr MetricDescriptor kAdminHttpRequests{"kaido_admin_http_requests_total", "HTTP requests by how they went.",
                                                      kCounter, {"result"}};
+inline constexpr MetricDescriptor kAdminCalls{"kaido_admin_calls_total", "Calls of operators by their end.", kCounter,
+                                              {"outcome"}};
 
 // The loop.
 inline constexpr MetricDescriptor kRuntimeTurns{"kaido_runtime_turns_total", "Turns of the event loop.", kCounter};
@@ -151,7 +155,7 @@ inline constexpr std::array kMetricCatalogue = {
     &metric::kExecutionRunning,
     &metric::kExecutionQueueDuration,
     &metric::kExecutionRunDuration,
-    &metric::kRegistryFunctions,
+    &metric::kRegistryFunctions,  &metric::kRegistryRefused,
     &metric::kGossipPeers,
     &metric::kGossipConnects,
     &metric::kGossipLost,
@@ -162,7 +166,7 @@ inline constexpr std::array kMetricCatalogue = {
     &metric::kNetQueuedBytes,
     &metric::kNetBadFrames,
     &metric::kNetLimitHits,
-    &metric::kAdminConnections,   &metric::kAdminHttpRequests,
+    &metric::kAdminConnections,   &metric::kAdminHttpRequests,  &metric::kAdminCalls,
     &metric::kRuntimeTurns,
     &metric::kTelemetryScrapes,
     &metric::kTelemetrySeriesDropped,
