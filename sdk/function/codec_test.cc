@@ -9,61 +9,30 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-namespace {
-
-enum class Colour : std::int16_t { kRed = -1, kGreen = 7 };
-
-struct Point {
-  double x = 1;
-  double y = 1;
-  bool operator==(const Point&) const = default;
-};
-struct Shape {
-  std::string name = "unnamed";
-  std::vector<Point> points;
-  std::optional<std::int32_t> weight;
-  std::map<std::string, std::vector<std::uint32_t>> marks;
-  bool operator==(const Shape&) const = default;
-};
-struct Empty {
-  bool operator==(const Empty&) const = default;
-};
-
-class Money {
- public:
-  Money() = default;
-  explicit Money(std::int64_t cents) : cents_(cents) {}
-  [[nodiscard]] std::int64_t cents() const { return cents_; }
-  bool operator==(const Money&) const = default;
-
- private:
-  std::int64_t cents_ = 0;
-};
-
-}  // namespace
-
-template <>
-struct kaido::Represent<Money> {
-  using type = std::int64_t;
-  static type to(const Money& money) { return money.cents(); }
-  static Money from(type cents) {
-    if (cents < 0) throw std::invalid_argument("debt");
-    return Money(cents);
-  }
-};
+#include "sdk/function/codec_zoo.h"
 
 namespace kaido::detail {
 namespace {
+
+using codec_zoo::Colour;
+using codec_zoo::Empty;
+using codec_zoo::Money;
+using codec_zoo::Point;
+using codec_zoo::Polygon;
+using codec_zoo::Shape;
+using codec_zoo::Tree;
 
 using Bytes = std::vector<std::byte>;
 
@@ -90,6 +59,13 @@ std::pair<std::tuple<P...>, std::string> decode(const Bytes& in) {
   return {std::tuple<P...>(storage), {}};
 }
 
+template <class T>
+std::string decode_failure(const Bytes& in) {
+  typename Arguments<T>::Storage storage;
+  const auto failure = Arguments<T>::read(in, storage);
+  return failure ? explain("f", *failure, "parameter") : std::string();
+}
+
 template <class... P>
 void expect_round_trip(const P&... values) {
   const Bytes wire = encode(values...);
@@ -105,17 +81,19 @@ TEST(Codec, RoundTripsEveryKindOfType) {
   expect_round_trip(Colour::kRed, Colour::kGreen, std::byte{200}, 'c', 1500ms, std::chrono::hours(-2), 0.25s);
   expect_round_trip(std::string("text\0more", 9), std::string_view("view"), std::vector<std::byte>(300, std::byte{1}),
                     std::vector<char>{'a'}, std::array<std::uint8_t, 4>{1, 2});
-  expect_round_trip(std::vector<double>{1, -2}, std::vector<std::int64_t>{0, -1, 1LL << 40}, std::vector<bool>{true, false},
-                    std::vector<std::string>{"", "a"}, std::array<float, 3>{1, 0, 2});
+  expect_round_trip(std::vector<double>{1, -2}, std::vector<std::int64_t>{0, -1, 1LL << 40},
+                    std::vector<bool>{true, false}, std::vector<std::string>{"", "a"}, std::array<float, 3>{1, 0, 2});
   expect_round_trip(std::optional<int>(0), std::optional<int>(), std::optional<std::string>(""),
                     std::vector<std::optional<int>>{1, std::nullopt}, std::vector<std::vector<int>>{{1, 2}, {}, {3}});
   expect_round_trip(std::map<std::string, double>{{"", 0}, {"a", 1}}, std::unordered_map<int, Point>{{0, {0, 0}}},
-                    std::map<double, int>{{0.5, 1}}, std::pair(1, std::string("b")), std::tuple(1, 2.0, std::tuple<>()));
-  expect_round_trip(Shape{"", {{0, 0}, {1, 2}}, 0, {{"k", {1, 0}}}}, Shape{}, Empty{}, Money(12));
+                    std::map<double, int>{{0.5, 1}}, std::pair(1, std::string("b")),
+                    std::tuple(1, 2.0, std::tuple<>()));
+  expect_round_trip(Shape{"", {{0, 0}, {1, 2}}, 0, {{"k", {1, 0}}}, Colour::kRed, Point{1, 2}}, Shape{}, Empty{},
+                    Money(12));
 }
 
 TEST(Codec, WhatTheSenderLeftOutIsZeroAndNotTheClassesDefault) {
-  const auto [decoded, error] = decode<Shape>(encode(Shape{"", {}, {}, {}}));
+  const auto [decoded, error] = decode<Shape>(encode(Shape{"", {}, {}, {}, {}, {}}));
   EXPECT_EQ(std::get<0>(decoded).name, "");
   const auto [point, point_error] = decode<std::vector<Point>>(encode(std::vector<Point>{{0, 0}}));
   EXPECT_EQ(std::get<0>(point).at(0), (Point{0, 0}));
@@ -137,7 +115,7 @@ TEST(Codec, TakesFieldsInAnyOrderAndTheLastOfTwo) {
 }
 
 TEST(Codec, SkipsUnknownFieldsOfEveryWireType) {
-  const auto [decoded, error] = decode<int>(bytes({0x10, 0x80, 1, 0x19, 0, 0, 0, 0, 0, 0, 0, 0, 0x22, 2, 9, 9,  //
+  const auto [decoded, error] = decode<int>(bytes({0x10, 0x80, 1, 0x19, 0,    0, 0, 0, 0, 0,    0, 0, 0x22, 2, 9, 9,  //
                                                    0x2b, 0x08, 1, 0x2c, 0x35, 0, 0, 0, 0, 0x08, 5}));
   EXPECT_EQ(error, "");
   EXPECT_EQ(std::get<0>(decoded), 5);
@@ -157,7 +135,8 @@ TEST(Codec, ViewsPointIntoTheReceivedBytes) {
   const Bytes data = bytes({1, 2});
   for (std::size_t shift = 0; shift < 8; ++shift) {
     // With every alignment of the block of doubles: viewed where it is aligned, else copied.
-    const Bytes wire = encode(std::string_view(std::string(shift, 'x')), std::span<const std::byte>(data), std::span<const double>(numbers));
+    const Bytes wire = encode(std::string_view(std::string(shift, 'x')), std::span<const std::byte>(data),
+                              std::span<const double>(numbers));
     Args::Storage storage;
     ASSERT_FALSE(Args::read(wire, storage));
     const auto inside = [&wire](const void* at) { return at >= wire.data() && at < wire.data() + wire.size(); };
@@ -192,7 +171,8 @@ TEST(Codec, RefusesMalformedBytesNamingParameterAndOffset) {
             "f: parameter 1 malformed at byte 3: a number does not fit the parameter's type");
   EXPECT_EQ(decode<Shape>(bytes({0x0a, 4, 0x12, 2, 0x09, 0})).second,
             "f: parameter 1 malformed at byte 5: a fixed-width value is cut off");
-  EXPECT_EQ(decode<Money>(encode(-1)).second, "f: parameter 1 malformed at byte 11: kaido::Represent refused the value");
+  EXPECT_EQ(decode<Money>(encode(-1)).second,
+            "f: parameter 1 malformed at byte 11: kaido::Represent refused the value");
   EXPECT_EQ(decode<int>(bytes({0x00})).second, "f: parameter malformed at byte 1: a field number is out of range");
   EXPECT_EQ(decode<int>(bytes({0x0c})).second, "f: parameter 1 malformed at byte 1: a group ends that did not begin");
   EXPECT_EQ(decode<int>(Bytes(500, std::byte{0x2b})).second.find("f: parameter 5 malformed"), 0U);
@@ -205,14 +185,91 @@ TEST(Codec, DurationsSaturateInsteadOfOverflowing) {
   EXPECT_EQ(std::get<0>(decoded), std::chrono::nanoseconds::max());
 }
 
-TEST(Schema, IsCanonicalText) {
-  EXPECT_EQ((schema_text<std::int64_t, std::string_view, std::vector<double>>()), "(string, repeated double) -> int64");
-  EXPECT_EQ((schema_text<void, Shape>()),
-            "({string, repeated {double, double}, optional int32, map<string, {repeated uint32}>}) -> void");
-  EXPECT_EQ((schema_text<Money, Empty, std::vector<std::uint8_t>>()), "({}, bytes) -> int64");
-  // Views and owners of the same bytes meet.
-  EXPECT_EQ((fingerprint<void, std::string>()), (fingerprint<void, std::string_view>()));
-  EXPECT_NE((fingerprint<void, std::string>()), (fingerprint<void, std::vector<char>>()));
+TEST(Codec, TimePointsAreNanosecondsSinceTheEpoch) {
+  using std::chrono::system_clock;
+  EXPECT_EQ(encode(system_clock::time_point(std::chrono::nanoseconds(150))), bytes({0x08, 0x96, 0x01}));
+  expect_round_trip(system_clock::now(),
+                    std::chrono::time_point<system_clock, std::chrono::minutes>(std::chrono::minutes(-3)));
+}
+
+TEST(Codec, CharIsItsByteOnEveryProcessor) {
+  EXPECT_EQ(encode('\xff'), bytes({0x08, 0xff, 1}));
+  EXPECT_EQ(std::get<0>(decode<char>(bytes({0x08, 0xff, 1})).first), '\xff');
+  EXPECT_NE(decode<char>(bytes({0x08, 0x80, 2})).second, "");
+}
+
+TEST(Codec, SetsAndMapsKeepOneOfEqualElements) {
+  EXPECT_EQ(std::get<0>(decode<std::set<int>>(bytes({0x0a, 4, 3, 1, 3, 1})).first), (std::set<int>{1, 3}));
+  EXPECT_EQ((std::get<0>(decode<std::map<int, int>>(bytes({0x0a, 4, 8, 1, 16, 2, 0x0a, 4, 8, 1, 16, 3})).first)),
+            (std::map<int, int>{{1, 3}}));
+}
+
+TEST(Codec, VariantsHoldTheLastAlternativeThatCame) {
+  using Variant = std::variant<std::int32_t, std::string, Point>;
+  expect_round_trip(Variant(0), Variant(std::string()), Variant(Point{0, 0}), std::variant<std::monostate, int>(0));
+  // Always written, so that a zero is told from the other alternatives.
+  EXPECT_EQ(encode(Variant(0)), bytes({0x0a, 2, 0x08, 0}));
+  EXPECT_EQ(std::get<0>(decode<Variant>(bytes({0x0a, 5, 0x08, 1, 0x12, 1, 'x'})).first), Variant(std::string("x")));
+  // None, or one that is not known: the first, cleared.
+  EXPECT_EQ(std::get<0>(decode<Variant>(bytes({0x0a, 2, 0x38, 1})).first), Variant(0));
+  EXPECT_EQ(std::get<0>(decode<Variant>(Bytes()).first), Variant(0));
+}
+
+TEST(Codec, ViewsInsideContainersPointIntoTheReceivedBytes) {
+  using Args = Arguments<std::vector<std::string_view>, std::map<std::string_view, std::span<const std::byte>>>;
+  const Bytes data = bytes({7});
+  const std::string wire =
+      codec_zoo::encode_text<std::vector<std::string_view>, std::map<std::string_view, std::span<const std::byte>>>(
+          {"one", "two"}, {{"key", data}});
+  Args::Storage storage;
+  ASSERT_FALSE(Args::read(std::as_bytes(std::span(wire.data(), wire.size())), storage));
+  const auto inside = [&wire](const void* at) { return at >= wire.data() && at < wire.data() + wire.size(); };
+  EXPECT_TRUE(inside(std::get<0>(storage).at(1).data()));
+  EXPECT_TRUE(inside(std::get<1>(storage).at("key").data()));
+}
+
+TEST(Codec, ParametersThatMayBeLeftOutSayWhetherTheyCame) {
+  using Args = Arguments<int, Defaulted<int>, Defaulted<std::string>, Defaulted<std::vector<int>>,
+                         Defaulted<std::span<const double>>>;
+  const std::string text;
+  const std::vector<int> list;
+  const std::vector<double> numbers = {1, 2};
+  const std::span<const double> view = numbers;
+  Bytes wire(Args::size(1, 0, text, list, view));
+  Args::write(wire.data(), 1, 0, text, list, view);
+  Args::Storage all;
+  ASSERT_FALSE(Args::read(wire, all));
+  EXPECT_EQ(std::get<1>(all), 0);
+  EXPECT_EQ(std::get<2>(all), "");
+  EXPECT_EQ(std::get<3>(all), std::vector<int>());
+  EXPECT_EQ(std::get<4>(all)->view.size(), 2U);
+
+  Args::Storage fewer;
+  ASSERT_FALSE(Args::read(encode(1), fewer));
+  EXPECT_FALSE(std::get<1>(fewer) || std::get<2>(fewer) || std::get<3>(fewer) || std::get<4>(fewer));
+  // The same bytes as of an std::optional.
+  EXPECT_EQ(encode(1, std::optional(0)), bytes({0x08, 1, 0x10, 0}));
+}
+
+TEST(Codec, WhatIsRepresentedIsAbsentAsItsRepresentation) {
+  expect_round_trip(Money(0), Polygon({{1, 2}}), std::vector<Money>{Money(1), Money(0)},
+                    std::optional<Polygon>(Polygon()));
+  EXPECT_EQ(encode(Money(0)), Bytes());
+  EXPECT_EQ(encode(std::vector<Money>{Money(1), Money(2)}), bytes({0x0a, 2, 1, 2}));
+}
+
+TEST(Codec, RefusesMessagesThatAreNestedTooDeeply) {
+  Bytes wire;
+  for (int i = 0; i < 200; ++i) {
+    Bytes outer = bytes({i == 199 ? 0x0a : 0x12});
+    outer.resize(11);
+    std::byte* const end = write_varint(outer.data() + 1, wire.size());
+    outer.resize(static_cast<std::size_t>(end - outer.data()));
+    outer.insert(outer.end(), wire.begin(), wire.end());
+    wire = outer;
+  }
+  EXPECT_NE(decode_failure<Tree>(wire).find("messages are nested too deeply"), std::string::npos);
+  EXPECT_NE(decode<int>(Bytes(500, std::byte{0x2b})).second.find("groups are nested too deeply"), std::string::npos);
 }
 
 }  // namespace

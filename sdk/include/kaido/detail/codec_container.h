@@ -117,7 +117,9 @@ template <class T>
 struct WrappedValue {
   static constexpr WireType kType = WireType::kLength;
   static constexpr FieldSchema kFields[1] = {Field<T>::schema()};
-  static constexpr TypeSchema schema() { return {.type = ProtoType::kMessage, .fields = kFields, .count = 1}; }
+  static constexpr TypeSchema schema() {
+    return {.type = ProtoType::kMessage, .is_wrapper = true, .fields = kFields, .count = 1};
+  }
 
   static bool is_default(const T&) { return false; }
   static std::size_t size(const T& value) {

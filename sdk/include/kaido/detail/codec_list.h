@@ -114,7 +114,7 @@ struct ListTraits<std::span<const E>> {
 template <class T>
 struct ListField {
   using E = typename ListTraits<T>::Element;
-  static constexpr bool kPacked = PackableType<E>;
+  static constexpr bool kPacked = kPackable<E>;
   static constexpr FieldSchema schema() { return {FieldLabel::kRepeated, &kTypeOf<E>}; }
 
   template <std::uint32_t N>
@@ -139,7 +139,7 @@ struct ListField {
                     }) {
         return write_bytes(at, list.data(), list.size() * sizeof(E));
       } else {
-        for (const E element : list) at = Value<E>::write(at, element);
+        for (const auto& element : list) at = Value<E>::write(at, element);
         return at;
       }
     } else {
@@ -154,7 +154,7 @@ struct ListField {
       return list.size() * sizeof(E);
     } else {
       std::size_t total = 0;
-      for (const E element : list) total += Value<E>::size(element);
+      for (const auto& element : list) total += Value<E>::size(element);
       return total;
     }
   }
@@ -187,7 +187,7 @@ template <class T>
 bool read_list(Decoder& in, std::uint32_t number, WireType type, T& list, typename ListTraits<T>::State& state) {
   using Traits = ListTraits<T>;
   using E = typename Traits::Element;
-  if constexpr (PackableType<E>) {
+  if constexpr (kPackable<E>) {
     if (type == WireType::kLength) {
       return in.read_within([&] { return read_packed(in, list, state); });
     }

@@ -53,6 +53,7 @@ struct GeneratedMessage {
 struct TypeSchema {
   ProtoType type = ProtoType::kUnsupported;
   bool is_view = false;        ///< points into the received bytes
+  bool is_wrapper = false;     ///< stands around a container that is needed as a single value
   bool is_generated = false;   ///< by protoc; without `generated` it is of the lite runtime, which has no descriptor
   std::string_view name = {};  ///< of a message, a hint; of a generated one the C++ name with dots
   const FieldSchema* fields = nullptr;

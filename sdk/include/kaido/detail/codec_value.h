@@ -92,10 +92,6 @@ concept VarintType =
 template <class T>
 concept FixedType = std::same_as<T, float> || std::same_as<T, double>;
 
-/// May be sent packed in a repeated field.
-template <class T>
-concept PackableType = VarintType<T> || FixedType<T>;
-
 /// A run of these is protobuf's `bytes`, not a list of numbers.
 template <class T>
 concept ByteType = std::same_as<T, std::byte> || std::same_as<T, std::uint8_t> || std::same_as<T, char>;
@@ -182,15 +178,12 @@ template <VarintType T>
     if (!from_varint(number, byte)) return false;
     out = static_cast<char>(byte);
     return true;
-  } else if constexpr (sizeof(T) >= 4) {
-    // A wider number loses its upper half, as in libprotobuf.
-    out = static_cast<T>(number);
-    return true;
   } else {
-    using Proto = std::conditional_t<std::is_signed_v<T>, std::int32_t, std::uint32_t>;
-    const auto wide = static_cast<Proto>(number);
+    // A sender may have declared a wider type; what does not fit is refused, where libprotobuf drops the upper half.
+    using Wide = std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>;
+    const auto wide = static_cast<Wide>(number);
     out = static_cast<T>(wide);
-    return static_cast<Proto>(out) == wide;
+    return static_cast<Wide>(out) == wide;
   }
 }
 
@@ -236,6 +229,10 @@ struct Value<T> {
   static bool read(Decoder& in, T& value) { return in.read_fixed(&value, sizeof(T)); }
   static void clear(T& value) { value = T{}; }
 };
+
+/// Whether a repeated field of it is sent packed: all numbers, and what is represented by one.
+template <class T>
+inline constexpr bool kPackable = Value<T>::kType != WireType::kLength;
 
 /// A field that holds at most one value: left out when it is the default, as in proto3.
 template <class T>
