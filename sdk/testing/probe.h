@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <type_traits>
 #include <utility>
 
 #include <kaido/detail/waker.h>
@@ -53,6 +54,30 @@ class Probe {
   Target& target_;
   detail::TaskPoller<T> poller_;
 };
+
+template <typename A>
+using AwaitedValue = decltype(std::declval<A&>().take());
+
+template <typename A>
+Task<AwaitedValue<A>> await_owned(A awaitable) {
+  co_return co_await awaitable;
+}
+template <typename A>
+Task<AwaitedValue<A>> await_borrowed(A& awaitable) {
+  co_return co_await awaitable;
+}
+
+/// A Probe of any awaitable: `auto probe = probe_of(receiver.recv());`. What is given as an lvalue stays the caller's.
+template <typename A>
+  requires(detail::Pollable<A> && !std::is_reference_v<A>)
+Probe<AwaitedValue<A>> probe_of(A&& awaitable) {
+  return Probe<AwaitedValue<A>>(await_owned(std::move(awaitable)));
+}
+template <typename A>
+  requires detail::Pollable<A>
+Probe<AwaitedValue<A>> probe_of(A& awaitable) {
+  return Probe<AwaitedValue<A>>(await_borrowed(awaitable));
+}
 
 template <detail::TaskFactory F>
 explicit Probe(F factory) -> Probe<detail::FactoryValue<F>>;
