@@ -97,10 +97,7 @@ void BatchSemaphore::close() noexcept {
   }
 }
 
-bool BatchSemaphore::is_closed() const noexcept {
-  std::scoped_lock lock(lock_);
-  return closed_;
-}
+bool BatchSemaphore::is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
 bool PermitWait::poll_without_budget(Context& context) {
   Status status = waiter_.status.load(std::memory_order_acquire);
@@ -127,6 +124,11 @@ bool PermitWait::poll_without_budget(Context& context) {
       replaced = waiter_.store_waker(context);
       return false;
     }
+  }
+  // Permits that came too late to be noticed before the semaphore closed do not count.
+  if (status == Status::kGranted && semaphore_->is_closed()) {
+    status = Status::kClosed;
+    waiter_.status.store(status, std::memory_order_relaxed);
   }
   if (status == Status::kClosed) {
     // What was absorbed before the semaphore closed goes back now.

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -77,6 +78,14 @@ template <typename A>
   requires detail::Pollable<A>
 Probe<AwaitedValue<A>> probe_of(A& awaitable) {
   return Probe<AwaitedValue<A>>(await_borrowed(awaitable));
+}
+
+/// What an awaitable gives at its first poll; throws if it would wait.
+template <typename A>
+AwaitedValue<std::remove_reference_t<A>> ready(A&& awaitable) {
+  auto probe = probe_of(std::forward<A>(awaitable));
+  if (!probe.poll()) throw std::runtime_error("the awaitable is not ready");
+  return probe.take();
 }
 
 template <detail::TaskFactory F>

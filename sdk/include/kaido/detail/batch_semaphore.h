@@ -79,7 +79,7 @@ class BatchSemaphore {
   friend class PermitWait;
 
   mutable SpinLock lock_;
-  bool closed_ = false;
+  std::atomic<bool> closed_ = false;  // Written under the lock.
   /// For channels: wakes `watcher_` when, after close(), this many permits are back. Else never reached.
   std::size_t idle_level_ = std::numeric_limits<std::size_t>::max();
   Waker watcher_;
