@@ -122,6 +122,7 @@ class CurrentThread final : public RuntimeCore {
   }
   void root_woken() noexcept;
   void stop_scheduler() noexcept override;
+  void drop_root(Root& root, RootWaker& waker) noexcept;
   void drive_draining_tasks() noexcept;
   void drain() noexcept;
 
@@ -131,6 +132,7 @@ class CurrentThread final : public RuntimeCore {
   Local local_;  // Of the thread in the seat.
   Inject inject_;
   std::atomic<bool> is_parked_ = false;
+  std::atomic<bool> has_ended_elsewhere_ = false;  // The Runtime object went inside its own block_on.
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -162,6 +164,7 @@ void CurrentThread::block_on(Root& root) {
   metrics_.thread.store(std::this_thread::get_id(), std::memory_order_release);
   busy_.begin();
   drive(root, *waker);
+  if (has_ended_elsewhere_.load(std::memory_order_acquire)) drive_draining_tasks();
   busy_.checkpoint();
   end_turn();
 }
@@ -193,6 +196,7 @@ void CurrentThread::drive(Root& root, RootWaker& waker) {
     }
     const bool had_enough = run_tasks();
     if (local_.has_panicked) {
+      drop_root(root, waker);
       throw std::runtime_error("kaido: a spawned task panicked, and the runtime is to shut down when that happens");
     }
     if (had_enough) {
@@ -290,6 +294,7 @@ void CurrentThread::stop_scheduler() noexcept {
     inject_.close();
     owned.close_and_shut_down();
     driver.shut_down();
+    has_ended_elsewhere_.store(true, std::memory_order_release);
     return;
   }
   Seat seat(*this);
@@ -302,18 +307,32 @@ void CurrentThread::stop_scheduler() noexcept {
   drain();
 }
 
+// Until the root's frame lends nothing to a foreign operation any more.
+void CurrentThread::drop_root(Root& root, RootWaker& waker) noexcept {
+  constexpr Duration kLong = std::chrono::hours(1);
+  Context context(waker, local_.budget);
+  for (;;) {
+    is_parked_.store(true, std::memory_order_seq_cst);
+    const bool is_free = root.poll_drop(context);
+    if (!is_free && !waker.take_wake()) driver.run_handlers(kLong);
+    is_parked_.store(false, std::memory_order_seq_cst);
+    if (is_free) return;
+  }
+}
+
 // Until each foreign operation that uses memory of a cancelled task has come to its end.
 void CurrentThread::drive_draining_tasks() noexcept {
-  while (draining.load(std::memory_order_acquire) != 0) {
-    if (TaskHeader* task = next_task()) {
+  bool goes_on = true;
+  while (goes_on) {
+    while (TaskHeader* task = next_task()) {
       local_.budget.reset();
       task->run(local_.budget);
-    } else if (!local_.deferred.empty()) {
-      driver.poll();
-      local_.wake_deferred();
-    } else {
-      driver.park(false);
     }
+    local_.wake_deferred();
+    // With the flag set, whoever queues work from outside ends the wait.
+    is_parked_.store(true, std::memory_order_seq_cst);
+    if (local_.queue.empty() && inject_.is_empty()) goes_on = wait_for_drain();
+    is_parked_.store(false, std::memory_order_seq_cst);
   }
 }
 

@@ -78,6 +78,11 @@ void Driver::poll() noexcept {
   fire(present_tick());
 }
 
+void Driver::run_handlers(Duration limit) noexcept {
+  auto& context = io_->context;
+  if (limit <= Duration::zero() || context.run_one_for(limit) != 0) context.poll();
+}
+
 void Driver::unpark() noexcept {
   boost::asio::post(io_->context, [] {});
 }

@@ -35,6 +35,8 @@ class Driver {
   void park(bool may_advance) noexcept;
   /// The same without waiting.
   void poll() noexcept;
+  /// Runs handlers only: waits at most `limit` for one, or for unpark(), and runs what else is ready.
+  void run_handlers(Duration limit) noexcept;
   /// Ends a park() under way, or the next one.
   void unpark() noexcept;
 

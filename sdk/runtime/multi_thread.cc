@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <kaido/detail/random.h>
 
 #include "sdk/runtime/busy_time.h"
 #include "sdk/runtime/idle.h"
@@ -85,6 +84,8 @@ class Worker final {
   void end_turn() noexcept;
 
   MultiThread& core_;
+  const std::uint64_t seed_;
+  std::uint64_t searches_ = 0;
   WorkerMetrics& metrics_;
   BusyTime busy_;
   std::atomic<bool> is_offered_ = true;
@@ -145,6 +146,8 @@ class MultiThread final : public RuntimeCore {
       static_cast<WorkerThread*>(local)->worker.schedule_local(task, is_yield);
     } else if (inject.push_remote(task)) {
       notify_parked();
+      // The last worker may wait for the end of foreign operations; it does not count as parked.
+      if (is_stopping()) driver.unpark();
     } else {
       task.refuse();
     }
@@ -200,6 +203,7 @@ Worker::Worker(MultiThread& runtime, std::size_t number, SharedDriver& driver)
     : index(number),
       parker(driver),
       core_(runtime),
+      seed_(runtime.next_seed()),
       metrics_(*runtime.worker_metrics[number]),
       busy_(metrics_),
       global_queue_interval_(runtime.options.global_queue_interval) {
@@ -223,7 +227,7 @@ void Worker::offer() noexcept {
 
 void Worker::run(WorkerThread& thread) noexcept {
   DrivingScope scope(&thread, thread.budget, true);
-  RandomScope random(core_.next_seed());
+  RandomScope random(seed_);
   note_thread();
   busy_.begin();
   while (thread.is_active && !core_.is_stopping()) {
@@ -256,18 +260,17 @@ void MultiThread::worker_ended(Worker& worker, WorkerThread& thread) noexcept {
 
 // Until each foreign operation that uses memory of a cancelled task has come to its end.
 void Worker::drive_draining_tasks(WorkerThread& thread) noexcept {
-  while (core_.draining.load(std::memory_order_acquire) != 0) {
-    TaskHeader* task = next_local_task();
-    if (task == nullptr) task = core_.inject.pop();
-    if (task != nullptr) {
+  bool goes_on = true;
+  while (goes_on) {
+    for (;;) {
+      TaskHeader* task = next_local_task();
+      if (task == nullptr) task = core_.inject.pop();
+      if (task == nullptr) break;
       thread.budget.reset();
       task->run(thread.budget);
-    } else if (!thread.deferred.empty()) {
-      parker.poll();
-      thread.wake_deferred();
-    } else {
-      core_.driver.park(false);
     }
+    thread.wake_deferred();
+    if (!has_tasks()) goes_on = core_.wait_for_drain();
   }
 }
 
@@ -342,7 +345,8 @@ TaskHeader* Worker::steal() noexcept {
     if (!is_searching_) return nullptr;
   }
   const std::size_t count = core_.workers.size();
-  const std::size_t start = random_below(static_cast<std::uint32_t>(count));
+  // Not the thread's random numbers: what tasks draw from those shall not depend on how often a worker was idle.
+  const std::size_t start = mix_seed(seed_ + ++searches_) % count;
   for (std::size_t offset = 0; offset < count; ++offset) {
     const std::size_t victim = (start + offset) % count;
     if (victim == index) continue;

@@ -1,5 +1,6 @@
 #include <kaido/runtime.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -13,6 +14,7 @@
 
 #include <kaido/coop.h>
 #include <kaido/detail/turn_hook.h>
+#include <kaido/time.h>
 
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/thread_state.h"
@@ -86,7 +88,20 @@ void RuntimeCore::run_observed(TaskHeader& task, Budget& budget, WorkerMetrics& 
   if (options.on_after_task_poll) options.on_after_task_poll(meta);
 }
 
+bool RuntimeCore::wait_for_drain() noexcept {
+  constexpr Duration kLong = std::chrono::hours(1);
+  if (draining.load(std::memory_order_acquire) == 0) return false;
+  const Duration limit = drain_until_ ? *drain_until_ - std::chrono::steady_clock::now() : kLong;
+  // Once even without time: what is cancelled is then usually done.
+  driver.run_handlers(std::clamp(limit, Duration::zero(), kLong));
+  return limit > Duration::zero();
+}
+
 void RuntimeCore::shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept {
+  // A multi-thread runtime's workers go on without whoever shuts it down; here it is this thread that waits.
+  if (limit && options.flavor == RuntimeFlavor::kCurrentThread) {
+    drain_until_ = std::chrono::steady_clock::now() + saturate(*limit);
+  }
   stop_scheduler();
   blocking.shut_down(limit);
 }

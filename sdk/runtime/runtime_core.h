@@ -35,11 +35,17 @@ class RuntimeCore : public Scheduler {
   [[nodiscard]] bool bind(TaskHeader& task) noexcept final { return owned.insert(task); }
   [[nodiscard]] bool release(TaskHeader& task) noexcept final { return owned.remove(task); }
   void drain_started() noexcept final { draining.fetch_add(1, std::memory_order_relaxed); }
-  void drain_ended() noexcept final { draining.fetch_sub(1, std::memory_order_release); }
+  void drain_ended() noexcept final {
+    // Whoever ends the scheduler waits for the last one.
+    if (draining.fetch_sub(1, std::memory_order_acq_rel) == 1) driver.unpark();
+  }
   void task_ended(const TaskHeader& task) noexcept final;
   /// Drives `root` on this thread.
   virtual void block_on(Root& root) = 0;
   void shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept;
+  /// For whoever ends the scheduler: runs handlers until a frame that waits for a foreign operation may be free of it.
+  /// False when none waits, or when shutdown has waited as long as it may.
+  [[nodiscard]] bool wait_for_drain() noexcept;
 
   /// Tasks in the queue that all workers share.
   [[nodiscard]] virtual std::size_t global_queue_depth() const noexcept = 0;
@@ -94,6 +100,7 @@ class RuntimeCore : public Scheduler {
   void run_observed(TaskHeader& task, Budget& budget, WorkerMetrics& metrics) noexcept;
 
   const std::uint64_t owner_ = this_thread_number();
+  std::optional<std::chrono::steady_clock::time_point> drain_until_;  // Set by shut_down(); nothing: for ever.
   const bool measures_latency_;
   const bool observes_polls_;
   const std::uint64_t seed_;
