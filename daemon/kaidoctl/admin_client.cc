@@ -10,6 +10,7 @@
 
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel_posix.h>
+#include <grpcpp/support/channel_arguments.h>
 
 #include "proto/kaido/v1/admin.grpc.pb.h"
 
@@ -35,17 +36,39 @@ int connect_unix(const std::string& path) {
   return descriptor;
 }
 
+namespace {
+
+/// The largest answers are results of functions and lists of thousands of functions.
+constexpr int kAnswerBytesMax = 64 << 20;
+
+grpc::ChannelArguments channel_arguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
+  return arguments;
+}
+
+}  // namespace
+
 class AdminClient::Impl {
  public:
   Impl(int descriptor, std::chrono::milliseconds timeout)
-      : stub_(v1::Admin::NewStub(grpc::CreateInsecureChannelFromFd("kaidod", descriptor))), timeout_(timeout) {}
+      : stub_(v1::Admin::NewStub(
+            grpc::CreateCustomInsecureChannelFromFd("kaidod", descriptor, channel_arguments()))),
+        timeout_(timeout) {}
 
   template <class Response, class Request>
   base::StatusOr<Response> call(grpc::Status (v1::Admin::Stub::*method)(grpc::ClientContext*, const Request&,
                                                                           Response*),
                                 const Request& request) {
+    return call(method, request, timeout_);
+  }
+
+  template <class Response, class Request>
+  base::StatusOr<Response> call(grpc::Status (v1::Admin::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                                          Response*),
+                                const Request& request, std::chrono::milliseconds timeout) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + timeout_);
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
     Response response;
     const auto status = ((*stub_).*method)(&context, request, &response);
     if (!status.ok()) {
@@ -81,6 +104,19 @@ base::StatusOr<v1::ListTasksResponse> AdminClient::list_tasks(std::uint32_t limi
   v1::ListTasksRequest request;
   request.set_limit(limit);
   return impl_->call(&v1::Admin::Stub::ListTasks, request);
+}
+
+base::StatusOr<v1::DescribeFunctionResponse> AdminClient::describe_function(const std::string& name) {
+  v1::DescribeFunctionRequest request;
+  request.set_name(name);
+  return impl_->call(&v1::Admin::Stub::DescribeFunction, request);
+}
+
+base::StatusOr<v1::CallResponse> AdminClient::call(const v1::CallRequest& request) {
+  constexpr std::chrono::seconds kGrace{10};
+  const std::chrono::duration<double> timeout(request.timeout_seconds());
+  return impl_->call(&v1::Admin::Stub::Call, request,
+                     std::chrono::duration_cast<std::chrono::milliseconds>(timeout) + kGrace);
 }
 
 base::StatusOr<v1::PingNodeResponse> AdminClient::ping(const std::string& node) {

@@ -33,6 +33,9 @@ class AdminClient {
   /// A limit of 0 leaves the bound to the daemon.
   [[nodiscard]] base::StatusOr<v1::ListTasksResponse> list_tasks(std::uint32_t limit);
   [[nodiscard]] base::StatusOr<v1::PingNodeResponse> ping(const std::string& node);
+  [[nodiscard]] base::StatusOr<v1::DescribeFunctionResponse> describe_function(const std::string& name);
+  /// Bounded by the request's own timeout, and a moment for the daemon to say so.
+  [[nodiscard]] base::StatusOr<v1::CallResponse> call(const v1::CallRequest& request);
 
  private:
   class Impl;

@@ -148,11 +148,13 @@ std::string format_functions(const v1::ListFunctionsResponse& response, Style st
   if (response.functions().empty()) {
     return "no function is offered; is a worker app connected to some node?\n";
   }
-  Table table({"NAME", "ID", "FINGERPRINT", "SLOTS", "NODES"});
+  Table table({"NAME", "SIGNATURE", "ID", "FINGERPRINT", "SLOTS", "NODES"});
   for (const auto& function : response.functions()) {
+    const bool is_one = function.versions() < 2;
     table.add({{function.name()},
+               {is_one ? function.signature() : std::to_string(function.versions()) + " versions"},
                {function.id()},
-               {function.fingerprint()},
+               {is_one ? function.fingerprint() : ""},
                {std::to_string(function.slots())},
                {offers_of(function)}});
   }

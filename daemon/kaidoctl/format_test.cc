@@ -141,6 +141,7 @@ TEST(FormatFunctions, NamesWhoOffersThem) {
   auto& function = *functions.add_functions();
   function.set_name("count_words");
   function.set_id("01");
+  function.set_signature("(string) -> int64");
   function.set_fingerprint("02");
   function.set_slots(6);
   for (const auto* node : {"alpha", "beta"}) {
@@ -149,8 +150,11 @@ TEST(FormatFunctions, NamesWhoOffersThem) {
     offer.set_slots(3);
   }
   EXPECT_EQ(format_functions(functions, kPlain),
-            "NAME         ID  FINGERPRINT  SLOTS  NODES\n"
-            "count_words  01  02           6      alpha(3),beta(3)\n");
+            "NAME         SIGNATURE          ID  FINGERPRINT  SLOTS  NODES\n"
+            "count_words  (string) -> int64  01  02           6      alpha(3),beta(3)\n");
+  functions.mutable_functions(0)->set_versions(2);
+  EXPECT_NE(format_functions(functions, kPlain).find("count_words  2 versions  01  -            6"), std::string::npos)
+      << format_functions(functions, kPlain);
 }
 
 TEST(FormatTasks, SaysWhenThereAreMore) {

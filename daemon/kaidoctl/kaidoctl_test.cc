@@ -17,6 +17,7 @@
 
 #include "daemon/admin/admin_fixture.h"
 #include "daemon/admin/admin_server.h"
+#include "daemon/core/schema/schema_text.h"
 #include "proto/kaido/v1/admin.pb.h"
 
 namespace kaido::daemon {
@@ -109,6 +110,98 @@ TEST_F(KaidoctlTest, PingsEveryNodeAndFailsIfOneFails) {
   ASSERT_EQ(pings.values_size(), 2);
   EXPECT_EQ(pings.values(0).struct_value().fields().at("rtt_seconds").number_value(), 0.000125);
   EXPECT_EQ(pings.values(1).struct_value().fields().at("error").string_value(), "beta is not connected");
+}
+
+/// A worker on the made-up node that takes a text, an optional limit and a message of another file.
+class KaidoctlFunctionTest : public KaidoctlTest {
+ protected:
+  KaidoctlFunctionTest() {
+    const Schema schema = schema_from_text(
+        "message Arguments { string text = 1; optional int32 limit = 2; optional geo.Point at = 3; }"
+        "message Result { int64 value = 1; }",
+        {{"geo/point.proto", "syntax = \"proto3\"; package geo; message Point { double x = 1; }"}});
+    fixture_.on_loop([&] {
+      fixture_.queries.schema = std::string(schema.bytes());
+      fixture_.queries.result = std::string("\x08\x07", 2);  // value: 7
+    });
+  }
+};
+
+TEST_F(KaidoctlFunctionTest, PrintsAFunctionAsAProtoFile) {
+  const auto run = ask({"functions", "count_words"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_NE(run.out.find("// count_words(string, optional int32) -> int64\n"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("// id 0000000000000007, fingerprint 00000000000000ff\n// offered by beta (2 slots)\n"),
+            std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("  optional int32 limit = 2;\n"), std::string::npos) << run.out;
+  const auto json = from_json<v1::DescribeFunctionResponse>(ask({"functions", "count_words", "-o", "json"}).out);
+  EXPECT_EQ(json.versions(0).offers(0).node(), "beta");
+  const auto without = ask({"functions", "old"});
+  EXPECT_EQ(without.code, 0);
+  EXPECT_NE(without.out.find("no schema"), std::string::npos) << without.out;
+}
+
+TEST_F(KaidoctlFunctionTest, WritesFilesThatProtocAccepts) {
+  const std::string folder = testing::TempDir() + "/protos";
+  const auto run = ask({"functions", "count_words", "--proto-dir", folder});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, folder + "/geo/point.proto\n" + folder + "/function.proto\n");
+  const auto compiled = "protoc -I '" + folder + "' --descriptor_set_out=/dev/null '" + folder + "/function.proto'";
+  EXPECT_EQ(std::system(compiled.c_str()), 0);
+  fixture_.on_loop([&] {
+    fixture_.queries.schema = std::string(schema_from_text("message Arguments {} message Result {}",
+                                                           {{"../escape.proto", "syntax = \"proto3\";"}})
+                                              .bytes());
+  });
+  const auto outside = ask({"functions", "count_words", "--proto-dir", folder});
+  EXPECT_EQ(outside.code, 1);
+  EXPECT_NE(outside.err.find("outside of the folder: ../escape.proto"), std::string::npos) << outside.err;
+}
+
+TEST_F(KaidoctlFunctionTest, CallsAFunctionWithJson) {
+  const auto text = ask({"call", "count_words", R"({"text": "a b"})", "--node", "beta", "--tag", "zone=eu", "--timeout", "2"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_EQ(text.out, "7\n");
+  const v1::CallRequest request = fixture_.on_loop([&] { return fixture_.queries.last_call; });
+  EXPECT_EQ(request.arguments(), std::string("\x0a\x03" "a b"));
+  EXPECT_EQ(request.version().fingerprint(), "00000000000000ff");
+  EXPECT_EQ(request.node(), "beta");
+  EXPECT_EQ(request.tags().at("zone"), "eu");
+  EXPECT_EQ(request.timeout_seconds(), 2);
+  const auto json = ask({"call", "count_words", R"({"text": "a b", "limit": 1, "at": {"x": 2}})", "-o", "json"});
+  EXPECT_EQ(json.out, "{\"value\":\"7\"}\n");
+}
+
+TEST_F(KaidoctlFunctionTest, ReadsArgumentsFromAFileOrStandardInput) {
+  const std::string path = testing::TempDir() + "/arguments.json";
+  std::ofstream(path) << R"({"text": "from a file"})";
+  EXPECT_EQ(ask({"call", "count_words", "--file", path}).code, 0);
+  EXPECT_EQ(fixture_.on_loop([&] { return fixture_.queries.last_call.arguments().substr(2); }), "from a file");
+  const std::string piped = "'" + program + "' call count_words - --socket '" + fixture_.socket_path() + "' <'" + path + "' >/dev/null";
+  EXPECT_EQ(std::system(piped.c_str()), 0);
+  EXPECT_EQ(ask({"call", "count_words", "--file", "/nonexistent"}).code, 5);
+  EXPECT_EQ(ask({"call", "count_words", "{}", "--file", path}).code, 2);
+}
+
+TEST_F(KaidoctlFunctionTest, EveryEndOfACallHasItsExitCode) {
+  const auto unknown = ask({"call", "count_wrds", "{}"});
+  EXPECT_EQ(unknown.code, 4);
+  EXPECT_NE(unknown.err.find("did you mean 'count_words'?"), std::string::npos) << unknown.err;
+  EXPECT_EQ(ask({"call", "count_words", "{}", "--fingerprint", "01"}).code, 4);
+  EXPECT_EQ(ask({"functions", "nobody"}).code, 4);
+  const auto bad = ask({"call", "count_words", R"({"txt": "x"})"});
+  EXPECT_EQ(bad.code, 5);
+  EXPECT_NE(bad.err.find("txt: there is no such field; there is text, limit, at"), std::string::npos) << bad.err;
+  EXPECT_EQ(ask({"call", "count_words"}).code, 5) << "a text is needed";
+  const auto thrown = ask({"call", "explode", R"({"text": ""})"});
+  EXPECT_EQ(thrown.code, 6);
+  EXPECT_NE(thrown.err.find("explode: panicked: it burst (std::runtime_error), on beta, attempt 1"), std::string::npos) << thrown.err;
+  const auto json = ask({"call", "explode", R"({"text": ""})", "-o", "json"});
+  EXPECT_EQ(json.code, 6);
+  EXPECT_EQ(from_json<v1::CallResponse>(json.out).exception_type(), "std::runtime_error");
+  EXPECT_EQ(ask({"call", "old", "{}"}).code, 1) << "it states no schema";
+  EXPECT_EQ(ask({"call"}).code, 2);
+  EXPECT_EQ(ask({"call", "count_words", "{}", "--tag", "novalue"}).code, 2);
 }
 
 TEST_F(KaidoctlTest, SaysSoWhenTheOutputCannotBeWritten) {

@@ -6,13 +6,14 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "daemon/kaidoctl/admin_client.h"
 #include "daemon/kaidoctl/format.h"
+#include "daemon/kaidoctl/function_commands.h"
 #include "daemon/kaidoctl/options.h"
+#include "daemon/kaidoctl/output.h"
 
 namespace kaido::daemon {
 namespace {
@@ -20,34 +21,6 @@ namespace {
 std::string environment(const char* name) {
   const char* const value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
-}
-
-ExitCode complain(ExitCode code, std::string_view message) {
-  std::fprintf(stderr, "kaidoctl: %.*s\n", static_cast<int>(message.size()), message.data());
-  return code;
-}
-
-/// Data that did not arrive (a full disk, a closed pipe) is a failure.
-ExitCode print(const base::StatusOr<std::string>& text, ExitCode code = ExitCode::kOk) {
-  if (!text.ok()) {
-    return complain(ExitCode::kFailed, std::string(text.status().message()));
-  }
-  if (std::fwrite(text->data(), 1, text->size(), stdout) != text->size() || std::fflush(stdout) != 0) {
-    return complain(ExitCode::kFailed, "cannot write to standard output");
-  }
-  return code;
-}
-
-ExitCode explain(const base::Status& status, const Options& options) {
-  if (absl::IsUnavailable(status)) {
-    return complain(ExitCode::kUnreachable, explain_refused(options.socket, std::string(status.message())));
-  }
-  if (absl::IsDeadlineExceeded(status)) {
-    return complain(ExitCode::kUnreachable,
-                    "the daemon at " + options.socket + " did not answer in time\n  it may be overloaded or stopped; "
-                    "a longer --timeout may help");
-  }
-  return complain(ExitCode::kFailed, std::string(status.message()));
 }
 
 template <class Response>
@@ -107,11 +80,14 @@ ExitCode run(const Options& options, Style style) {
     case Command::kNodes:
       return show(client.list_nodes(), options, style, format_nodes);
     case Command::kFunctions:
+      if (!options.function.empty()) return describe_function(client, options);
       return show(client.list_functions(), options, style, format_functions);
     case Command::kTasks:
       return show(client.list_tasks(options.limit), options, style, format_tasks);
     case Command::kPing:
       return ping(client, options, style);
+    case Command::kCall:
+      return call_function(client, options);
   }
   return ExitCode::kUsage;
 }

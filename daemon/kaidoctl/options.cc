@@ -21,9 +21,12 @@ Examples:
   kaidoctl nodes                           who else is there, and is it alive?
   kaidoctl tasks --limit 20                the twenty oldest tasks
   kaidoctl ping                            a round trip to every node
+  kaidoctl functions count_words           what does it take? (as a .proto)
+  kaidoctl call count_words '{"text": "a b c"}'
   kaidoctl nodes -o json | jq -r '.nodes[] | select(.state=="NODE_STATE_LOST") | .name'
 
-Exit codes: 0 ok, 1 failed (the daemon said no), 2 usage, 3 unreachable (no daemon answers).
+Exit codes: 0 ok, 1 failed (the daemon said no), 2 usage, 3 unreachable (no daemon answers); of a call also 4 no such
+function, 5 bad arguments, 6 the call failed, 7 it timed out.
 Colours: only on a terminal, and not if NO_COLOR is set.)";
 
 std::string version() { return std::string("kaidoctl ") + base::kVersion; }
@@ -36,7 +39,8 @@ struct CommandText {
 constexpr std::array kCommands = {
     CommandText{Command::kStatus, "status", "How this node is: state, load, memory, counters"},
     CommandText{Command::kNodes, "nodes", "Every node that this one knows"},
-    CommandText{Command::kFunctions, "functions", "Every function, and the nodes that offer it"},
+    CommandText{Command::kFunctions, "functions", "Every function and who offers it, or one as a .proto"},
+    CommandText{Command::kCall, "call", "Runs a function somewhere in the cluster; JSON in, JSON out"},
     CommandText{Command::kTasks, "tasks", "Tasks that this node spawned or runs, oldest first"},
     CommandText{Command::kPing, "ping", "Round trip time to a node, or to every node"},
 };
@@ -53,6 +57,32 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return row[b.size()];
+}
+
+/// "zone=north"; the value may be empty. CLI11's check: empty if it is fine.
+std::string check_tag(const std::string& text) {
+  const auto at = text.find('=');
+  return at == std::string::npos || at == 0 ? "a tag is KEY=VALUE, not " + text : std::string();
+}
+
+void add_function_options(CLI::App& sub, Options& options) {
+  sub.add_option("function", options.function, "its name (default: a list of all)")->type_name("NAME");
+  sub.add_option("--fingerprint", options.fingerprint, "of the version that is meant, where nodes offer several")
+      ->type_name("HEX");
+  sub.add_option("--proto-dir", options.proto_dir, "write the .proto and what it imports into this folder")
+      ->type_name("DIR")
+      ->needs("function");
+}
+
+void add_call_options(CLI::App& sub, Options& options, std::vector<std::string>& tags) {
+  sub.add_option("function", options.function, "its name")->type_name("NAME")->required();
+  auto* const json = sub.add_option("arguments", options.json, "a JSON object; - for standard input")->type_name("JSON");
+  sub.add_option("--file", options.file, "read the arguments from this file")->type_name("FILE")->excludes(json);
+  sub.add_option("--node", options.node, "run it on this node only")->type_name("NAME");
+  sub.add_option("--tag", tags, "run it only on nodes with this tag; may be given several times")
+      ->check(check_tag)
+      ->type_name("KEY=VALUE");
+  sub.add_option("--fingerprint", options.fingerprint, "of the version that the arguments are for")->type_name("HEX");
 }
 
 /// CLI11's message, with the command that was probably meant.
@@ -79,6 +109,7 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   Options options{.socket = default_socket};
   std::string output = "text";
   double timeout_seconds = 5;
+  std::vector<std::string> tags;
   CLI::App app("Asks a Kaido node how it is.", "kaidoctl");
   app.footer(kFooter);
   app.set_version_flag("--version", version());
@@ -92,7 +123,8 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
       ->envname("KAIDO_ADMIN_SOCKET")
       ->type_name("PATH")
       ->capture_default_str();
-  app.add_option("--timeout", timeout_seconds, "how many seconds to wait for the daemon")
+  const auto* const timeout = app.add_option("--timeout", timeout_seconds,
+                                            "how many seconds to wait for the daemon; call: for the result (60)")
       ->check(CLI::Range(0.001, kTimeoutSecondsMax))
       ->type_name("SECONDS")
       ->capture_default_str();
@@ -101,6 +133,8 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
     sub->fallthrough();  // options may follow the command
     sub->footer("\n-o, --socket and --timeout may follow too: see kaidoctl --help.");
     sub->callback([&options, &command] { options.command = command.command; });
+    if (command.command == Command::kFunctions) add_function_options(*sub, options);
+    if (command.command == Command::kCall) add_call_options(*sub, options, tags);
     if (command.command == Command::kPing) {
       sub->add_option("node", options.node, "its name (default: every node)")->type_name("NAME");
     }
@@ -121,6 +155,11 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   }
   options.as_json = output == "json";
   options.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(timeout_seconds * 1000));
+  if (timeout->count() > 0) options.call_timeout = options.timeout;
+  for (const std::string& tag : tags) {
+    const auto at = tag.find('=');
+    options.tags[tag.substr(0, at)] = tag.substr(at + 1);
+  }
   return options;
 }
 

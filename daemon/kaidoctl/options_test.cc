@@ -64,6 +64,17 @@ TEST(Options, OfTheCommands) {
   const auto ping = options_of({"ping", "beta"});
   EXPECT_EQ(ping.command, Command::kPing);
   EXPECT_EQ(ping.node, "beta");
+  EXPECT_EQ(options_of({"functions", "f", "--proto-dir", "/p"}).proto_dir, "/p");
+  const auto call = options_of({"call", "f", "{}", "--node", "beta", "--tag", "a=1", "--tag", "b=", "--fingerprint", "0f"});
+  EXPECT_EQ(call.command, Command::kCall);
+  EXPECT_EQ(call.function, "f");
+  EXPECT_EQ(call.json, "{}");
+  EXPECT_EQ(call.node, "beta");
+  EXPECT_EQ(call.tags, (std::map<std::string, std::string>{{"a", "1"}, {"b", ""}}));
+  EXPECT_EQ(call.fingerprint, "0f");
+  EXPECT_EQ(call.call_timeout, 60s);
+  EXPECT_EQ(options_of({"call", "f", "--timeout", "2"}).call_timeout, 2s);
+  EXPECT_EQ(options_of({"call", "f", "--file", "x"}).file, "x");
 }
 
 TEST(Options, SocketComesFromTheEnvironmentUnlessNamed) {
