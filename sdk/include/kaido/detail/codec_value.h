@@ -116,10 +116,6 @@ concept FixedEnum = std::is_enum_v<T> && requires {
 template <VarintType T>
 [[nodiscard]] constexpr std::uint64_t to_varint(T value) {
   if constexpr (IsTimePoint<T>::value) {
-    static_assert(
-        !std::same_as<typename T::clock, std::chrono::steady_clock>,
-        "A time of std::chrono::steady_clock means nothing on another host: send a std::chrono::duration from now, or "
-        "a time of std::chrono::system_clock");
     return to_varint(value.time_since_epoch());
   } else if constexpr (IsDuration<T>::value) {
     // In long double every count of nanoseconds is exact, and what does not fit can be seen before it overflows.
@@ -130,9 +126,6 @@ template <VarintType T>
     if (count <= static_cast<long double>(kMin)) return static_cast<std::uint64_t>(kMin);
     return static_cast<std::uint64_t>(static_cast<std::int64_t>(count));
   } else if constexpr (std::is_enum_v<T>) {
-    static_assert(
-        FixedEnum<T>,
-        "Kaido sends only enumerations with a fixed underlying type: write `enum Name : int` or `enum class`");
     return to_varint(static_cast<std::underlying_type_t<T>>(value));
   } else if constexpr (std::same_as<T, char>) {
     return static_cast<std::uint8_t>(value);  // Whether char is signed depends on the processor.
@@ -202,8 +195,19 @@ constexpr ProtoType varint_proto() {
   }
 }
 
+template <class T>
+struct IsSteady : std::false_type {};
+template <class Duration>
+struct IsSteady<std::chrono::time_point<std::chrono::steady_clock, Duration>> : std::true_type {};
+
 template <VarintType T>
 struct Value<T> {
+  static_assert(!std::is_enum_v<T> || FixedEnum<T>,
+                "Kaido sends only enumerations with a fixed underlying type: write `enum Name : int` or `enum class`");
+  static_assert(
+      !IsSteady<T>::value,
+      "A time of std::chrono::steady_clock means nothing on another host: send a std::chrono::duration from now, or "
+      "a time of std::chrono::system_clock");
   static constexpr WireType kType = WireType::kVarint;
   static constexpr TypeSchema schema() { return {.type = varint_proto<T>()}; }
   static bool is_default(const T& value) { return to_varint(value) == 0; }
