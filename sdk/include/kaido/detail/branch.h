@@ -163,7 +163,7 @@ struct BranchOf {
 template <typename X>
 struct BranchOf<X&> {
   static_assert(!IsTask<std::remove_const_t<X>>::value, "a Task is awaited once: std::move it");
-  using type = std::conditional_t<Pollable<X>, Branch<Borrowed<X>>, Branch<std::remove_const_t<X>>>;
+  using type = std::conditional_t<Pollable<X>, Branch<Borrowed<X>>, Branch<std::decay_t<X>>>;
 };
 
 /// What holds the operand X (deduced as a forwarding reference deduces it).
