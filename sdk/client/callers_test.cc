@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -54,7 +55,7 @@ std::string socket_path() {
 /// A LocalRuntime or a NodeRuntime.
 class Cluster {
  public:
-  explicit Cluster(const kaido::DistributedRuntime auto& runtime) : backend_(runtime.backend()) {}
+  explicit Cluster(std::shared_ptr<kaido::detail::Backend> backend) : backend_(std::move(backend)) {}
   template <auto F>
   [[nodiscard]] kaido::Remote<F> remote() const {
     return kaido::Remote<F>(backend_);
@@ -72,13 +73,13 @@ using Body = kaido::Task<void> (*)(Cluster);
 void on_both(Body body) {
   kaido::Runtime::create().value().block_on([](Body run) -> kaido::Task<void> {
     const kaido::LocalRuntime local;
-    co_await run(Cluster(local));
+    co_await run(Cluster(local.backend()));
   }(body));
   const std::string path = socket_path();
   kaido::testing::FakeNode fake(path);
   kaido::Runtime::create().value().block_on([](Body run, std::string at) -> kaido::Task<void> {
     auto node = (co_await kaido::NodeRuntime::connect(kaido::NodeOptions().socket(at))).value();
-    co_await run(Cluster(node));
+    co_await run(Cluster(node.backend()));
     co_await node.shutdown();
   }(body, path));
 }

@@ -25,6 +25,7 @@ void fill(const FunctionFacts& facts, v1::Function& function) {
   function.set_id(facts.id);
   function.set_fingerprint(facts.fingerprint);
   function.set_signature(facts.signature());
+  function.set_schema(facts.descriptor());
 }
 
 }  // namespace

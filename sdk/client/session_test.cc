@@ -152,6 +152,8 @@ TEST_F(SessionTest, SaysHelloThenOffersItsFunctions) {
   ASSERT_TRUE(functions.ParseFromString(registration[0].metadata));
   EXPECT_EQ(functions.slots(), 9U);
   EXPECT_EQ(functions.functions(0).name(), "f");
+  EXPECT_EQ(functions.functions(0).signature(), "() -> void");
+  EXPECT_EQ(functions.functions(0).schema(), schema_descriptor(kSignature<void>));
   deliver(Kind::kRegistered);
   EXPECT_TRUE(session_->is_registered());
   EXPECT_EQ(session_->node_name(), "n1");
@@ -198,6 +200,8 @@ TEST_F(SessionTest, PreparesOnceAndCallsByNumber) {
   EXPECT_EQ(frames[5].header.template_or_status, 2U);
   v1::Prepare prepare;
   ASSERT_TRUE(prepare.ParseFromString(frames[3].metadata));
+  EXPECT_EQ(prepare.function().signature(), "() -> void");
+  EXPECT_EQ(prepare.function().schema(), schema_descriptor(kSignature<void>));
   EXPECT_EQ(prepare.placement().tags().at("zone"), "eu-1");
   EXPECT_EQ(prepare.function().fingerprint(), 2U);
 

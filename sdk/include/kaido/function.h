@@ -156,7 +156,10 @@ constexpr bool check_declared() {
 template <class Code, FixedString, auto F, FixedString...>
 class Registrar : DefineAnchor<F> {
  public:
-  Registrar() noexcept { register_code<F, Code>(); }
+  Registrar() noexcept {
+    register_code<F, Code>();
+    static_cast<void>(kaido_is_registered(FunctionKey<F>{}));  // Has it emitted.
+  }
 };
 
 }  // namespace kaido::detail

@@ -64,7 +64,7 @@ struct AttachDeclaration {
 /// the linker that names F.
 template <auto F>
 struct DefineAnchor {
-  [[gnu::used]] friend bool kaido_is_registered(FunctionKey<F>) { return true; }
+  [[gnu::used, gnu::noinline]] friend bool kaido_is_registered(FunctionKey<F>) { return true; }
 };
 
 #if defined(__GNUC__) && !defined(__clang__)

@@ -1,0 +1,8 @@
+#include "sdk/function/linking/functions.h"
+
+namespace linking {
+
+int lost(int number) { return number + 3; }
+KAIDO_FUNCTION(lost);
+
+}  // namespace linking
