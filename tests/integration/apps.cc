@@ -27,6 +27,12 @@ std::unique_ptr<App> App::worker(const TestNode& node, int slots) {
   return std::unique_ptr<App>(new App(std::move(command)));
 }
 
+std::unique_ptr<App> App::version(const TestNode& node, int version) {
+  Command command(built_program("tests/integration/version_app_" + std::to_string(version)));
+  command.argument(node.app_socket());
+  return std::unique_ptr<App>(new App(std::move(command)));
+}
+
 std::unique_ptr<App> App::holder(const TestNode& node, const std::string& journal) {
   Command command = test_app();
   command.argument("hold").argument(node.app_socket()).argument(journal);

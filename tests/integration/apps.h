@@ -26,6 +26,8 @@ class App {
  public:
   /// Throws std::runtime_error if it is not accepted.
   [[nodiscard]] static std::unique_ptr<App> worker(const TestNode& node, int slots = 64);
+  /// version_app_N: offers the function `versioned` as version N has it.
+  [[nodiscard]] static std::unique_ptr<App> version(const TestNode& node, int version);
   /// Calls hold(journal) through this node.
   [[nodiscard]] static std::unique_ptr<App> holder(const TestNode& node, const std::string& journal);
 

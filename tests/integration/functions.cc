@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <numeric>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -40,6 +41,17 @@ std::string echo(std::string text) { return text; }
 
 double sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
+Summary summarize(std::string_view text, std::vector<double> weights, std::optional<std::int64_t> limit) {
+  Summary summary;
+  std::istringstream words{std::string(text)};
+  for (std::string word; words >> word;) {
+    if (limit && static_cast<std::int64_t>(summary.words.size()) >= *limit) break;
+    summary.words.push_back(word);
+  }
+  summary.total_weight = sum(weights);
+  return summary;
+}
+
 std::string where(kaido::Context& context) { return std::string(context.node()); }
 
 int boom(std::string text) { throw std::runtime_error(text); }
@@ -67,6 +79,7 @@ kaido::Task<std::string> await_release(kaido::Context& context, std::string jour
 
 KAIDO_FUNCTION(echo);
 KAIDO_FUNCTION(sum);
+KAIDO_FUNCTION(summarize, "text", "weights", "limit");
 KAIDO_FUNCTION(where);
 KAIDO_FUNCTION(boom);
 KAIDO_FUNCTION(crash_once);

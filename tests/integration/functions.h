@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <kaido/context.h>
@@ -12,6 +14,14 @@ namespace kaido::test {
 
 std::string echo(std::string text);
 double sum(const std::vector<double>& values);
+
+struct Summary {
+  std::vector<std::string> words;
+  double total_weight = 0;
+};
+/// At most `limit` words of the text, and the sum of the weights. For callers that know it by its schema only.
+Summary summarize(std::string_view text, std::vector<double> weights, std::optional<std::int64_t> limit);
+
 /// The name of the node that ran it.
 std::string where(kaido::Context& context);
 /// Throws std::runtime_error with this text.
