@@ -10,8 +10,6 @@
 #include <string>
 #include <vector>
 
-#include <google/protobuf/descriptor.h>
-
 #include "daemon/core/schema/parsed_schema.h"
 #include "daemon/kaidoctl/arguments_json.h"
 #include "daemon/kaidoctl/format.h"
@@ -95,7 +93,7 @@ bool stays_inside(const std::filesystem::path& name) {
 
 ExitCode write_files(const Options& options, const Target& target) {
   std::vector<ProtoFile> files = imports_of(*target.schema);
-  files.push_back({target.schema->file().name(), format_proto(target.function, target.chosen, &*target.schema)});
+  files.push_back(format_proto(target.function, target.chosen, &*target.schema));
   for (const ProtoFile& file : files) {
     if (!stays_inside(file.name)) return complain(ExitCode::kFailed, "the schema names a file outside of the folder: " + file.name);
     const std::filesystem::path path = std::filesystem::path(options.proto_dir) / file.name;
@@ -153,7 +151,7 @@ ExitCode describe_function(AdminClient& client, const Options& options) {
   }
   if (!options.proto_dir.empty()) return write_files(options, target);
   if (options.as_json) return print(to_json(target.function));
-  return print(format_proto(target.function, target.chosen, target.schema ? &*target.schema : nullptr));
+  return print(format_proto(target.function, target.chosen, target.schema ? &*target.schema : nullptr).text);
 }
 
 ExitCode call_function(AdminClient& client, const Options& options) {

@@ -145,8 +145,8 @@ TEST_F(KaidoctlFunctionTest, WritesFilesThatProtocAccepts) {
   const std::string folder = testing::TempDir() + "/protos";
   const auto run = ask({"functions", "count_words", "--proto-dir", folder});
   EXPECT_EQ(run.code, 0) << run.err;
-  EXPECT_EQ(run.out, folder + "/geo/point.proto\n" + folder + "/function.proto\n");
-  const auto compiled = "protoc -I '" + folder + "' --descriptor_set_out=/dev/null '" + folder + "/function.proto'";
+  EXPECT_EQ(run.out, folder + "/geo/point.proto\n" + folder + "/count_words.proto\n");
+  const auto compiled = "protoc -I '" + folder + "' --descriptor_set_out=/dev/null '" + folder + "/count_words.proto'";
   EXPECT_EQ(std::system(compiled.c_str()), 0);
   fixture_.on_loop([&] {
     fixture_.queries.schema = std::string(schema_from_text("message Arguments {} message Result {}",

@@ -3,6 +3,8 @@
 #include <set>
 
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include "daemon/kaidoctl/table.h"
 
@@ -31,9 +33,61 @@ void collect(const pb::FileDescriptor& file, std::set<std::string>& seen, std::v
   }
 }
 
+std::string join(const std::vector<std::string>& parts, char separator) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : std::string(1, separator)) + part;
+  return text;
+}
+
+/// ".Arguments.Point" → ".geo.sort.Arguments.Point", of what is in this file.
+void qualify(pb::DescriptorProto& message, const std::set<std::string>& here, const std::string& package) {
+  for (pb::FieldDescriptorProto& field : *message.mutable_field()) {
+    const std::string& type = field.type_name();
+    if (!type.starts_with('.') || !here.contains(type.substr(1, type.find('.', 1) - 1))) continue;
+    field.set_type_name("." + package + type);
+  }
+  for (pb::DescriptorProto& nested : *message.mutable_nested_type()) qualify(nested, here, package);
+}
+
+/// The function's file under another name and in a package, if it has none.
+std::string in_package(const pb::FileDescriptor& file, const std::string& name, const std::string& package) {
+  pb::FileDescriptorProto copy;
+  file.CopyTo(&copy);
+  if (copy.package().empty()) {
+    std::set<std::string> here;
+    for (const pb::DescriptorProto& message : copy.message_type()) here.insert(message.name());
+    for (const pb::EnumDescriptorProto& type : copy.enum_type()) here.insert(type.name());
+    for (pb::DescriptorProto& message : *copy.mutable_message_type()) qualify(message, here, package);
+    copy.set_package(package);
+  }
+  copy.set_name(name);
+  pb::DescriptorPool pool(file.pool());
+  const pb::LogSilencer silencer;
+  const pb::FileDescriptor* const renamed = pool.BuildFile(copy);
+  // Nothing but a package that clashes with an import's can be in the way.
+  return renamed != nullptr ? renamed->DebugString() : file.DebugString();
+}
+
 }  // namespace
 
-std::string format_proto(const v1::DescribeFunctionResponse& function, int chosen, const ParsedSchema* schema) {
+std::vector<std::string> package_of(std::string_view function) {
+  std::vector<std::string> parts(1);
+  for (const char c : function) {
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    if (c == ':' || c == '.') {
+      if (!parts.back().empty()) parts.emplace_back();
+    } else {
+      const bool is_digit = c >= '0' && c <= '9';
+      if (is_digit && parts.back().empty()) parts.back() = "_";
+      parts.back() += is_letter || is_digit ? c : '_';
+    }
+  }
+  if (parts.back().empty()) parts.pop_back();
+  if (parts.empty()) parts.emplace_back("function");
+  return parts;
+}
+
+ProtoFile format_proto(const v1::DescribeFunctionResponse& function, int chosen, const ParsedSchema* schema) {
   const v1::FunctionVersion& version = function.versions(chosen);
   std::string text = comment(function.name() + version.signature());
   text += comment("id " + version.id() + ", fingerprint " + version.fingerprint());
@@ -44,9 +98,11 @@ std::string format_proto(const v1::DescribeFunctionResponse& function, int chose
     text += comment("another version: " + other.signature() + ", fingerprint " + other.fingerprint() + ", offered by " +
                     offers_of(other));
   }
-  if (schema == nullptr) return text + comment("no schema: the app that offers it states none");
+  const std::vector<std::string> package = package_of(function.name());
+  const std::string name = join(package, '/') + ".proto";
+  if (schema == nullptr) return {name, text + comment("no schema: the app that offers it states none")};
   for (const ProtoFile& file : imports_of(*schema)) text += comment("imports " + file.name + ": see --proto-dir");
-  return text + "\n" + schema->file().DebugString();
+  return {name, text + "\n" + in_package(schema->file(), name, join(package, '.'))};
 }
 
 std::vector<ProtoFile> imports_of(const ParsedSchema& schema) {
