@@ -9,8 +9,9 @@ namespace kaido::detail {
 
 void block_thread(bool (*poll)(void* state, Context& context), void* state) {
   if (thread_state.is_driving) {
-    throw std::logic_error("kaido: cannot block this thread: it runs tasks, which would all wait; await it, or use "
-                           "spawn_blocking");
+    throw std::logic_error(
+        "kaido: cannot block this thread: it runs tasks, which would all wait; await it, or use "
+        "spawn_blocking");
   }
   auto* waker = new ThreadWaker();
   struct Release {

@@ -226,12 +226,13 @@ TEST(Mpsc, LosesNothingWhenTheReceiverGoesUnderContention) {
     auto both = mpsc::channel<std::shared_ptr<int>>(2);
     std::vector<JoinHandle<void>> senders;
     for (int task = 0; task < 4; ++task) {
-      senders.push_back(runtime.spawn([](mpsc::Sender<std::shared_ptr<int>> tx, std::shared_ptr<int> sent) -> Task<void> {
-        for (;;) {
-          auto result = co_await tx.send(sent);
-          if (!result) break;
-        }
-      }(both.first, value)));
+      senders.push_back(
+          runtime.spawn([](mpsc::Sender<std::shared_ptr<int>> tx, std::shared_ptr<int> sent) -> Task<void> {
+            for (;;) {
+              auto result = co_await tx.send(sent);
+              if (!result) break;
+            }
+          }(both.first, value)));
     }
     drop(std::move(both.first));
     for (int i = 0; i < round; ++i) EXPECT_TRUE(both.second.blocking_recv().has_value());

@@ -29,8 +29,7 @@ struct Pair {
 TEST(Mutex, MappedGuardsHoldTheLock) {
   Mutex<Pair> mutex(Pair{1, "one"});
   {
-    MappedMutexGuard<std::string> text =
-        (*mutex.try_lock()).map([](Pair& pair) -> std::string& { return pair.text; });
+    MappedMutexGuard<std::string> text = (*mutex.try_lock()).map([](Pair& pair) -> std::string& { return pair.text; });
     EXPECT_FALSE(mutex.try_lock().has_value());
     text->append("!");
     auto refused = std::move(text).try_map([](std::string&) -> char* { return nullptr; });

@@ -54,7 +54,8 @@ TEST(Oneshot, WakesWhoPolledLast) {
   EXPECT_EQ(*second.take(), 1);
 }
 
-// Sending, dropping and receiving at the same moment: the value ends up with the receiver, with the sender, or destroyed.
+// Sending, dropping and receiving at the same moment: the value ends up with the receiver, with the sender, or
+// destroyed.
 TEST(Oneshot, EndsMeetOnTwoThreads) {
   auto value = std::make_shared<int>(1);
   for (int round = 0; round < 2000; ++round) {
@@ -82,7 +83,8 @@ TEST(Oneshot, ClosedMeetsADropOnTwoWorkers) {
   auto runtime = RuntimeBuilder::new_multi_thread().worker_threads(2).enable_all().build().value();
   for (int round = 0; round < 500; ++round) {
     auto both = oneshot::channel<int>();
-    auto waiter = runtime.spawn([](oneshot::Sender<int> tx) -> Task<void> { co_await tx.closed(); }(std::move(both.first)));
+    auto waiter =
+        runtime.spawn([](oneshot::Sender<int> tx) -> Task<void> { co_await tx.closed(); }(std::move(both.first)));
     both.second = oneshot::Receiver<int>();
     EXPECT_TRUE(runtime.block_on(waiter).has_value());
   }

@@ -6,9 +6,7 @@ namespace kaido {
 
 namespace {
 
-[[noreturn]] void throw_unrelated() {
-  throw std::logic_error("kaido: merging permits of different semaphores");
-}
+[[noreturn]] void throw_unrelated() { throw std::logic_error("kaido: merging permits of different semaphores"); }
 
 TryAcquireError failure(detail::BatchSemaphore::Taken taken) noexcept {
   return taken == detail::BatchSemaphore::Taken::kClosed ? TryAcquireError::kClosed : TryAcquireError::kNoPermits;

@@ -1,5 +1,5 @@
-// The order in which a semaphore serves, closes and takes back: the cases of tokio's own semaphore_batch tests; and what
-// the parity tests leave open.
+// The order in which a semaphore serves, closes and takes back: the cases of tokio's own semaphore_batch tests; and
+// what the parity tests leave open.
 #include <kaido/sync/semaphore.h>
 
 #include <atomic>

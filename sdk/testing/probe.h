@@ -18,8 +18,8 @@
 namespace kaido::testing {
 
 /// Threading: confined to one thread; what it awaits may wake it from any.
-/// Lifetime: destroying it destroys the frame where it is suspended, as an abort does. What needs a runtime (timers) also
-/// needs an EnterGuard around the polls.
+/// Lifetime: destroying it destroys the frame where it is suspended, as an abort does. What needs a runtime (timers)
+/// also needs an EnterGuard around the polls.
 template <typename T>
 class Probe {
  public:
@@ -70,13 +70,11 @@ Task<AwaitedValue<A>> await_borrowed(A& awaitable) {
 
 /// A Probe of any awaitable: `auto probe = probe_of(receiver.recv());`. What is given as an lvalue stays the caller's.
 template <typename A>
-  requires(detail::Pollable<A> && !std::is_reference_v<A>)
-Probe<AwaitedValue<A>> probe_of(A&& awaitable) {
+requires(detail::Pollable<A> && !std::is_reference_v<A>) Probe<AwaitedValue<A>> probe_of(A&& awaitable) {
   return Probe<AwaitedValue<A>>(await_owned(std::move(awaitable)));
 }
 template <typename A>
-  requires detail::Pollable<A>
-Probe<AwaitedValue<A>> probe_of(A& awaitable) {
+requires detail::Pollable<A> Probe<AwaitedValue<A>> probe_of(A& awaitable) {
   return Probe<AwaitedValue<A>>(await_borrowed(awaitable));
 }
 

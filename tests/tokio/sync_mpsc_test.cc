@@ -125,9 +125,7 @@ TEST(sync_mpsc, start_send_past_cap) {
   EXPECT_EQ(ready(rx.recv()), std::nullopt);
 }
 
-TEST(sync_mpsc, buffer_gteq_one) {
-  EXPECT_THROW(static_cast<void>(mpsc::channel<int>(0)), std::logic_error);
-}
+TEST(sync_mpsc, buffer_gteq_one) { EXPECT_THROW(static_cast<void>(mpsc::channel<int>(0)), std::logic_error); }
 
 TEST(sync_mpsc, send_recv_unbounded) {
   auto [tx, rx] = mpsc::unbounded_channel<int>();
@@ -281,9 +279,7 @@ TEST(sync_mpsc, try_send_fail_with_try_recv) {
 TEST(sync_mpsc, blocking_recv) {
   auto [tx, rx] = mpsc::channel<int>(1);
   std::thread thread([receiver = std::move(rx)]() mutable { EXPECT_EQ(receiver.blocking_recv(), 10); });
-  current_thread().block_on([&sender = tx]() -> Task<void> {
-    EXPECT_TRUE((co_await sender.send(10)).has_value());
-  });
+  current_thread().block_on([&sender = tx]() -> Task<void> { EXPECT_TRUE((co_await sender.send(10)).has_value()); });
   thread.join();
 }
 
@@ -298,9 +294,7 @@ TEST(sync_mpsc, blocking_recv_async) {
 TEST(sync_mpsc, blocking_send) {
   auto [tx, rx] = mpsc::channel<int>(1);
   std::thread thread([sender = std::move(tx)] { EXPECT_TRUE(sender.blocking_send(10).has_value()); });
-  current_thread().block_on([&receiver = rx]() -> Task<void> {
-    EXPECT_EQ(co_await receiver.recv(), 10);
-  });
+  current_thread().block_on([&receiver = rx]() -> Task<void> { EXPECT_EQ(co_await receiver.recv(), 10); });
   thread.join();
 }
 

@@ -1,8 +1,8 @@
 /// BatchSemaphore: counted permits with a strict queue, the engine of Semaphore, Mutex, RwLock and the bounded channel.
 ///
-/// Whoever waits first is served first, whatever it asks for: the head of the queue absorbs permits as they come until it
-/// has all it needs, so while anyone waits nothing is available and nobody can overtake. Cancelling a wait passes on what
-/// it had absorbed.
+/// Whoever waits first is served first, whatever it asks for: the head of the queue absorbs permits as they come until
+/// it has all it needs, so while anyone waits nothing is available and nobody can overtake. Cancelling a wait passes on
+/// what it had absorbed.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,8 @@ struct PermitWaiter : WaitNode {
 
   std::size_t needed = 0;
   std::size_t missing = 0;
-  /// Set to kGranted or kClosed after everything else was written and the node unlinked: whoever reads that owns the node
-  /// again without taking the lock.
+  /// Set to kGranted or kClosed after everything else was written and the node unlinked: whoever reads that owns the
+  /// node again without taking the lock.
   std::atomic<Status> status = Status::kIdle;
 };
 

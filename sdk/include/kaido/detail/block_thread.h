@@ -13,8 +13,9 @@ void block_thread(bool (*poll)(void* state, Context& context), void* state);
 
 template <typename A>
 decltype(auto) block_on_awaitable(A&& awaitable) {
-  block_thread([](void* state, Context& context) { return static_cast<std::remove_reference_t<A>*>(state)->poll(context); },
-               &awaitable);
+  block_thread(
+      [](void* state, Context& context) { return static_cast<std::remove_reference_t<A>*>(state)->poll(context); },
+      &awaitable);
   return awaitable.take();
 }
 

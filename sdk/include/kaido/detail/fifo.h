@@ -38,9 +38,8 @@ inline constexpr std::size_t kInlineElementBytes = 128;
 /// What is moved under the lock: the T itself if that is cheap and cannot fail. Its move constructor must not use the
 /// channel it is sent through.
 template <typename T>
-inline constexpr bool kIsInlineElement = std::is_nothrow_move_constructible_v<T> &&
-                                         std::is_nothrow_destructible_v<T> && sizeof(T) <= kInlineElementBytes &&
-                                         alignof(T) <= alignof(std::max_align_t);
+inline constexpr bool kIsInlineElement = std::is_nothrow_move_constructible_v<T>&& std::is_nothrow_destructible_v<T> &&
+                                         sizeof(T) <= kInlineElementBytes && alignof(T) <= alignof(std::max_align_t);
 
 template <typename T>
 using Element = std::conditional_t<kIsInlineElement<T>, T, FrameBox<T>>;
@@ -87,9 +86,7 @@ class Fifo {
     }
   }
 
-  [[nodiscard]] static BlockPointer allocate_block() {
-    return BlockPointer(new (allocate_frame(sizeof(Block))) Block);
-  }
+  [[nodiscard]] static BlockPointer allocate_block() { return BlockPointer(new (allocate_frame(sizeof(Block))) Block); }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool has_room() const noexcept { return (last_ != nullptr && end_ < kSlots) || spare_ != nullptr; }

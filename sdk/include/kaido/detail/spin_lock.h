@@ -9,8 +9,8 @@ namespace kaido::detail {
 
 /// Satisfies BasicLockable. Yields the processor after a short while, so that a preempted holder can go on.
 ///
-/// Under it nothing is called that could wait or run foreign code: no wake-ups, no destructors of wakers or user values.
-/// unlock() touches the lock for the last time when it stores: the next holder may destroy what contains it.
+/// Under it nothing is called that could wait or run foreign code: no wake-ups, no destructors of wakers or user
+/// values. unlock() touches the lock for the last time when it stores: the next holder may destroy what contains it.
 class SpinLock {
  public:
   void lock() noexcept {

@@ -1,5 +1,5 @@
-/// How tasks queue at a channel or lock: WaitNode in the waiting operation, WaitList in what it waits for, WakeBatch for
-/// waking them. Nothing here locks or allocates; the owner's lock (detail::SpinLock) guards list and nodes.
+/// How tasks queue at a channel or lock: WaitNode in the waiting operation, WaitList in what it waits for, WakeBatch
+/// for waking them. Nothing here locks or allocates; the owner's lock (detail::SpinLock) guards list and nodes.
 ///
 /// The usual shape of a pollable that waits (Node derives from WaitNode and lies in the pollable):
 ///
@@ -91,8 +91,8 @@ class WaitList {
     links.previous = links.next = nullptr;
   }
 
-  /// Moves all nodes of `other` behind those here. For waking everybody who waits now and nobody who comes while the lock
-  /// is released in between: their nodes can still be removed under the lock.
+  /// Moves all nodes of `other` behind those here. For waking everybody who waits now and nobody who comes while the
+  /// lock is released in between: their nodes can still be removed under the lock.
   void splice_back(WaitList& other) noexcept {
     if (other.empty()) return;
     other.ends_.next->previous = ends_.previous;
@@ -113,8 +113,8 @@ class WaitList {
   mutable WaitLinks ends_;  // A ring through this element: no special cases at the ends.
 };
 
-/// Wakers gathered under a lock, woken after it. At most kCapacity: when it is full, release the lock, wake_all(), and go
-/// on. The destructor wakes what is left.
+/// Wakers gathered under a lock, woken after it. At most kCapacity: when it is full, release the lock, wake_all(), and
+/// go on. The destructor wakes what is left.
 class WakeBatch {
  public:
   static constexpr std::size_t kCapacity = 32;

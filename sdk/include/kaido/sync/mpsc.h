@@ -69,8 +69,8 @@ class Sender : public SenderBase<T> {
   [[nodiscard]] WeakSender<T> downgrade() const noexcept;
 
   /// Awaitable: Expected<void, SendError<T>>. Waits its turn for capacity. Uses the task's budget.
-  /// Cancellation: the value is destroyed with the awaitable, nothing was sent, and the place in the queue is lost; to keep
-  /// the value, reserve() first.
+  /// Cancellation: the value is destroyed with the awaitable, nothing was sent, and the place in the queue is lost; to
+  /// keep the value, reserve() first.
   detail::MpscSend<T> send(T value) const { return detail::MpscSend<T>(channel(), std::move(value)); }
   /// At once or not at all.
   Expected<void, TrySendError<T>> try_send(T value) const {
@@ -81,33 +81,36 @@ class Sender : public SenderBase<T> {
     if (sent == Sent::kYes) return {};
     return Error(sent == Sent::kFull ? Error::kFull : Error::kClosed, std::move(detail::element_value<T>(element)));
   }
-  /// Awaitable: Expected<void, SendTimeoutError<T>>. As send(), for at most `duration` from now. Throws std::logic_error
-  /// outside a runtime with timers.
+  /// Awaitable: Expected<void, SendTimeoutError<T>>. As send(), for at most `duration` from now. Throws
+  /// std::logic_error outside a runtime with timers.
   template <typename Rep, typename Period>
   detail::MpscSendTimeout<T> send_timeout(T value, std::chrono::duration<Rep, Period> duration) const {
     return {detail::deadline_after(detail::saturate(duration)), channel(), std::move(value)};
   }
   /// For plain threads: waits there. Throws std::logic_error on a thread that runs tasks.
-  Expected<void, SendError<T>> blocking_send(T value) const { return detail::block_on_awaitable(send(std::move(value))); }
+  Expected<void, SendError<T>> blocking_send(T value) const {
+    return detail::block_on_awaitable(send(std::move(value)));
+  }
 
-  /// Awaitable: Expected<Permit<T>, SendError<void>>. Waits its turn for capacity for one value, which is then sent without
-  /// waiting. Uses the task's budget. Cancellation: safe but for the place in the queue.
+  /// Awaitable: Expected<Permit<T>, SendError<void>>. Waits its turn for capacity for one value, which is then sent
+  /// without waiting. Uses the task's budget. Cancellation: safe but for the place in the queue.
   auto reserve() const noexcept {
     return make_reserve(1, [channel = &channel()](bool granted) -> Expected<Permit<T>, SendError<void>> {
       if (!granted) return SendError<void>();
       return Permit<T>(*channel);
     });
   }
-  /// The same for `count` values: Expected<PermitIterator<T>, SendError<void>>. Fails at once if the channel can never hold
-  /// as many.
+  /// The same for `count` values: Expected<PermitIterator<T>, SendError<void>>. Fails at once if the channel can never
+  /// hold as many.
   auto reserve_many(std::size_t count) const noexcept {
-    return make_reserve(count, [channel = &channel(), count](bool granted) -> Expected<PermitIterator<T>, SendError<void>> {
-      if (!granted) return SendError<void>();
-      return PermitIterator<T>(*channel, count);
-    });
+    return make_reserve(count,
+                        [channel = &channel(), count](bool granted) -> Expected<PermitIterator<T>, SendError<void>> {
+                          if (!granted) return SendError<void>();
+                          return PermitIterator<T>(*channel, count);
+                        });
   }
-  /// The same for one value, by a permit that owns this sender: Expected<OwnedPermit<T>, SendError<void>>. If it fails or
-  /// is cancelled the sender is gone.
+  /// The same for one value, by a permit that owns this sender: Expected<OwnedPermit<T>, SendError<void>>. If it fails
+  /// or is cancelled the sender is gone.
   auto reserve_owned() &&;
 
   /// At once or not at all.
@@ -170,7 +173,9 @@ class [[nodiscard]] OwnedPermit {
     permit_.reset();
     return std::move(sender_);
   }
-  [[nodiscard]] bool same_channel(const OwnedPermit& other) const noexcept { return sender_.same_channel(other.sender_); }
+  [[nodiscard]] bool same_channel(const OwnedPermit& other) const noexcept {
+    return sender_.same_channel(other.sender_);
+  }
   [[nodiscard]] bool same_channel_as_sender(const Sender<T>& sender) const noexcept {
     return sender_.same_channel(sender);
   }
@@ -351,8 +356,8 @@ class UnboundedReceiver : public ReceiverBase<T> {
   explicit UnboundedReceiver(detail::MpscChannel<T>* channel) noexcept : ReceiverBase<T>(channel) {}
 };
 
-/// A channel for `capacity` values, reserved places included. Memory is taken as values come. Throws std::logic_error for 0
-/// and beyond Semaphore::kMaxPermits.
+/// A channel for `capacity` values, reserved places included. Memory is taken as values come. Throws std::logic_error
+/// for 0 and beyond Semaphore::kMaxPermits.
 template <typename T>
 [[nodiscard]] std::pair<Sender<T>, Receiver<T>> channel(std::size_t capacity) {
   if (capacity == 0) throw std::logic_error("kaido: mpsc::channel needs a capacity of at least 1");

@@ -24,8 +24,8 @@ class [[nodiscard]] Permit {
   Permit& operator=(Permit&&) noexcept = default;
   ~Permit() = default;
 
-  /// Sends and uses up the permit; never waits. A value for a receiver that is gone is destroyed. Throws std::logic_error
-  /// if it was used before.
+  /// Sends and uses up the permit; never waits. A value for a receiver that is gone is destroyed. Throws
+  /// std::logic_error if it was used before.
   void send(T value) {
     if (hold_.count() == 0) throw std::logic_error("kaido: mpsc::Permit used twice");
     detail::Element<T> element(std::move(value));

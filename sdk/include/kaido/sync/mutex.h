@@ -6,8 +6,8 @@
 ///       guard->append("s");
 ///     }                                             // Unlocked here.
 ///
-/// Hand-off is in the order of asking: after an unlock nobody overtakes those who wait. For short sections without an await
-/// inside, std::mutex is faster. There is no poisoning: an exception that passes a guard unlocks.
+/// Hand-off is in the order of asking: after an unlock nobody overtakes those who wait. For short sections without an
+/// await inside, std::mutex is faster. There is no poisoning: an exception that passes a guard unlocks.
 #pragma once
 
 #include <memory>

@@ -40,12 +40,12 @@ class Receiver;
 
 namespace kaido::detail {
 
-/// The word both ends of a oneshot share, and their wakers. A waker's slot belongs to its end, except while its bit is set:
-/// then the other end may wake through it, and the bit must be cleared before the slot is written.
+/// The word both ends of a oneshot share, and their wakers. A waker's slot belongs to its end, except while its bit is
+/// set: then the other end may wake through it, and the bit must be cleared before the slot is written.
 class OneshotState {
  public:
-  static constexpr std::uint32_t kComplete = 1;       ///< Sent, or the sender is gone. Who sets it has written the value.
-  static constexpr std::uint32_t kClosed = 2;         ///< The receiver takes nothing any more.
+  static constexpr std::uint32_t kComplete = 1;  ///< Sent, or the sender is gone. Who sets it has written the value.
+  static constexpr std::uint32_t kClosed = 2;    ///< The receiver takes nothing any more.
   static constexpr std::uint32_t kReceiverWaits = 4;  ///< `receiver_` is set.
   static constexpr std::uint32_t kSenderWaits = 8;    ///< `sender_` is set.
   static constexpr std::uint32_t kOneEndGone = 16;
@@ -66,7 +66,9 @@ class OneshotState {
   /// True if closed; else the sender will be woken.
   bool poll_sender(Context& context) noexcept { return poll_end(context, sender_, kSenderWaits, kClosed); }
   /// True for the second end: the memory is to be freed.
-  [[nodiscard]] bool leave() noexcept { return (word_.fetch_or(kOneEndGone, std::memory_order_acq_rel) & kOneEndGone) != 0; }
+  [[nodiscard]] bool leave() noexcept {
+    return (word_.fetch_or(kOneEndGone, std::memory_order_acq_rel) & kOneEndGone) != 0;
+  }
 
  private:
   bool poll_end(Context& context, Waker& slot, std::uint32_t waits, std::uint32_t ready) noexcept;
@@ -152,8 +154,8 @@ class Sender {
     detail::OneshotCell<T>::release(cell_);
   }
 
-  /// Sends the value and uses up this sender; never waits. Gives the value back if the receiver is gone or closed. Success
-  /// does not mean that the receiver will look at it. Throws std::logic_error if this sender was used before.
+  /// Sends the value and uses up this sender; never waits. Gives the value back if the receiver is gone or closed.
+  /// Success does not mean that the receiver will look at it. Throws std::logic_error if this sender was used before.
   Expected<void, T> send(T value) {
     if (cell_ == nullptr) throw std::logic_error("kaido: oneshot::Sender used after it has sent");
     if (cell_->is(detail::OneshotState::kClosed)) {

@@ -74,7 +74,8 @@ class [[nodiscard]] WriteGuardOf : public LockedValue<U, Owner> {
     this->hold_.shrink_to(1);
     return this->template become<ReadGuardOf>(mapped);
   }
-  /// The same if the pointer that `part(value)` gives is not null; else this guard comes back, still writing, as the error.
+  /// The same if the pointer that `part(value)` gives is not null; else this guard comes back, still writing, as the
+  /// error.
   template <typename F>
   auto try_downgrade_map(F&& part) && {
     const auto* mapped = std::forward<F>(part)(std::as_const(*this->value_));

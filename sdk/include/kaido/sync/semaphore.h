@@ -108,8 +108,8 @@ class Semaphore : public std::enable_shared_from_this<Semaphore> {
   /// Awaitable: Expected<SemaphorePermit, AcquireError>. Waits its turn in the queue, which starts with the first poll.
   /// Fails only when the semaphore is closed. Uses the task's budget.
   detail::AcquireOperation<Borrow> acquire() noexcept { return acquire_many(1); }
-  /// The same for `count` permits at once. At the head of the queue it takes permits as they come, so that small requests
-  /// behind it cannot starve it.
+  /// The same for `count` permits at once. At the head of the queue it takes permits as they come, so that small
+  /// requests behind it cannot starve it.
   detail::AcquireOperation<Borrow> acquire_many(std::size_t count) noexcept {
     return {permits_, count, Borrow{this, count}};
   }
