@@ -30,7 +30,7 @@ inline constexpr std::uint32_t kMaxTemplates = 65536;
 inline constexpr std::uint32_t kMaxFunctionsPerApp = 4096;
 
 /// The largest schema of one function. People's signatures take a few hundred bytes; generated messages bring their
-/// whole files along. Raising it makes reading one cost more of the node's time (about 1 ms for this many).
+/// whole files along. Raising it makes reading one cost more of the node's time (about 10 ms for this many).
 inline constexpr std::size_t kMaxSchemaBytes = 64U << 10;
 
 /// The longest signature, which is for people.

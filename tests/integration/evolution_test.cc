@@ -77,6 +77,9 @@ TEST_F(Evolution, AnIncompatibleChangeNeverMeetsAndBothVersionsAreNamed) {
   const auto result = client.call(versioned<Version1>().call("text"));
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().kind(), ErrorKind::kSignatureMismatch) << result.error();
+  EXPECT_EQ(result.error().message(),
+            "signature mismatch of versioned: the caller has (string) -> string, the node offers (bool) -> string; "
+            "argument 1 (a1): string for the caller, bool for the worker");
   ASSERT_EQ(result.error().reasons().size(), 2U);
   for (const NodeReason& reason : result.error().reasons()) {
     EXPECT_EQ(reason.reason,

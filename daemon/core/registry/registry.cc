@@ -57,10 +57,21 @@ std::optional<Registry::Refusal> Registry::check_schema(const FunctionInfo& func
                    &RegistryCounters::refused_schema};
   }
   if (function.schema.empty()) return std::nullopt;
+  if (const auto it = checked_.find(function.id); it != checked_.end() && it->second == function.schema) return std::nullopt;
   const auto parsed = ParsedSchema::parse(function.schema.bytes());
   if (parsed.ok()) return std::nullopt;
   return Refusal{absl::InvalidArgumentError("function " + function.name + " has a " + std::string(parsed.status().message())),
                  &RegistryCounters::refused_schema};
+}
+
+void Registry::remember_checked(const FunctionInfo& function) {
+  if (checked_bytes_ + function.schema.bytes().size() > options_.bytes_max) {
+    checked_.clear();
+    checked_bytes_ = 0;
+  }
+  Schema& checked = checked_[function.id];
+  checked_bytes_ += function.schema.bytes().size() - checked.bytes().size();
+  checked = function.schema;
 }
 
 std::optional<Registry::Refusal> Registry::check_functions(std::span<const FunctionInfo> functions) const {
@@ -130,6 +141,7 @@ base::Status Registry::register_session(std::uint32_t session, std::span<const F
     if (function.offers.empty()) {
       function.info = functions[index];
       bytes_ += bytes_of(function.info);
+      remember_checked(function.info);
     }
     function.offers.push_back({.session = session, .function_index = index});
     entry.functions.push_back(functions[index].id);

@@ -50,6 +50,8 @@ struct RegistryCounters {
 /// All sessions' functions. On one node a function has one fingerprint: callers must not get one worker or another
 /// by luck.
 ///
+/// Cost: about 0.1 ms for each function whose schema is new to the node, during which it does nothing else.
+///
 /// Threading: confined to the node's loop.
 /// Errors: kInvalidArgument (nameless or too long a name, a schema that is none, twice the same, one id for two names:
 /// the message has both),
@@ -98,10 +100,15 @@ class Registry {
   [[nodiscard]] std::optional<Refusal> check_functions(std::span<const FunctionInfo> functions) const;
   [[nodiscard]] std::optional<Refusal> check_function(const FunctionInfo& function) const;
   [[nodiscard]] std::optional<Refusal> check_schema(const FunctionInfo& function) const;
+  void remember_checked(const FunctionInfo& function);
 
   RegistryOptions options_;
   std::unordered_map<base::FunctionId, Function> functions_;
   std::unordered_map<std::uint32_t, Session> sessions_;
+  /// Schemas that were read, also of workers that are gone: one that comes back registers without that cost. Emptied
+  /// when it has grown to bytes_max.
+  std::unordered_map<base::FunctionId, Schema> checked_;
+  std::size_t checked_bytes_ = 0;
   std::uint32_t slots_ = 0;
   std::size_t bytes_ = 0;
   RegistryCounters counters_;

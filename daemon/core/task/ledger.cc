@@ -186,11 +186,12 @@ void Ledger::fail_unplaced(std::uint32_t slot, Placer::Verdict verdict) {
   if (record.history != nullptr) reasons = std::move(record.history->reasons);
   for (NodeReason& reason : placer_.explain(*record.placement, {})) reasons.push_back(std::move(reason));
   if (verdict == Placer::Verdict::kSignatureMismatch) {
-    return fail(slot, Outcome::kSignatureMismatch,
-                {.message = "no node offers " + function +
-                            " with the caller's signature; build caller and worker from "
-                            "one declaration",
-                 .reasons = std::move(reasons)});
+    // The first of them says what differs; the others may be of other versions.
+    const auto differing = std::find_if(reasons.begin(), reasons.end(), [](const NodeReason& reason) {
+      return reason.reason.starts_with("signature mismatch");
+    });
+    const std::string what = differing == reasons.end() ? "signature mismatch of " + function : differing->reason;
+    return fail(slot, Outcome::kSignatureMismatch, {.message = what, .reasons = std::move(reasons)});
   }
   fail(slot, Outcome::kUnschedulable, {.message = "no node can run " + function, .reasons = std::move(reasons)});
 }
