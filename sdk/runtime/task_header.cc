@@ -6,6 +6,7 @@
 ///   cancelled  its frame is to be destroyed at the next opportunity
 ///   interest   a JoinHandle exists
 ///   waker      the JoinHandle has left a waker, which belongs to whoever completes the task
+///   stale      shutdown claimed it while it was queued, and the queue still has it: it must not be queued again
 #include <kaido/detail/task_header.h>
 
 #include <chrono>
@@ -26,6 +27,7 @@ constexpr std::uint64_t kNotified = 4;
 constexpr std::uint64_t kCancelled = 8;
 constexpr std::uint64_t kInterest = 16;
 constexpr std::uint64_t kWaker = 32;
+constexpr std::uint64_t kStale = 64;
 
 // Ids are handed to threads in blocks, so that a spawn touches no shared counter.
 TaskId next_task_id() noexcept {
@@ -85,7 +87,7 @@ void TaskHeader::wake_by_ref() noexcept {
     submit = false;
     if ((state & (kComplete | kNotified)) == 0) {
       next |= kNotified;
-      if ((state & kRunning) == 0) {
+      if ((state & (kRunning | kStale)) == 0) {
         next += kOneRef;
         submit = true;
       }
@@ -101,7 +103,7 @@ void TaskHeader::wake_by_value() noexcept {
   bool submit = false;
   do {
     submit = false;
-    if ((state & (kComplete | kNotified | kRunning)) == 0) {
+    if ((state & (kComplete | kNotified | kRunning | kStale)) == 0) {
       next = state | kNotified;  // The waker's reference becomes the queue's.
       submit = true;
     } else {
@@ -169,14 +171,16 @@ TaskHeader::Start TaskHeader::start_running() noexcept {
   std::uint64_t next = 0;
   Start start = Start::kNothing;
   do {
-    // Shutdown may have claimed it while it was queued.
     if ((state & (kRunning | kComplete)) != 0) {
-      drop_ref();
-      return Start::kNothing;
+      // Shutdown has claimed it while it was queued.
+      next = (state & ~kStale) - kOneRef;
+      start = Start::kNothing;
+    } else {
+      next = (state & ~(kNotified | kStale)) | kRunning;
+      start = (state & kCancelled) != 0 ? Start::kCancel : Start::kPoll;
     }
-    next = (state & ~kNotified) | kRunning;
-    start = (state & kCancelled) != 0 ? Start::kCancel : Start::kPoll;
   } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  if (next < kOneRef) destroy();
   return start;
 }
 
@@ -219,7 +223,10 @@ void TaskHeader::shut_down() noexcept {
   do {
     claimed = (state & (kRunning | kComplete)) == 0;
     next = state | kCancelled;
-    if (claimed) next |= kRunning;
+    if (claimed) {
+      next |= kRunning;
+      if ((state & kNotified) != 0) next = (next & ~kNotified) | kStale;
+    }
   } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
   if (!claimed) {
     drop_ref();
@@ -247,11 +254,14 @@ void TaskHeader::wait_for_drop() noexcept {
   if (!is_draining_.exchange(true, std::memory_order_relaxed)) scheduler_->drain_started();
   std::uint64_t state = state_.load(std::memory_order_relaxed);
   std::uint64_t next = 0;
+  bool submit = false;
   do {
     next = state & ~kRunning;
-    if ((state & kNotified) == 0) next -= kOneRef;
+    // A queue that still has it will give it its next turn.
+    submit = (state & (kNotified | kStale)) == kNotified;
+    if (!submit) next -= kOneRef;
   } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
-  if ((state & kNotified) != 0) {
+  if (submit) {
     scheduler_->schedule_yielded(*this);
   } else if (next < kOneRef) {
     destroy();
@@ -259,13 +269,18 @@ void TaskHeader::wait_for_drop() noexcept {
 }
 
 void TaskHeader::refuse() noexcept {
-  // Relaxed: a wake that is due to the foreign operation was ordered after the store by the exchanges of state_.
-  if (is_draining_.load(std::memory_order_relaxed)) {
-    Budget budget;
-    run(budget);
-  } else {
-    drop_ref();
-  }
+  std::uint64_t state = state_.load(std::memory_order_acquire);
+  std::uint64_t next = 0;
+  do {
+    // If it runs elsewhere, it sees there that it was notified. is_draining_ is stored before the running bit goes.
+    if ((state & (kRunning | kComplete)) == 0 && is_draining_.load(std::memory_order_relaxed)) {
+      Budget budget;
+      run(budget);
+      return;
+    }
+    next = (state & ~kStale) - kOneRef;
+  } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_acquire));
+  if (next < kOneRef) destroy();
 }
 
 // The frame goes first, so that whoever sees the task complete sees its destructors' effects. The caller's reference

@@ -48,7 +48,7 @@ class WakeTarget {
   }
 
  protected:
-  static constexpr std::uint64_t kOneRef = 64;
+  static constexpr std::uint64_t kOneRef = 128;
 
   explicit WakeTarget(std::uint64_t state) noexcept : state_(state) {}
   virtual ~WakeTarget() = default;
