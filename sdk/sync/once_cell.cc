@@ -42,13 +42,16 @@ void OnceGate::finish() noexcept {
 
 void OnceGate::pass_on() noexcept {
   Waker next;
-  std::scoped_lock lock(lock_);
-  if (Node* node = waiters_.pop_front()) {
-    node->is_granted = true;
-    next = std::move(node->waker);
-  } else {
-    state_.store(State::kEmpty, std::memory_order_relaxed);
+  {
+    std::scoped_lock lock(lock_);
+    if (Node* node = waiters_.pop_front()) {
+      node->is_granted = true;
+      next = std::move(node->waker);
+    } else {
+      state_.store(State::kEmpty, std::memory_order_relaxed);
+    }
   }
+  next.wake();
 }
 
 void OnceGate::leave(Node& node) noexcept {
