@@ -2,11 +2,11 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace kaido {
 namespace detail {
-
-using namespace std::chrono_literals;
 
 bool ServiceSlot::put(std::shared_ptr<void> object) {
   const std::lock_guard lock(mutex_);
@@ -19,18 +19,6 @@ void ServiceSlot::clear() noexcept {
   std::shared_ptr<void> last;  // Declared before the lock, so that it ends outside: its destructor is the user's.
   const std::lock_guard lock(mutex_);
   last.swap(object_);
-}
-
-Error no_service(std::string_view function) {
-  constexpr auto kRetryAfter = 100ms;
-  return Error(ErrorKind::kRejected, std::string(function) + ": this program serves no object of the class any more (kaido::serve)")
-      .with_retry_after(kRetryAfter);
-}
-
-Error left_out_before_given(std::string_view function) {
-  return Error(ErrorKind::kInvalidArgument,
-               std::string(function) + ": an argument is left out before one that is given, but default arguments are taken "
-                                       "from the end only: give all before the last");
 }
 
 }  // namespace detail

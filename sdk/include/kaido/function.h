@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -86,18 +87,21 @@ void register_code() noexcept {
   }
 }
 
-/// The smallest number of leading arguments with which Code can be called.
-template <class Code, class... Before, class... P>
-constexpr std::size_t required_arguments(TypeList<P...>, TypeList<Before...>) {
-  const auto accepts = []<std::size_t... I>(std::index_sequence<I...>) {
-    return Code::template accepts<Before..., std::tuple_element_t<I, std::tuple<P...>>...>();
-  };
-  return [&]<std::size_t... N>(std::index_sequence<N...>) {
-    // From the whole list backwards; the usual function without default arguments ends at the first try.
-    std::size_t count = sizeof...(P);
-    static_cast<void>(((accepts(std::make_index_sequence<sizeof...(P) - 1 - N>{}) && (--count, true)) && ...));
-    return count;
-  }(std::index_sequence_for<P...>{});
+template <class Code, class... Before, class... P, std::size_t... I>
+constexpr bool accepts_first(TypeList<Before...>, TypeList<P...>, std::index_sequence<I...>) {
+  return Code::template accepts<Before..., std::tuple_element_t<I, std::tuple<P...>>...>();
+}
+/// The smallest number of leading arguments with which Code can be called, of Count at most. The usual function, without
+/// default arguments, ends at the first try.
+template <class Code, std::size_t Count, class Before, class List>
+constexpr std::size_t required_arguments() {
+  if constexpr (Count == 0) {
+    return 0;
+  } else if constexpr (!accepts_first<Code>(Before{}, List{}, std::make_index_sequence<Count - 1>{})) {
+    return Count;
+  } else {
+    return required_arguments<Code, Count - 1, Before, List>();
+  }
 }
 
 template <class S>
@@ -123,7 +127,7 @@ template <class Code, FixedString Name, auto F, FixedString... Parameters>
 constexpr auto declare() {
   using S = Signature<decltype(F)>;
   constexpr std::size_t kCount = S::Parameters::kSize;
-  constexpr std::size_t kRequired = required_arguments<Code>(typename S::Parameters{}, first_parameters<S>());
+  constexpr std::size_t kRequired = required_arguments<Code, kCount, decltype(first_parameters<S>()), typename S::Parameters>();
   using Said = Declaration<kRequired, Name, Parameters...>;
   static_assert(sizeof...(Parameters) == 0 || sizeof...(Parameters) == kCount,
                 "Name every parameter of the function or none (a Context& is no parameter of the call)");

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -59,10 +58,15 @@ class ServiceSlot {
 template <class C>
 inline constinit ServiceSlot kServiceOf{};
 
+// What can go wrong, out of line: it is compiled once and not with each function.
+
 /// kRejected: another place may have one.
-[[nodiscard]] Error no_service(std::string_view function);
+void fail_without_service(Invocation& call, std::string_view function);
 /// kInvalidArgument.
-[[nodiscard]] Error left_out_before_given(std::string_view function);
+void fail_malformed(Invocation& call, std::string_view function, const DecodeFailure& failure);
+void fail_left_out_before_given(Invocation& call, std::string_view function);
+/// Of the exception that is being handled.
+void fail_by_exception(Invocation& call) noexcept;
 
 template <class R>
 void encode_result(Buffer& out, const R& value) {
@@ -132,7 +136,7 @@ struct Runner {
         finish<typename S::Result>(call, invoke<W::kCount>(call, count, storage, object));
       }
     } catch (...) {
-      call.error = Error::from_exception(std::current_exception());
+      fail_by_exception(call);
     }
   }
 
@@ -150,7 +154,7 @@ struct Runner {
         finish<typename S::Result>(call, std::move(value));
       }
     } catch (...) {
-      call.error = Error::from_exception(std::current_exception());
+      fail_by_exception(call);
     }
   }
 
@@ -159,7 +163,7 @@ struct Runner {
   static auto find_object([[maybe_unused]] Invocation& call) {
     if constexpr (kIsMethod) {
       auto object = std::static_pointer_cast<typename S::Object>(kServiceOf<typename S::Object>.get());
-      if (object == nullptr) call.error = no_service(function_name<F>());
+      if (object == nullptr) fail_without_service(call, function_name<F>());
       return object;
     } else {
       return nullptr;
@@ -169,12 +173,12 @@ struct Runner {
   /// Decodes; with how many arguments the function is to be called.
   static std::size_t prepare(Invocation& call, Storage& storage) {
     if (call.error) return 0;
-    if (auto failure = W::Args::read(call.arguments, storage)) {
-      call.error = Error(ErrorKind::kInvalidArgument, explain(function_name<F>(), *failure, "parameter"));
+    if (const auto failure = W::Args::read(call.arguments, storage)) {
+      fail_malformed(call, function_name<F>(), *failure);
       return 0;
     }
     const auto count = W::given(storage);
-    if (!count) call.error = left_out_before_given(function_name<F>());
+    if (!count) fail_left_out_before_given(call, function_name<F>());
     return count.value_or(0);
   }
 
