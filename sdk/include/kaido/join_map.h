@@ -46,7 +46,7 @@ class JoinMap {
   }
   template <typename W>
   void spawn_on(K key, W work, const Handle& handle) {
-    insert(std::move(key), handle.spawn(std::move(work)));
+    insert(std::move(key), handle.spawn(detail::to_task(std::move(work))));
   }
   template <typename W>
   void spawn_local(K key, W work, SourceLocation location = SourceLocation::current()) {

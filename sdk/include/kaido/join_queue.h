@@ -45,7 +45,7 @@ class JoinQueue {
   }
   template <typename W>
   AbortHandle spawn_on(W work, const Handle& handle) {
-    return insert(handle.spawn(std::move(work)));
+    return insert(handle.spawn(detail::to_task(std::move(work))));
   }
   template <typename W>
   AbortHandle spawn_local(W work, SourceLocation location = SourceLocation::current()) {

@@ -120,7 +120,7 @@ class JoinSet {
   AbortHandle spawn(Task<T> task, const Handle& handle) { return insert(handle.spawn(std::move(task))); }
   template <typename W>
   AbortHandle spawn_on(W work, const Handle& handle) {
-    return insert(handle.spawn(std::move(work)));
+    return insert(handle.spawn(detail::to_task(std::move(work))));
   }
   /// As kaido::spawn_local, and on a LocalSet.
   template <typename W>
