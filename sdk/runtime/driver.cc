@@ -91,7 +91,7 @@ bool Driver::arm(TimerEntry& entry, Instant deadline, Context& context) {
   bool ends_wait = false;
   {
     std::scoped_lock lock(lock_);
-    if (is_shut_down_) throw std::runtime_error("kaido: a timer was awaited while its runtime is being shut down");
+    if (is_shut_down()) throw std::runtime_error("kaido: a timer was awaited while its runtime is being shut down");
     if (entry.has_fired.load(std::memory_order_acquire)) return true;
     if (!entry.is_linked) {
       entry.deadline_tick = tick_at_or_after(deadline);
@@ -138,9 +138,29 @@ void Driver::fire(Tick now) noexcept {
 void Driver::shut_down() noexcept {
   {
     std::scoped_lock lock(lock_);
-    is_shut_down_ = true;
+    is_shut_down_.store(true, std::memory_order_release);
   }
   fire(kNever - 1);
+  std::vector<Waker> wakers;
+  {
+    std::scoped_lock lock(io_mutex_);
+    for (IoWaiters* waiters = first_io_; waiters != nullptr; waiters = waiters->next) waiters->take_wakers(wakers);
+  }
+  // Tasks of other runtimes; this one's are gone.
+  for (Waker& waker : wakers) waker.wake();
+}
+
+void Driver::add(IoWaiters& waiters) noexcept {
+  std::scoped_lock lock(io_mutex_);
+  waiters.next = first_io_;
+  if (first_io_ != nullptr) first_io_->previous = &waiters;
+  first_io_ = &waiters;
+}
+
+void Driver::remove(IoWaiters& waiters) noexcept {
+  std::scoped_lock lock(io_mutex_);
+  (waiters.previous != nullptr ? waiters.previous->next : first_io_) = waiters.next;
+  if (waiters.next != nullptr) waiters.next->previous = waiters.previous;
 }
 
 boost::asio::io_context& io_context(const Handle& handle) noexcept { return handle.core()->driver.io_context(); }

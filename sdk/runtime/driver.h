@@ -1,9 +1,12 @@
 /// Driver: waits for sockets (Asio) and timers (the wheel) on behalf of a scheduler.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include <kaido/detail/timer_entry.h>
 #include <kaido/time.h>
@@ -17,6 +20,21 @@ class io_context;
 }
 
 namespace kaido::detail {
+
+/// Who waits for a socket of the driver's; told when the driver ends. See sdk/net.
+class IoWaiters {
+ public:
+  IoWaiters() = default;
+  IoWaiters(const IoWaiters&) = delete;
+  IoWaiters& operator=(const IoWaiters&) = delete;
+  virtual void take_wakers(std::vector<Waker>& into) = 0;
+
+  IoWaiters* previous = nullptr;  // The driver's.
+  IoWaiters* next = nullptr;      // The same.
+
+ protected:
+  ~IoWaiters() = default;
+};
 
 /// Threading: arm, disarm, unpark and io_context from any thread. park and poll by one thread at a time: the current-thread
 /// scheduler's, or the worker that holds the driver.
@@ -44,8 +62,12 @@ class Driver {
   bool arm(TimerEntry& entry, Instant deadline, Context& context);
   void disarm(TimerEntry& entry) noexcept;
 
+  void add(IoWaiters& waiters) noexcept;
+  void remove(IoWaiters& waiters) noexcept;
+
   /// From now on arm() throws; wakes everything that waits.
   void shut_down() noexcept;
+  [[nodiscard]] bool is_shut_down() const noexcept { return is_shut_down_.load(std::memory_order_acquire); }
 
  private:
   struct Io;
@@ -65,7 +87,9 @@ class Driver {
   SpinLock lock_;
   TimerWheel wheel_;            // Under lock_.
   Tick parked_until_ = 0;       // Under lock_: a timer before it must end the wait; 0 while nobody waits.
-  bool is_shut_down_ = false;   // Under lock_.
+  std::atomic<bool> is_shut_down_ = false;  // Written under lock_.
+  std::mutex io_mutex_;
+  IoWaiters* first_io_ = nullptr;  // Under io_mutex_.
 };
 
 }  // namespace kaido::detail

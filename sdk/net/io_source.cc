@@ -1,0 +1,59 @@
+#include "sdk/net/io_source.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include "sdk/runtime/runtime_core.h"
+
+namespace kaido::detail {
+
+namespace {
+
+RuntimeCore& core_with_io() {
+  RuntimeCore& core = current_core();
+  if (!core.options.enable_io) {
+    throw std::logic_error("kaido: I/O is disabled on this runtime: build it with enable_io() or enable_all()");
+  }
+  return core;
+}
+
+}  // namespace
+
+IoSource::IoSource(int socket) : core_(&core_with_io()), descriptor_(core_->driver.io_context(), socket) {
+  core_->driver.add(*waiters_);
+}
+
+IoSource::~IoSource() {
+  core_->driver.remove(*waiters_);
+  std::scoped_lock lock(waiters_->mutex);
+  boost::system::error_code ignored;
+  descriptor_.close(ignored);
+}
+
+bool IoSource::is_shut_down() const noexcept { return core_->driver.is_shut_down(); }
+
+void IoSource::Waiters::take_wakers(std::vector<Waker>& into) {
+  std::scoped_lock lock(mutex);
+  for (Waker& waker : wakers) into.push_back(std::move(waker));
+}
+
+void IoSource::wait(Context& context, IoDirection direction) {
+  const auto index = static_cast<std::size_t>(direction);
+  const auto event = direction == IoDirection::kRead ? boost::asio::posix::stream_descriptor::wait_read
+                                                     : boost::asio::posix::stream_descriptor::wait_write;
+  std::scoped_lock lock(waiters_->mutex);
+  context.store_waker(waiters_->wakers[index]);
+  if (std::exchange(waiters_->is_armed[index], true)) return;
+  // Also tells of what became ready before it was asked.
+  descriptor_.async_wait(event, [waiters = waiters_, index](const boost::system::error_code&) {
+    Waker waker;
+    {
+      std::scoped_lock inner(waiters->mutex);
+      waiters->is_armed[index] = false;
+      waker = std::move(waiters->wakers[index]);
+    }
+    waker.wake();
+  });
+}
+
+}  // namespace kaido::detail

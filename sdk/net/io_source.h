@@ -1,0 +1,48 @@
+/// IoSource: a socket in a runtime's driver: who waits for it to become readable or writable.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <kaido/detail/waker.h>
+#include <kaido/handle.h>
+#include <kaido/net.h>
+
+#include "sdk/runtime/driver.h"
+
+namespace kaido::detail {
+
+/// Threading: thread-safe.
+/// Lifetime: keeps the runtime's inner part. The handlers in flight keep only the part that is theirs.
+class IoSource {
+ public:
+  /// Takes over the socket, which does not block. Throws std::logic_error outside a runtime or on one without I/O.
+  explicit IoSource(int socket);
+  IoSource(const IoSource&) = delete;
+  IoSource& operator=(const IoSource&) = delete;
+  ~IoSource();
+
+  [[nodiscard]] int socket() noexcept { return descriptor_.native_handle(); }
+  [[nodiscard]] bool is_shut_down() const noexcept;
+  /// Wakes the poller when the socket may be ready; one in each direction.
+  void wait(Context& context, IoDirection direction);
+
+ private:
+  /// What handlers and shutdown touch.
+  struct Waiters final : IoWaiters {
+    void take_wakers(std::vector<Waker>& into) override;
+    std::mutex mutex;
+    std::array<Waker, 2> wakers;     // Under the mutex; by direction.
+    std::array<bool, 2> is_armed{};  // The same.
+  };
+
+  const CoreRef core_;
+  const std::shared_ptr<Waiters> waiters_ = std::make_shared<Waiters>();
+  boost::asio::posix::stream_descriptor descriptor_;  // Under the waiters' mutex.
+};
+
+}  // namespace kaido::detail

@@ -1,0 +1,214 @@
+#include <kaido/net.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "sdk/net/io_source.h"
+
+namespace kaido {
+
+namespace {
+
+class RuntimeErrors final : public std::error_category {
+ public:
+  [[nodiscard]] const char* name() const noexcept override { return "kaido runtime"; }
+  [[nodiscard]] std::string message(int) const override { return "the runtime to which the socket belongs has ended"; }
+};
+
+const std::error_category& runtime_errors() noexcept {
+  static const RuntimeErrors errors;
+  return errors;
+}
+
+constexpr int kShutDown = 1;
+
+std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+
+}  // namespace
+
+bool is_rt_shutdown_err(const std::error_code& error) noexcept {
+  return error.category() == runtime_errors() && error.value() == kShutDown;
+}
+
+bool is_rt_shutdown_err(const Error& error) noexcept {
+  if (!error.is_panic() || error.exception() == nullptr) return false;
+  try {
+    std::rethrow_exception(error.exception());
+  } catch (const std::system_error& failure) {
+    return is_rt_shutdown_err(failure.code());
+  } catch (...) {
+    return false;
+  }
+}
+
+namespace detail {
+
+int IoOperation::socket() const noexcept { return source_->socket(); }
+
+bool IoOperation::poll(Context& context) {
+  if (!context.may_proceed()) return false;
+  if (!error_) {
+    if (source_->is_shut_down()) {
+      error_ = std::error_code(kShutDown, runtime_errors());
+    } else if (attempt() < 0) {
+      if (errno == EAGAIN || errno == EINPROGRESS || errno == EALREADY || errno == EINTR) {
+        source_->wait(context, direction_);
+        // Shutdown may have looked for waiters just before.
+        if (!source_->is_shut_down()) return false;
+        error_ = std::error_code(kShutDown, runtime_errors());
+      } else {
+        error_ = last_error();
+      }
+    }
+  }
+  context.spend();
+  return true;
+}
+
+long IoRead::attempt() noexcept {
+  const ssize_t count = ::recv(socket(), buffer_.data(), buffer_.size(), 0);
+  if (count >= 0) count_ = static_cast<std::size_t>(count);
+  return count;
+}
+
+long IoWrite::attempt() noexcept {
+  const sockaddr* to = to_ ? to_->data() : nullptr;
+  const ssize_t count = ::sendto(socket(), buffer_.data(), buffer_.size(), MSG_NOSIGNAL, to, to_ ? to_->size() : 0);
+  if (count >= 0) count_ = static_cast<std::size_t>(count);
+  return count;
+}
+
+long IoReadFrom::attempt() noexcept {
+  socklen_t size = sizeof(sockaddr_storage);
+  const ssize_t count = ::recvfrom(socket(), buffer_.data(), buffer_.size(), 0, from_.data(), &size);
+  if (count >= 0) count_ = static_cast<std::size_t>(count);
+  from_.set_size(size);
+  return count;
+}
+
+namespace {
+
+/// A socket that closes itself until it is an IoSource's.
+class OwnedSocket {
+ public:
+  OwnedSocket(int family, int type) noexcept : socket_(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {}
+  explicit OwnedSocket(int socket) noexcept : socket_(socket) {}
+  OwnedSocket(const OwnedSocket&) = delete;
+  OwnedSocket& operator=(const OwnedSocket&) = delete;
+  ~OwnedSocket() {
+    if (socket_ >= 0) ::close(socket_);
+  }
+  [[nodiscard]] int get() const noexcept { return socket_; }
+  [[nodiscard]] IoSourceRef into_source() {
+    auto source = std::make_shared<IoSource>(socket_);
+    socket_ = -1;
+    return source;
+  }
+
+ private:
+  int socket_;
+};
+
+net::Address local_address_of(IoSource& source) {
+  net::Address address;
+  socklen_t size = sizeof(sockaddr_storage);
+  if (::getsockname(source.socket(), address.data(), &size) != 0) throw std::system_error(last_error(), "getsockname");
+  address.set_size(size);
+  return address;
+}
+
+net::IoExpected<IoSourceRef> bound(const net::Address& address, int type) {
+  OwnedSocket socket(address.family(), type);
+  if (socket.get() < 0) return last_error();
+  const int yes = 1;
+  if (type == SOCK_STREAM) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  if (::bind(socket.get(), address.data(), address.size()) != 0) return last_error();
+  if (type == SOCK_STREAM && ::listen(socket.get(), SOMAXCONN) != 0) return last_error();
+  return socket.into_source();
+}
+
+IoSourceRef connecting(const net::Address& address) {
+  OwnedSocket socket(address.family(), SOCK_STREAM);
+  if (socket.get() < 0) throw std::system_error(last_error(), "socket");
+  return socket.into_source();
+}
+
+}  // namespace
+}  // namespace detail
+
+namespace net {
+
+Stream::Connect Stream::connect(const Address& address) { return Connect(address); }
+
+Stream::Connect::Connect(const Address& address)
+    : IoOperation(detail::connecting(address), detail::IoDirection::kWrite), address_(address) {}
+
+// Once under way, connecting again tells how it went.
+long Stream::Connect::attempt() noexcept {
+  const int result = ::connect(socket(), address_.data(), address_.size());
+  if (result != 0 && errno == EISCONN && has_started_) return 0;
+  has_started_ = true;
+  return result;
+}
+
+Task<IoExpected<void>> Stream::read_exact(std::span<std::byte> buffer) const {
+  while (!buffer.empty()) {
+    const auto count = co_await read(buffer);
+    if (!count) co_return count.error();
+    if (*count == 0) co_return std::make_error_code(std::errc::connection_aborted);
+    buffer = buffer.subspan(*count);
+  }
+  co_return IoExpected<void>();
+}
+
+Task<IoExpected<void>> Stream::write_all(std::span<const std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const auto count = co_await write(bytes);
+    if (!count) co_return count.error();
+    bytes = bytes.subspan(*count);
+  }
+  co_return IoExpected<void>();
+}
+
+Address Stream::local_address() const { return detail::local_address_of(*source_); }
+
+IoExpected<Listener> Listener::bind(const Address& address) {
+  auto source = detail::bound(address, SOCK_STREAM);
+  if (!source) return source.error();
+  return Listener(*std::move(source));
+}
+
+Address Listener::local_address() const { return detail::local_address_of(*source_); }
+
+// Accepted but never taken: closed, as the peer of a dropped stream.
+Listener::Accept::~Accept() { const detail::OwnedSocket dropped(accepted_); }
+
+long Listener::Accept::attempt() noexcept {
+  accepted_ = ::accept4(socket(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return accepted_;
+}
+
+IoExpected<Stream> Listener::Accept::take() {
+  if (error_) return error_;
+  detail::OwnedSocket socket(std::exchange(accepted_, -1));
+  return Stream(socket.into_source());
+}
+
+IoExpected<UdpSocket> UdpSocket::bind(const Address& address) {
+  auto source = detail::bound(address, SOCK_DGRAM);
+  if (!source) return source.error();
+  return UdpSocket(*std::move(source));
+}
+
+IoExpected<void> UdpSocket::connect(const Address& address) const {
+  if (::connect(source_->socket(), address.data(), address.size()) != 0) return last_error();
+  return {};
+}
+
+Address UdpSocket::local_address() const { return detail::local_address_of(*source_); }
+
+}  // namespace net
+}  // namespace kaido
