@@ -52,6 +52,7 @@ RuntimeCore::RuntimeCore(RuntimeOptions runtime_options)
       id(next_runtime_id()),
       poll_time_histogram(make_histogram(options.poll_time_histogram)),
       schedule_latency_histogram(make_histogram(options.schedule_latency_histogram)),
+      clock(options.start_paused),
       driver(clock),
       blocking(*this),
       measures_latency_(options.track_task_schedule_latency || schedule_latency_histogram.has_value()),
@@ -61,7 +62,6 @@ RuntimeCore::RuntimeCore(RuntimeOptions runtime_options)
     worker_metrics.push_back(
         std::make_unique<WorkerMetrics>(pointer_to(poll_time_histogram), pointer_to(schedule_latency_histogram)));
   }
-  if (options.start_paused) clock.pause();
   if (options.on_task_terminate) observe_ends();
 }
 

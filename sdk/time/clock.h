@@ -15,6 +15,11 @@ class RuntimeClock {
   using Instant = std::chrono::steady_clock::time_point;
   using Duration = std::chrono::steady_clock::duration;
 
+  /// One that stands still from the start has no part of a tick behind it: its first timers are exact.
+  explicit RuntimeClock(bool starts_paused = false) noexcept {
+    if (starts_paused) pause();
+  }
+
   [[nodiscard]] Instant now() const noexcept {
     if (is_paused()) return Instant(Duration(frozen_.load(std::memory_order_acquire)));
     return std::chrono::steady_clock::now() + Duration(offset_.load(std::memory_order_relaxed));
