@@ -1,7 +1,7 @@
 /// mpsc: a channel from many senders to one receiver, bounded or not.
 ///
 ///     auto [sender, receiver] = kaido::mpsc::channel<int>(16);
-///     kaido::spawn(produce(sender));                              // A copy of a sender is another sender.
+///     auto task = kaido::spawn(produce(sender));                  // A copy of a sender is another sender.
 ///     { auto last = std::move(sender); }
 ///     while (std::optional<int> value = co_await receiver.recv()) use(*value);
 ///

@@ -1,7 +1,7 @@
 /// oneshot: a channel for one value.
 ///
 ///     auto [sender, receiver] = kaido::oneshot::channel<int>();
-///     kaido::spawn(compute(std::move(sender)));                  // ... sender.send(42) ...
+///     auto task = kaido::spawn(compute(std::move(sender)));       // ... sender.send(42) ...
 ///     kaido::Expected<int, kaido::oneshot::RecvError> result = co_await receiver;
 ///
 /// One allocation and one atomic word for both ends.

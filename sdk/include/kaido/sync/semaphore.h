@@ -6,7 +6,7 @@
 /// An owned permit keeps the semaphore alive and can move into other tasks; the semaphore then lies in a shared_ptr:
 ///
 ///     auto shared = std::make_shared<kaido::Semaphore>(3);
-///     kaido::spawn(work((co_await shared->acquire_owned()).value()));
+///     auto task = kaido::spawn(work((co_await shared->acquire_owned()).value()));
 #pragma once
 
 #include <cstddef>
