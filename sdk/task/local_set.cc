@@ -46,7 +46,11 @@ class LocalSetState final : public Scheduler {
 
   /// Before the queues are looked at, so that no wake-up is lost.
   void begin_poll(Context& context);
-  void end_poll(bool was_polled) noexcept { is_polled_ = was_polled; }
+  void end_poll(bool was_polled) noexcept {
+    is_polled_ = was_polled;
+    // A poll that ended early has left tasks: for the next one, or for another who awaits the set.
+    if (!was_polled && !local_.empty()) wake_poller();
+  }
   [[nodiscard]] bool is_polled() const noexcept { return is_polled_; }
   void run_tasks(Context& context);
   void check_panic() const;

@@ -191,5 +191,28 @@ TEST(task_local_set, unstable__run_until_does_not_get_own_budget) {
   EXPECT_EQ(counted.take(), detail::Budget::kPerPoll);
 }
 
+// Ours: a poll that ends before it has looked at the queue leaves its tasks to others who await the set.
+TEST(local_set_polls, TasksSpawnedByAWorkThatEndsAreRunByAnotherAwait) {
+  current_thread().block_on([]() -> Task<void> {
+    const LocalSet local;
+    auto [sender, receiver] = oneshot::channel<int>();
+    auto waits = local.run_until([receiver = std::move(receiver)]() mutable -> Task<int> {
+      auto value = co_await receiver;
+      co_return value.value();
+    });
+    auto ends = local.run_until([sender = std::move(sender)]() mutable -> Task<void> {
+      auto send = [sender = std::move(sender)]() mutable -> Task<void> {
+        static_cast<void>(sender.send(3));
+        co_return;
+      };
+      static_cast<void>(spawn_local(std::move(send)));
+      co_return;
+    });
+    auto [value, nothing] = co_await join(biased, std::move(waits), std::move(ends));
+    EXPECT_EQ(value, 3);
+    static_cast<void>(nothing);
+  });
+}
+
 }  // namespace
 }  // namespace kaido::parity
