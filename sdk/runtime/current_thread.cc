@@ -136,6 +136,7 @@ class CurrentThread final : public RuntimeCore {
 
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::uint32_t root_polls_ = 0;  // Of the thread in the seat: polls of the root with nothing else to run.
   bool is_driven_ = false;  // Under mutex_: somebody has the seat.
   std::atomic<std::size_t> waiting_ = 0;
 };
@@ -251,7 +252,14 @@ TaskHeader* CurrentThread::next_task() noexcept {
 }
 
 void CurrentThread::park(const RootWaker& waker) {
-  if (waker.is_woken()) return;
+  if (waker.is_woken()) {
+    // A root that always has something to do does not keep timers, sockets and output waiting for ever.
+    if (++root_polls_ % options.event_interval == 0) {
+      end_turn();
+      driver.poll();
+    }
+    return;
+  }
   end_turn();
   if (!local_.deferred.empty()) {
     driver.poll();
