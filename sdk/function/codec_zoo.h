@@ -176,8 +176,8 @@ class Random {
       return T(text());
     } else if constexpr (detail::MessageType<T>) {
       T out{};
-      detail::with_members(out, [this]<class M>(M, auto&... members) {
-        ((members = value<std::remove_cvref_t<decltype(members)>>()), ...);
+      detail::with_members(out, [this](auto&... members) {
+        ((members = this->value<std::remove_cvref_t<decltype(members)>>()), ...);
       });
       return out;
     } else {

@@ -25,7 +25,13 @@ struct BlockValue {
   static std::byte* write(std::byte* at, const T& value) {
     return write_bytes(write_varint(at, value.size()), value.data(), value.size());
   }
-  static void clear(T& value) { value = T{}; }
+  static void clear(T& value) {
+    if constexpr (requires { value.clear(); }) {
+      value.clear();
+    } else {
+      value = T{};
+    }
+  }
 };
 
 template <class A>
@@ -35,7 +41,12 @@ struct Value<std::basic_string<char, std::char_traits<char>, A>>
   static bool read(Decoder& in, std::basic_string<char, std::char_traits<char>, A>& value) {
     std::span<const std::byte> block;
     if (!in.read_block(block)) return false;
-    value.assign(reinterpret_cast<const char*>(block.data()), block.size());
+    const char* const text = reinterpret_cast<const char*>(block.data());
+    if (block.size() > value.capacity()) {
+      value = std::basic_string<char, std::char_traits<char>, A>(text, block.size(), value.get_allocator());
+    } else {
+      value.assign(text, block.size());
+    }
     return true;
   }
 };

@@ -87,8 +87,13 @@ struct Field<Map> {
     K key = make_cleared<K>();
     V value = make_cleared<V>();
     const bool good = in.read_nested([&] { return read_entry(in, key, value); });
-    if (good) map.insert_or_assign(std::move(key), std::move(value));
-    return good;
+    if (!good) return false;
+    if constexpr (requires { map.insert_or_assign(map.end(), std::move(key), std::move(value)); }) {
+      map.insert_or_assign(map.end(), std::move(key), std::move(value));  // A hint: ordered maps are sent in order.
+    } else {
+      map.insert_or_assign(std::move(key), std::move(value));
+    }
+    return true;
   }
   static void clear(Map& map) { map.clear(); }
 

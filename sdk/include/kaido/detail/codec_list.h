@@ -63,7 +63,11 @@ void append_block(std::vector<E, A>& list, const std::byte* from, std::size_t co
 #ifdef __GLIBCXX__
   // libstdc++ copies a range of pointers to plain numbers with memmove, which asks for no alignment.
   const E* const first = reinterpret_cast<const E*>(from);
-  list.insert(list.end(), first, first + count);
+  if (list.empty()) {
+    list.assign(first, first + count);
+  } else {
+    list.insert(list.end(), first, first + count);
+  }
 #else
   list.resize(list.size() + count);
   write_bytes(reinterpret_cast<std::byte*>(list.data() + (list.size() - count)), from, count * sizeof(E));
@@ -76,7 +80,7 @@ requires(SequenceType<T> || SetType<T>) struct ListTraits<T> {
   struct State {};
   static bool append(Decoder&, T& list, State&, Element&& element) {
     if constexpr (SetType<T>) {
-      list.insert(std::move(element));
+      list.insert(list.end(), std::move(element));  // At the end is a hint: ordered sets are sent in order.
     } else {
       list.push_back(std::move(element));
     }

@@ -10,11 +10,9 @@
 #include <type_traits>
 #include <utility>
 
-#include <boost/pfr/core.hpp>
-#include <boost/pfr/tuple_size.hpp>
-
 #include <kaido/detail/codec_block.h>
 #include <kaido/detail/codec_value.h>
+#include <kaido/detail/member_binding.h>
 #include <kaido/detail/type_name.h>
 
 namespace kaido::detail {
@@ -74,10 +72,6 @@ struct IsArray : std::false_type {};
 template <class T, std::size_t N>
 struct IsArray<std::array<T, N>> : std::true_type {};
 
-/// How many members a struct may have. The binding of members is written out for each number, by Boost.PFR for up to
-/// 100.
-inline constexpr std::size_t kMaxMembers = 64;
-
 /// A struct without constructors, and no container that happens to be one.
 template <class T>
 concept AggregateType = !Represented<T> && std::is_class_v<T> && std::is_aggregate_v<T> && !IsArray<T>::value &&
@@ -92,40 +86,60 @@ constexpr std::size_t member_count() {
   if constexpr (IsTuple<T>::value) {
     return std::tuple_size_v<T>;
   } else {
-    return boost::pfr::tuple_size_v<T>;
+    return kMembersOf<T>;
   }
 }
 
-/// Calls `body` with a Message type (as a value to deduce from) and the members as references.
+/// Calls `body` with the members as references.
 template <class T, class Body>
-decltype(auto) with_members(T& object, Body&& body) {
-  const auto apply = [&]<class... M>(M&... members) -> decltype(auto) {
-    return body(std::type_identity<Message<std::remove_const_t<M>...>>{}, members...);
-  };
+constexpr decltype(auto) with_members(T& object, Body&& body) {
   if constexpr (IsTuple<std::remove_const_t<T>>::value) {
-    return std::apply(apply, object);
-  } else if constexpr (boost::pfr::tuple_size_v<std::remove_const_t<T>> == 0) {
-    return apply();
+    return std::apply(body, object);
   } else {
-    return std::apply(apply, boost::pfr::structure_tie(object));
+    return MemberBinding<kMembersOf<std::remove_const_t<T>>>::call(object, body);
   }
 }
 
-template <class T, std::size_t I>
-constexpr FieldSchema member_schema() {
-  if constexpr (IsTuple<T>::value) {
-    return Field<std::tuple_element_t<I, T>>::schema();
-  } else {
-    return Field<boost::pfr::tuple_element_t<I, T>>::schema();
+// What is done with the members; function objects and no lambdas, which would be types of their own for each struct.
+struct MembersSize {
+  template <class... M>
+  std::size_t operator()(const M&... members) const {
+    return Message<M...>::size(members...);
   }
-}
-template <class T, class Indexes = std::make_index_sequence<member_count<T>()>>
-struct MemberSchemas;
-template <class T, std::size_t... I>
-struct MemberSchemas<T, std::index_sequence<I...>> {
-  // One more than there are, since no array is empty.
-  static constexpr FieldSchema kFields[sizeof...(I) + 1] = {member_schema<T, I>()..., FieldSchema{}};
 };
+struct MembersWrite {
+  std::byte* at;
+  template <class... M>
+  std::byte* operator()(const M&... members) const {
+    return Message<M...>::write(at, members...);
+  }
+};
+struct MembersRead {
+  Decoder& in;
+  template <class... M>
+  bool operator()(M&... members) const {
+    return Message<M...>::read(in, members...);
+  }
+};
+struct MembersClear {
+  template <class... M>
+  void operator()(M&... members) const {
+    Message<M...>::clear(members...);
+  }
+};
+template <class... M>
+struct MemberSchemas {
+  // One more than there are, since no array is empty.
+  static constexpr FieldSchema kFields[sizeof...(M) + 1] = {Field<M>::schema()..., FieldSchema{}};
+};
+struct MembersDescribe {
+  template <class... M>
+  constexpr std::type_identity<MemberSchemas<M...>> operator()(M&...) const {
+    return {};
+  }
+};
+template <class T>
+using MemberSchemasOf = typename decltype(with_members(std::declval<T&>(), MembersDescribe{}))::type;
 
 template <MessageType T>
 struct Value<T> {
@@ -139,32 +153,25 @@ struct Value<T> {
   static constexpr TypeSchema schema() {
     return {.type = ProtoType::kMessage,
             .name = message_name<T>(),
-            .fields = MemberSchemas<T>::kFields,
+            .fields = MemberSchemasOf<T>::kFields,
             .count = member_count<T>()};
   }
 
   // A message by value is always there, even if all its fields are defaults; it then takes two bytes.
   static constexpr bool is_default(const T&) { return false; }
-  static std::size_t body_size(const T& value) {
-    return with_members(value, []<class M>(std::type_identity<M>, const auto&... m) { return M::size(m...); });
-  }
+  static std::size_t body_size(const T& value) { return with_members(value, MembersSize{}); }
   static std::size_t size(const T& value) {
     const std::size_t body = body_size(value);
     return varint_size(body) + body;
   }
   static std::byte* write(std::byte* at, const T& value) {
-    at = write_varint(at, body_size(value));
-    return with_members(value, [at]<class M>(std::type_identity<M>, const auto&... m) { return M::write(at, m...); });
+    return with_members(value, MembersWrite{write_varint(at, body_size(value))});
   }
   static bool read(Decoder& in, T& value) {
-    return in.read_nested([&] {
-      return with_members(value, [&in]<class M>(std::type_identity<M>, auto&... m) { return M::read(in, m...); });
-    });
+    return in.read_nested([&] { return with_members(value, MembersRead{in}); });
   }
   /// To protobuf's defaults, not to the class's own: what the sender left out was zero or empty there.
-  static void clear(T& value) {
-    with_members(value, []<class M>(std::type_identity<M>, auto&... m) { M::clear(m...); });
-  }
+  static void clear(T& value) { with_members(value, MembersClear{}); }
 };
 
 }  // namespace kaido::detail

@@ -68,10 +68,10 @@ struct FieldSchema {
   const TypeSchema* key = nullptr;
 };
 
-/// A function: its parameters and its result, null for void.
+/// A function: its parameters and its result, empty for void.
 struct SignatureSchema {
   std::span<const FieldSchema> parameters;
-  const FieldSchema* result = nullptr;
+  std::span<const FieldSchema> result;  // no pointer: with -fsanitize=undefined g++ 12 compares none at compile time
 };
 
 /// The serialized google.protobuf.FileDescriptorSet of a signature, as docs/protocol/arguments.md describes it: last
@@ -171,8 +171,8 @@ constexpr void describe(const SignatureSchema& signature, Sink& out) {
     describe(signature.parameters[i], out, nullptr);
   }
   out.put(") -> ");
-  if (signature.result == nullptr) return out.put("void");
-  describe(*signature.result, out, nullptr);
+  if (signature.result.empty()) return out.put("void");
+  describe(signature.result.front(), out, nullptr);
 }
 
 /// Whether `wanted` holds for a type or for any type within it.
@@ -185,14 +185,14 @@ constexpr bool any_type(const TypeSchema& type, Predicate wanted, const Enclosin
   const EnclosingMessage here{&type, outer};
   for (std::size_t i = 0; i < type.count; ++i) {
     const FieldSchema& field = type.fields[i];
-    if (field.key != nullptr && any_type(*field.key, wanted, &here)) return true;
+    if (field.label == FieldLabel::kMap && any_type(*field.key, wanted, &here)) return true;
     if (any_type(*field.type, wanted, &here)) return true;
   }
   return false;
 }
 template <class Predicate>
 constexpr bool any_type(const FieldSchema& field, Predicate wanted) {
-  return (field.key != nullptr && any_type(*field.key, wanted)) || any_type(*field.type, wanted);
+  return (field.label == FieldLabel::kMap && any_type(*field.key, wanted)) || any_type(*field.type, wanted);
 }
 
 /// Whether anything in it points into the received bytes: such a type cannot be a result.

@@ -60,7 +60,8 @@ struct DecodeFailure {
 };
 
 /// A cursor over received bytes. Every read is checked against the end of the enclosing message; the first failure
-/// stays. A reader that failed returns false from every call.
+/// stays. A reader that failed returns false from every call. What is rare is not inlined: every function has code of its
+/// own that reads its arguments, and its size is compile time.
 class Decoder {
  public:
   explicit Decoder(std::span<const std::byte> bytes)
@@ -71,7 +72,7 @@ class Decoder {
   [[nodiscard]] const DecodeFailure& failure() const { return failure_; }
 
   /// Always false, so that a reader can end with `return decoder.fail(...)`.
-  bool fail(const char* reason) {
+  [[gnu::noinline, gnu::cold]] bool fail(const char* reason) {
     if (failure_.reason == nullptr) failure_ = {reason, static_cast<std::size_t>(at_ - begin_), 0};
     return false;
   }
@@ -88,9 +89,15 @@ class Decoder {
 
   bool read_tag(std::uint32_t& number, WireType& type) {
     std::uint64_t tag = 0;
-    if (!read_varint(tag)) return false;
-    if (tag > 0xffff'ffffU || tag >> 3 == 0) return fail("a field number is out of range");
-    number = static_cast<std::uint32_t>(tag >> 3);
+    if (at_ != end_ && static_cast<std::uint8_t>(*at_) < 0x80) {
+      tag = static_cast<std::uint8_t>(*at_++);
+    } else if (!read_long_varint(tag)) {
+      return false;
+    } else if (tag > 0xffff'ffffU) {
+      return fail("a field number is out of range");
+    }
+    if (tag < 8) return fail("a field number is out of range");
+    number = static_cast<std::uint32_t>(tag) >> 3;
     type = static_cast<WireType>(tag & 7);
     return true;
   }
@@ -151,7 +158,7 @@ class Decoder {
   }
 
   /// An unknown field, or one whose wire type is not the expected one: protobuf's rule is to pass over both.
-  bool skip(std::uint32_t number, WireType type) {
+  [[gnu::noinline, gnu::cold]] bool skip(std::uint32_t number, WireType type) {
     std::uint64_t ignored = 0;
     std::span<const std::byte> block;
     switch (type) {
@@ -172,7 +179,7 @@ class Decoder {
   }
 
  private:
-  bool read_long_varint(std::uint64_t& value) {
+  [[gnu::noinline]] bool read_long_varint(std::uint64_t& value) {
     std::uint64_t result = 0;
     for (int shift = 0; shift < 70; shift += 7) {
       if (at_ == end_) return fail("a varint is cut off");
@@ -187,7 +194,7 @@ class Decoder {
     return fail("a varint is longer than ten bytes");
   }
 
-  bool skip_group(std::uint32_t number) {
+  [[gnu::noinline, gnu::cold]] bool skip_group(std::uint32_t number) {
     if (depth_ == kMaxMessageDepth) return fail("groups are nested too deeply");
     ++depth_;
     while (!done()) {
