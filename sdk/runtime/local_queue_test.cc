@@ -59,6 +59,52 @@ TEST_F(LocalQueueTest, The257thTaskMovesTheOlderHalfOut) {
   EXPECT_EQ(number(queue_.pop()), 128);
 }
 
+TEST_F(LocalQueueTest, FitsARingfulInChunks) {
+  make(256);
+  // Whatever was popped before: the indices run on and wrap around.
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 100; ++i) queue_.push_back(*tasks_[i], overflow_);
+    EXPECT_EQ(queue_.room(), 156u);
+    for (int i = 100; i < 256; ++i) queue_.push_back(*tasks_[i], overflow_);
+    EXPECT_EQ(queue_.room(), 0u);
+    for (int i = 0; i < 256; ++i) ASSERT_EQ(number(queue_.pop()), i);
+    EXPECT_TRUE(queue_.is_empty());
+  }
+  EXPECT_TRUE(overflow_.empty());
+}
+
+TEST_F(LocalQueueTest, OverflowLosesNothing) {
+  constexpr int kTasks = 1000;
+  make(kTasks);
+  std::vector<int> seen(kTasks);
+  for (auto& task : tasks_) queue_.push_back(*task, overflow_);
+  EXPECT_GE(overflow_.size(), kTasks - LocalQueue::kCapacity);
+  while (TaskHeader* task = overflow_.pop()) ++seen[number(task)];
+  while (TaskHeader* task = queue_.pop()) ++seen[number(task)];
+  for (int count : seen) ASSERT_EQ(count, 1);
+}
+
+TEST_F(LocalQueueTest, AThiefIsToldHowManyItTook) {
+  make(4);
+  std::uint32_t stolen = 9;
+  LocalQueue thief;
+  EXPECT_EQ(queue_.steal_into(thief, stolen), nullptr);
+  EXPECT_EQ(stolen, 0u);
+  for (auto& task : tasks_) queue_.push_back(*task, overflow_);
+  EXPECT_NE(queue_.steal_into(thief, stolen), nullptr);
+  EXPECT_EQ(stolen, 2u);
+  EXPECT_EQ(thief.size(), 1u);
+}
+
+TEST_F(LocalQueueTest, AThiefWithHalfARingIsNotHungry) {
+  make(256);
+  LocalQueue thief;
+  for (int i = 0; i < 129; ++i) thief.push_back(*tasks_[i], overflow_);
+  for (int i = 129; i < 256; ++i) queue_.push_back(*tasks_[i], overflow_);
+  EXPECT_EQ(queue_.steal_into(thief), nullptr);
+  EXPECT_EQ(queue_.size(), 127u);
+}
+
 TEST_F(LocalQueueTest, AThiefTakesHalf) {
   make(9);
   for (auto& task : tasks_) queue_.push_back(*task, overflow_);
@@ -68,6 +114,27 @@ TEST_F(LocalQueueTest, AThiefTakesHalf) {
   EXPECT_EQ(number(thief.pop()), 0);
   EXPECT_EQ(queue_.size(), 4u);
   EXPECT_EQ(number(queue_.pop()), 5);
+}
+
+TEST_F(LocalQueueTest, AnOwnerThatDrainsRacesWithAThief) {
+  constexpr int kRounds = 200;
+  constexpr int kPerRound = 256;
+  make(kPerRound);
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<std::atomic<int>> seen(kPerRound);
+    for (auto& task : tasks_) queue_.push_back(*task, overflow_);
+    std::thread thief([&] {
+      LocalQueue own;
+      while (TaskHeader* task = queue_.steal_into(own)) {
+        ++seen[number(task)];
+        while (TaskHeader* more = own.pop()) ++seen[number(more)];
+      }
+    });
+    while (TaskHeader* task = queue_.pop()) ++seen[number(task)];
+    thief.join();
+    while (TaskHeader* task = queue_.pop()) ++seen[number(task)];
+    for (int i = 0; i < kPerRound; ++i) ASSERT_EQ(seen[i], 1) << i;
+  }
 }
 
 TEST_F(LocalQueueTest, NothingIsLostOrDoubledUnderTheft) {
