@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "tests/bench/codec/codec.pb.h"
+#include "tests/bench/codec.pb.h"
 #include "tests/bench/codec/subject.h"
 #include "tests/bench/codec/values.h"
 
