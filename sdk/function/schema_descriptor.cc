@@ -93,8 +93,7 @@ class DescriptorWriter {
   std::string write(const SignatureSchema& signature, std::span<const std::string_view> names) {
     static constexpr std::string_view kValue[] = {"value"};
     const std::string arguments = write_root("Arguments", signature.parameters, names);
-    const std::size_t results = signature.result == nullptr ? 0 : 1;
-    const std::string result = write_root("Result", {signature.result, results}, kValue);
+    const std::string result = write_root("Result", signature.result, kValue);
 
     MessageBytes file;
     file.put(1, kFileName);

@@ -136,11 +136,11 @@ template <class R>
 inline constexpr FieldSchema kFieldOf = Field<R>::schema();
 
 template <class R>
-constexpr const FieldSchema* result_schema() {
+constexpr std::span<const FieldSchema> result_schema() {
   if constexpr (std::is_void_v<R>) {
-    return nullptr;
+    return {};
   } else {
-    return &kFieldOf<R>;
+    return {&kFieldOf<R>, 1};
   }
 }
 
