@@ -32,9 +32,8 @@ class PollProbe {
   /// True when it is ready; then take() gives the outcome. Clears is_woken(). Each poll has a fresh budget.
   bool poll() {
     target_.wakes_before_poll = wake_count();
-    detail::Budget budget;
-    detail::Context context(target_, budget);
-    return operation_->poll(context);
+    target_.budget.reset();
+    return operation_->poll(target_.context);
   }
   [[nodiscard]] bool is_woken() const noexcept { return wake_count() != target_.wakes_before_poll; }
   /// How often it was woken in all.
@@ -50,6 +49,8 @@ class PollProbe {
     void destroy() noexcept override { delete this; }
     std::atomic<int> wakes = 0;
     int wakes_before_poll = 0;
+    detail::Budget budget;
+    detail::Context context{*this, budget};
   };
 
   Target& target_;

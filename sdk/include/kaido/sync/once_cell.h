@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <kaido/detail/branch.h>
+#include <kaido/detail/late_value.h>
 #include <kaido/detail/spin_lock.h>
 #include <kaido/detail/wait_list.h>
 #include <kaido/expected.h>
@@ -101,10 +102,13 @@ class OnceCell {
  public:
   OnceCell() noexcept : gate_(false) {}
   /// With a value from the start, or not.
-  explicit OnceCell(T value) : value_(std::move(value)), gate_(true) {}
+  explicit OnceCell(T value) : gate_(true) { value_.emplace(std::move(value)); }
   [[nodiscard]] static OnceCell new_with(std::optional<T> value) { return OnceCell(std::move(value), Tag()); }
   OnceCell(const OnceCell&) = delete;
   OnceCell& operator=(const OnceCell&) = delete;
+  ~OnceCell() {
+    if (initialized()) value_.destroy();
+  }
 
   /// The value, or null.
   [[nodiscard]] const T* get() const noexcept { return gate_.is_done() ? &*value_ : nullptr; }
@@ -145,8 +149,11 @@ class OnceCell {
 
   /// The value moved out; the cell is empty then. Only when nobody else uses it.
   [[nodiscard]] std::optional<T> take() {
+    if (!initialized()) return std::nullopt;
+    std::optional<T> value(std::move(*value_));
     gate_.reset();
-    return std::exchange(value_, std::nullopt);
+    value_.destroy();
+    return value;
   }
   [[nodiscard]] std::optional<T> into_inner() && { return take(); }
 
@@ -154,7 +161,9 @@ class OnceCell {
   template <typename, typename, bool>
   friend class detail::OnceInit;
   struct Tag {};
-  OnceCell(std::optional<T> value, Tag) : value_(std::move(value)), gate_(value_.has_value()) {}
+  OnceCell(std::optional<T> value, Tag) : gate_(value.has_value()) {
+    if (value) value_.emplace(*std::move(value));
+  }
 
   // By the one who has the right to.
   template <typename U>
@@ -168,7 +177,7 @@ class OnceCell {
     gate_.finish();
   }
 
-  std::optional<T> value_;
+  detail::LateValue<T> value_;
   detail::OnceGate gate_;
 };
 

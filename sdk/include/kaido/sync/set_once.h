@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include <kaido/detail/late_value.h>
 #include <kaido/detail/waker.h>
 #include <kaido/expected.h>
 #include <kaido/sync/notify.h>
@@ -37,10 +38,13 @@ class SetOnce {
  public:
   SetOnce() noexcept = default;
   /// Set from the start, or not.
-  explicit SetOnce(T value) : value_(std::move(value)), state_(State::kSet) {}
+  explicit SetOnce(T value) : state_(State::kSet) { value_.emplace(std::move(value)); }
   [[nodiscard]] static SetOnce new_with(std::optional<T> value) { return SetOnce(std::move(value), Tag()); }
   SetOnce(const SetOnce&) = delete;
   SetOnce& operator=(const SetOnce&) = delete;
+  ~SetOnce() {
+    if (initialized()) value_.destroy();
+  }
 
   /// Sets the value and completes all waits. Gives the value back if there was one already.
   Expected<void, SetOnceError<T>> set(T value) {
@@ -69,17 +73,22 @@ class SetOnce {
 
   /// The value moved out: `std::move(cell).into_inner()`. Only when nobody else uses it.
   [[nodiscard]] std::optional<T> into_inner() && {
+    if (!initialized()) return std::nullopt;
+    std::optional<T> value(std::move(*value_));
     state_.store(State::kEmpty);
-    return std::exchange(value_, std::nullopt);
+    value_.destroy();
+    return value;
   }
 
  private:
   friend class SetOnceWait<T>;
   enum class State : std::uint8_t { kEmpty, kSetting, kSet };
   struct Tag {};
-  SetOnce(std::optional<T> value, Tag) : value_(std::move(value)), state_(value_ ? State::kSet : State::kEmpty) {}
+  SetOnce(std::optional<T> value, Tag) : state_(value ? State::kSet : State::kEmpty) {
+    if (value) value_.emplace(*std::move(value));
+  }
 
-  std::optional<T> value_;
+  detail::LateValue<T> value_;
   std::atomic<State> state_ = State::kEmpty;
   Notify is_set_;
 };
