@@ -99,6 +99,10 @@ void BatchSemaphore::close() noexcept {
 
 bool BatchSemaphore::is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
+PermitHold::~PermitHold() {
+  if (count_ != 0) semaphore_->release(count_);
+}
+
 bool PermitWait::poll_without_budget(Context& context) {
   Status status = waiter_.status.load(std::memory_order_acquire);
   if (status == Status::kIdle || status == Status::kQueued) {

@@ -137,9 +137,7 @@ class PermitHold {
     std::swap(count_, dropped.count_);
     return *this;
   }
-  ~PermitHold() {
-    if (count_ != 0) semaphore_->release(count_);
-  }
+  ~PermitHold();  // Not inline: g++ 12 would warn about guards in an std::optional ("maybe uninitialized").
 
   [[nodiscard]] BatchSemaphore* semaphore() const noexcept { return semaphore_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
