@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "proto/base/check.h"
 #include "proto/wire/limits.h"
 
 namespace kaido::daemon {
@@ -56,7 +57,7 @@ void OperatorCalls::start(std::uint64_t id, const v1::CallRequest& request, base
   task.placement = *placement;
   task.budget = timeout;
   task.payload = std::as_bytes(std::span(request.arguments()));
-  (void)execution_.submit(task);  // false is for ids that are used twice, which these are not
+  KAIDO_CHECK(execution_.submit(task));  // no id comes twice
 }
 
 void OperatorCalls::cancel(std::uint64_t id) {

@@ -279,6 +279,17 @@ TEST_F(AppSessionTest, ABadPlacementIsRefusedWithoutEndingTheSession) {
   EXPECT_NE(node.last<v1::ResultError>().message().find("a function's name is empty"), std::string::npos);
 }
 
+TEST_F(AppSessionTest, AnOverlongSchemaIsRefusedWithThePlacement) {
+  say_hello();
+  v1::Prepare message;
+  message.mutable_function()->set_name("f");
+  message.mutable_function()->set_schema(std::string(wire::kMaxSchemaBytes + 1, 'x'));
+  say(wire::FrameKind::kPrepare, message.SerializeAsString(), {}, 1);
+  EXPECT_FALSE(node.closed);
+  EXPECT_EQ(node.sent.back().header.template_or_status, static_cast<std::uint32_t>(wire::Outcome::kInvalidArgument));
+  EXPECT_NE(node.last<v1::ResultError>().message().find("function f takes 65537 bytes"), std::string::npos);
+}
+
 TEST_F(AppSessionTest, CallsBeyondTheCreditsAreRejectedAndCounted) {
   say_hello();
   prepare(1);
@@ -376,6 +387,8 @@ TEST(Messages, PlacementsRoundTripWhateverTheOrderOfTheirTags) {
   spec.function = base::FunctionId{9};
   spec.function_name = "f";
   spec.fingerprint = 10;
+  spec.signature = "() -> int64";
+  spec.schema = Schema(std::string("\0\x01", 2));
   spec.node_name = "n7";
   spec.tags = {{"arch", "arm"}, {"zone", "eu-1"}};
   spec.tolerations = {{"gpu", "yes", "NoSchedule", true}};
@@ -398,7 +411,7 @@ TEST(Messages, NodeInfoRoundTripsAndRefusesABadId) {
   info.taints = {{"gpu", "yes", "NoSchedule"}};
   info.slots = 8;
   info.draining = true;
-  info.functions = {{base::FunctionId{1}, "f", 2, "() -> int64"}};
+  info.functions = {{base::FunctionId{1}, "f", 2, "() -> int64", Schema(std::string("\0\x01", 2))}};
   info.address = "tcp:127.0.0.1:7420";
   v1::NodeInfo message = to_message(info);
   const auto again = to_node_info(message);
