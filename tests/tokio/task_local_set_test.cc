@@ -292,7 +292,7 @@ TEST(task_local_set, local_tasks_are_polled_after_tick) {
       auto [to_task, from_test] = mpsc::unbounded_channel<int>();
       senders.push_back(to_task);
       static_cast<void>(spawn_local(
-          [&received, from_test = std::move(from_test), done_sender]() mutable -> Task<void> {
+          [&received, from_test = std::move(from_test), done_sender = done_sender]() mutable -> Task<void> {
             for (int round = 0; round < 2; ++round) {
               auto message = co_await from_test.recv();
               if (message) ++received;
