@@ -106,6 +106,9 @@ TEST(Codec, WritesProtobufBytes) {
   EXPECT_EQ(encode(std::vector<int>{3, 270, 86942}), bytes({0x0a, 6, 3, 0x8e, 2, 0x9e, 0xa7, 5}));
   EXPECT_EQ(encode(0, std::string(), std::vector<int>()), Bytes());
   EXPECT_EQ(encode(0, -1).size(), 11U);
+  // The example of docs/protocol/arguments.md.
+  EXPECT_EQ(encode(std::int64_t{150}, std::string("hi"), std::vector<double>{1.0}, std::optional<int>(0)),
+            bytes({0x08, 0x96, 0x01, 0x12, 2, 'h', 'i', 0x1a, 8, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x20, 0}));
 }
 
 TEST(Codec, TakesFieldsInAnyOrderAndTheLastOfTwo) {

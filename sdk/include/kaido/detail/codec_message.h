@@ -60,7 +60,7 @@ struct Message {
   }
 };
 
-/// Types whose members can be bound to references: std::pair, std::tuple, and aggregates through Boost.PFR.
+/// Types whose members can be bound to references: std::pair, std::tuple, and aggregates (member_binding.h).
 template <class T>
 struct IsTuple : std::false_type {};
 template <class... T>
