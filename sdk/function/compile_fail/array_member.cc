@@ -1,5 +1,5 @@
 // refuses: T = Matrix
-// refuses: User-provided type is not a SimpleAggregate
+// refuses: struct_without_base_classes_and_with_std_array_for_arrays
 #include <kaido/function.h>
 
 struct Matrix {

@@ -41,21 +41,20 @@ constexpr std::string_view message_name() {
 /// "a.b.C" for a::b::C.
 template <class T>
 struct DottedName {
-  static constexpr std::size_t kSize = qualified_type_name<T>().size();
-  static constexpr std::array<char, kSize + 1> make() {
-    std::array<char, kSize + 1> text{};
+  static constexpr std::size_t kLength = [] {
+    constexpr std::string_view kName = qualified_type_name<T>();
+    return kName.size() - static_cast<std::size_t>(std::count(kName.begin(), kName.end(), ':')) / 2;
+  }();
+  static constexpr std::array<char, kLength> kText = [] {
+    std::array<char, kLength> text{};
     std::size_t length = 0;
     for (const char c : qualified_type_name<T>()) {
       if (c == ':' && length != 0 && text[length - 1] == '.') continue;
       text[length++] = c == ':' ? '.' : c;
     }
     return text;
-  }
-  static constexpr std::array<char, kSize + 1> kText = make();
-  static constexpr std::string_view view() {
-    const std::string_view all(kText.data(), kText.size());
-    return all.substr(0, all.find('\0'));
-  }
+  }();
+  static constexpr std::string_view view() { return {kText.data(), kLength}; }
 };
 
 }  // namespace kaido::detail
