@@ -23,7 +23,7 @@ namespace kaido::testing {
 template <typename T>
 class Probe {
  public:
-  explicit Probe(Task<T> task) : target_(*new Target()), poller_(std::move(task)) {}
+  explicit Probe(Task<T> task) : target_(*new Target()), context_(target_, budget_), poller_(std::move(task)) {}
   /// A callable that returns the Task, typically a lambda with captures: kept as long as the Task.
   template <detail::TaskFactory F>
   explicit Probe(F factory) : Probe(detail::run_factory(std::move(factory))) {}
@@ -37,9 +37,8 @@ class Probe {
   /// True when it is done; then take() gives the value or throws. Clears is_woken(). Each poll has a fresh budget.
   bool poll() {
     target_.is_woken.store(false, std::memory_order_release);
-    detail::Budget budget;
-    detail::Context context(target_, budget);
-    return poller_.poll(context);
+    budget_.reset();
+    return poller_.poll(context_);
   }
   [[nodiscard]] bool is_woken() const noexcept { return target_.is_woken.load(std::memory_order_acquire); }
   T take() { return poller_.take(); }
@@ -53,6 +52,8 @@ class Probe {
   };
 
   Target& target_;
+  detail::Budget budget_;
+  detail::Context context_;  // A member, since the poller keeps its address between polls.
   detail::TaskPoller<T> poller_;
 };
 

@@ -154,7 +154,7 @@ class [[nodiscard]] OwnedPermit {
  public:
   /// Internal: the place is taken already.
   explicit OwnedPermit(Sender<T> sender, detail::MpscChannel<T>& channel) noexcept
-      : sender_(std::move(sender)), permit_(std::in_place, channel) {}
+      : sender_(std::move(sender)), permit_(channel) {}
   OwnedPermit(OwnedPermit&&) noexcept = default;
   OwnedPermit& operator=(OwnedPermit&& other) noexcept {
     permit_ = std::move(other.permit_);  // In this order: the place returns while its sender is there.
@@ -165,12 +165,12 @@ class [[nodiscard]] OwnedPermit {
 
   /// Sends, never waits, and gives the sender back.
   Sender<T> send(T value) && {
-    permit_->send(std::move(value));
+    permit_.send(std::move(value));
     return std::move(sender_);
   }
   /// Gives the place and the sender back.
   Sender<T> release() && {
-    permit_.reset();
+    { const Permit<T> dropped = std::move(permit_); }
     return std::move(sender_);
   }
   [[nodiscard]] bool same_channel(const OwnedPermit& other) const noexcept {
@@ -182,7 +182,7 @@ class [[nodiscard]] OwnedPermit {
 
  private:
   Sender<T> sender_;  // First: outlives the permit.
-  std::optional<Permit<T>> permit_;
+  Permit<T> permit_;
 };
 
 template <typename T>
