@@ -1,5 +1,7 @@
 #include <kaido/local_set.h>
 
+#include <atomic>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
@@ -39,6 +41,22 @@ class LocalSetState final : public Scheduler {
     // A task that waited for a foreign operation may end elsewhere, after the set; it is in no list then.
     return is_owner_thread() && owned_.remove(task);
   }
+  // After its end the runtime that polled it waits for its tasks' foreign operations, as for those of its own tasks; before,
+  // the set waits itself.
+  void drain_started() noexcept override {
+    if (!is_closed_.load(std::memory_order_relaxed)) {
+      ++draining_;
+    } else if (polled_on_) {
+      polled_on_->drain_started();
+    }
+  }
+  void drain_ended() noexcept override {
+    if (!is_closed_.load(std::memory_order_relaxed)) {
+      --draining_;
+    } else if (polled_on_) {
+      polled_on_->drain_ended();
+    }
+  }
   void task_panicked() noexcept override {
     has_panicked_ = true;
     shut_down_tasks();
@@ -68,7 +86,9 @@ class LocalSetState final : public Scheduler {
   OwnedList owned_;
   TaskQueue local_;
   std::uint32_t tick_ = 0;
-  bool is_closed_ = false;
+  std::atomic<bool> is_closed_ = false;  // Written on the owner thread.
+  std::size_t draining_ = 0;
+  CoreRef polled_on_;  // Constant once closed.
   bool is_polled_ = false;
   bool has_panicked_ = false;
 
@@ -105,6 +125,7 @@ void LocalSetState::wake_poller() noexcept {
 void LocalSetState::begin_poll(Context& context) {
   if (!is_owner_thread()) throw std::logic_error("kaido: a LocalSet can be polled only on the thread that made it");
   check_panic();
+  if (polled_on_.get() != thread_state.core) polled_on_ = CoreRef(thread_state.core);
   Waker replaced;
   {
     std::scoped_lock lock(waker_lock_);
@@ -142,7 +163,9 @@ void LocalSetState::run_tasks(Context& context) {
 }
 
 void LocalSetState::shut_down_tasks() noexcept {
-  is_closed_ = true;
+  if (!is_closed_.exchange(true, std::memory_order_relaxed) && polled_on_) {
+    for (; draining_ != 0; --draining_) polled_on_->drain_started();
+  }
   while (TaskHeader* task = owned_.pop()) task->shut_down();
 }
 
@@ -151,6 +174,11 @@ void LocalSetState::close() noexcept {
   while (TaskHeader* task = local_.pop()) task->refuse();
   remote_.close();
   while (TaskHeader* task = remote_.pop()) task->refuse();
+  if (polled_on_ && polled_on_->driver.is_shut_down()) {
+    // That runtime has ended before: nobody else completes what tasks still wait for.
+    while (polled_on_->wait_for_drain()) {
+    }
+  }
   Waker dropped;
   std::scoped_lock lock(waker_lock_);
   dropped = std::move(waker_);

@@ -108,7 +108,8 @@ class [[nodiscard]] LocalEnterGuard {
 ///
 /// Threading: confined to the thread that made it: spawning and polling elsewhere throw std::logic_error, so it is
 /// awaited in block_on, not in a spawned task of a multi-thread runtime. Wakers, JoinHandles and AbortHandles of its tasks
-/// may be used from any thread; their frames are always destroyed on the set's.
+/// may be used from any thread; their frames are always destroyed on the set's (but one that still waits in an operation
+/// of Asio's when the set ends, where that completes).
 /// Lifetime: the destructor destroys every task in it, and cancels their handles; on the set's thread only, a breach ends
 /// the process.
 /// Cancellation: awaiting it, and run_until(), are safe as far as its tasks go: they stay in the set and go on with the
