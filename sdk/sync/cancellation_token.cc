@@ -36,32 +36,43 @@ class CancellationTree {
   }
 
   /// Marks the node and all below it, and gives those that may have waiters, each with a reference, linked by next_.
+  /// What is below a node is marked before it: who sees a token cancelled finds its children so.
   CancellationNode* cancel(CancellationNode& top) noexcept {
     std::scoped_lock lock(mutex_);
     if (top.is_cancelled()) return nullptr;
-    if (top.parent_ != nullptr) remove_child(top);
-    CancellationNode* marked = nullptr;
-    CancellationNode** last_marked = &marked;
-    CancellationNode* unmarked = &top;
-    top.next_ = nullptr;
-    while (unmarked != nullptr) {
-      CancellationNode* node = std::exchange(unmarked, unmarked->next_);
+    CancellationNode* nodes = detach(top);
+    CancellationNode** link = &nodes;
+    while (CancellationNode* node = *link) {
       node->is_cancelled_.store(true, std::memory_order_release);
-      node->parent_ = nullptr;
-      if (CancellationNode* child = std::exchange(node->first_child_, nullptr)) {
-        CancellationNode* const first = child;
-        while (child->next_ != nullptr) child = child->next_;
-        child->next_ = std::exchange(unmarked, first);
+      // Without references nobody waits for it, and its last owner is about to unlink it.
+      if (add_ref_unless_dropped(*node)) {
+        link = &node->next_;
+      } else {
+        *link = node->next_;
       }
-      if (!add_ref_unless_dropped(*node)) continue;  // Nobody waits for it; its last owner is about to unlink it.
-      node->next_ = nullptr;
-      *last_marked = node;
-      last_marked = &node->next_;
     }
-    return marked;
+    return nodes;
   }
 
  private:
+  /// Takes the node and all below it apart; gives them linked by next_, children before parents.
+  static CancellationNode* detach(CancellationNode& top) noexcept {
+    if (top.parent_ != nullptr) remove_child(top);
+    CancellationNode* detached = nullptr;
+    CancellationNode* remaining = &top;
+    top.next_ = nullptr;
+    while (remaining != nullptr) {
+      CancellationNode* node = std::exchange(remaining, remaining->next_);
+      if (CancellationNode* child = std::exchange(node->first_child_, nullptr)) {
+        CancellationNode* const first = child;
+        while (child->next_ != nullptr) child = child->next_;
+        child->next_ = std::exchange(remaining, first);
+      }
+      node->parent_ = nullptr;
+      node->next_ = std::exchange(detached, node);
+    }
+    return detached;
+  }
   static void push_child(CancellationNode& parent, CancellationNode& child) noexcept {
     child.previous_ = nullptr;
     child.next_ = parent.first_child_;
@@ -99,6 +110,7 @@ CancellationNodeRef CancellationNode::create_child() {
 }
 
 void CancellationNode::cancel() noexcept {
+  if (is_cancelled()) return;
   CancellationNode* node = tree_.cancel(*this);
   while (node != nullptr) {
     CancellationNode* const next = node->next_;

@@ -49,6 +49,7 @@ class CancellationToken {
   /// Cancels this token, its children and theirs: all of them are when it returns, and whoever waits for them was
   /// woken.
   void cancel() const noexcept { node_->cancel(); }
+  /// True also for all below a token for which it is.
   [[nodiscard]] bool is_cancelled() const noexcept { return node_->is_cancelled(); }
 
   /// Waits until the token is cancelled. The owned one keeps the token alive, the other must not outlive it. Takes
