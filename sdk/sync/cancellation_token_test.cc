@@ -89,6 +89,22 @@ TEST(CancellationToken, CancelledTokensCanBeDroppedInAnyOrder) {
   EXPECT_TRUE(child.child_token().is_cancelled());
 }
 
+TEST(CancellationToken, LoopEndsWhenCancelled) {
+  auto serve = [](CancellationToken token, std::shared_ptr<int> served) -> Task<void> {
+    auto next = [served]() -> Task<int> {
+      co_await yield_now();
+      co_return ++*served;
+    };
+    while (auto number = co_await token.run_until_cancelled(next())) {
+      if (*number == 3) token.cancel();
+    }
+  };
+  auto served = std::make_shared<int>(0);
+  RuntimeBuilder::new_current_thread().build().value().block_on(serve(CancellationToken(), served));
+  EXPECT_EQ(*served, 3);
+  EXPECT_EQ(served.use_count(), 1);
+}
+
 /// Makes and drops tokens below `parent` at random until it is cancelled.
 void grow(const CancellationToken& parent, unsigned seed) {
   std::mt19937 random(seed);
