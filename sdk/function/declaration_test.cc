@@ -92,6 +92,12 @@ TEST(Declaration, DefaultArgumentsAreOptionalParameters) {
             (fingerprint<std::int64_t, std::string, std::optional<std::int64_t>, std::optional<double>>()));
 }
 
+// Beside those of function_table_test.cc: what the macros add is as much the same for every compiler.
+TEST(Declaration, KeepsIdsAndFingerprintsGolden) {
+  EXPECT_EQ(hash64(function_name<&shop::price>()), 0x2720f3767008cc5cULL);
+  EXPECT_EQ(Form<&shop::price>::fingerprint(), 0x7bd7951596f5b516ULL);
+}
+
 TEST(Declaration, TellsHowManyArgumentsEveryCallGives) {
   EXPECT_EQ(Form<&shop::price>::least(), 1U);
   EXPECT_EQ(Form<&shop::with_context>::least(), 1U);

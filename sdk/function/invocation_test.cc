@@ -158,6 +158,7 @@ TEST(ServedObject, IsCalledByItsMethods) {
   const Service service = serve(counter);
   EXPECT_TRUE(is_offered("lab::Counter::add"));
   EXPECT_EQ(entry("lab::Counter::add").signature(), "(optional int64) -> int64");
+  EXPECT_EQ(entry("lab::Counter::add").id, 0x237ad8c577c99d11ULL);  // Golden, as in function_table_test.cc.
   EXPECT_EQ(entry("lab::Counter::get").signature(), "() -> int64");
   EXPECT_EQ(Execution("lab::Counter::add", encode(std::optional<std::int64_t>(5))).result<std::int64_t>(), 5);
   EXPECT_EQ(Execution("lab::Counter::add", encode()).result<std::int64_t>(), 6);
