@@ -241,6 +241,7 @@ void Worker::run(WorkerThread& thread) noexcept {
     }
   }
   if (!thread.is_active) return;  // Another thread goes on.
+  busy_.checkpoint_and_average();
   core_.owned.close_and_shut_down();
   thread.deferred.clear();
   core_.worker_ended(*this, thread);

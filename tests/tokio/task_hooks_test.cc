@@ -1,7 +1,7 @@
 /// tokio's task_hooks.rs: what hooks learn of the tasks of a runtime.
 #include <algorithm>
-#include <atomic>
 #include <chrono>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -186,17 +186,21 @@ void check_latency_multi_thread(bool from_slot) {
                      .build()
                      .value();
     // Behind a task that blocks: queued from outside, or in the slot.
-    std::atomic<bool> runs = false;
-    auto blocker = rt.spawn([from_slot, &runs]() -> Task<void> {
+    std::promise<void> runs;
+    std::promise<void> queued;
+    auto blocker = rt.spawn([from_slot, &runs, &queued]() -> Task<void> {
       if (from_slot) start(nothing());
-      runs = true;
+      runs.set_value();
+      queued.get_future().wait();
       stall_30ms();
       co_return;
     });
-    while (!runs) std::this_thread::yield();
-    if (!from_slot) {
-      auto behind = rt.spawn(nothing());
-      EXPECT_TRUE(rt.block_on(behind).has_value());
+    runs.get_future().wait();
+    std::optional<JoinHandle<void>> behind;
+    if (!from_slot) behind.emplace(rt.spawn(nothing()));
+    queued.set_value();
+    if (behind) {
+      EXPECT_TRUE(rt.block_on(*behind).has_value());
     }
     EXPECT_TRUE(rt.block_on(blocker).has_value());
   }
