@@ -12,7 +12,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <utility>
 
 #include <kaido/detail/wait_list.h>
@@ -107,6 +106,35 @@ class [[nodiscard]] BroadcastUnheard {
   Notified notified_;
 };
 
+/// Guards a slot: receivers share it while they copy, the one sender waits for them. A receiver never waits: if a
+/// sender has the slot, the receiver's value is being overwritten.
+///
+/// Threading: lock() by one thread at a time, the one that holds the tail's mutex.
+class SlotLock {
+ public:
+  [[nodiscard]] bool try_lock_shared() noexcept {
+    if ((state_.fetch_add(kReader, std::memory_order_acquire) & kWriter) == 0) return true;
+    unlock_shared();
+    return false;
+  }
+  void unlock_shared() noexcept {
+    if (state_.fetch_sub(kReader, std::memory_order_release) == (kReader | kWriter)) state_.notify_one();
+  }
+  void lock() noexcept {
+    std::uint32_t state = state_.fetch_or(kWriter, std::memory_order_acquire) | kWriter;
+    while (state != kWriter) {
+      state_.wait(state, std::memory_order_relaxed);
+      state = state_.load(std::memory_order_acquire);
+    }
+  }
+  void unlock() noexcept { state_.fetch_and(~kWriter, std::memory_order_release); }
+
+ private:
+  static constexpr std::uint32_t kWriter = 1;
+  static constexpr std::uint32_t kReader = 2;
+  std::atomic<std::uint32_t> state_ = 0;
+};
+
 template <typename T>
 class BroadcastRing final : public BroadcastCore {
   static_assert(std::copy_constructible<T>, "a broadcast channel copies its values, one for each receiver");
@@ -126,7 +154,7 @@ class BroadcastRing final : public BroadcastCore {
     if (receivers == 0) return 0;
     {
       Slot& slot = slots_[slot_index(tail_)];
-      std::unique_lock slot_lock(slot.mutex);
+      std::scoped_lock slot_lock(slot.lock);
       if (slot.value) replaced.emplace(std::move(*slot.value));
       slot.value.emplace(std::move(value));
       slot.remaining.store(receivers, std::memory_order_relaxed);
@@ -171,22 +199,25 @@ class BroadcastRing final : public BroadcastCore {
 
  private:
   struct Slot {
-    std::shared_mutex mutex;  // Shared by the receivers that copy.
+    SlotLock lock;
     std::atomic<std::uint64_t> position = 0;
     std::atomic<std::size_t> remaining = 0;
     std::optional<T> value;
   };
 
-  /// Counts a receiver as done, also if its copy throws; the last one takes out the value, to be destroyed by `rest`.
+  /// Counts a receiver as done and unlocks, also if its copy throws; the last one takes out the value, to be destroyed
+  /// by `rest`.
   class Turn {
    public:
     Turn(Slot& slot, std::optional<T>& rest) noexcept : slot_(slot), rest_(rest) {}
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn() {
-      if (slot_.remaining.fetch_sub(1, std::memory_order_acq_rel) != 1 || !slot_.value) return;
-      rest_.emplace(std::move(*slot_.value));
-      slot_.value.reset();
+      if (slot_.remaining.fetch_sub(1, std::memory_order_acq_rel) == 1 && slot_.value) {
+        rest_.emplace(std::move(*slot_.value));
+        slot_.value.reset();
+      }
+      slot_.lock.unlock_shared();
     }
 
    private:
@@ -199,8 +230,11 @@ class BroadcastRing final : public BroadcastCore {
     Slot& slot = slots_[slot_index(next)];
     if (slot.position.load(std::memory_order_acquire) != next) return false;
     std::optional<T> rest;  // Destroyed after the lock.
-    std::shared_lock lock(slot.mutex);
-    if (slot.position.load(std::memory_order_relaxed) != next) return false;
+    if (!slot.lock.try_lock_shared()) return false;
+    if (slot.position.load(std::memory_order_relaxed) != next) {
+      slot.lock.unlock_shared();
+      return false;
+    }
     ++next;
     Turn turn(slot, rest);
     if (value == nullptr) return true;
