@@ -3,10 +3,13 @@
 
 #include <kaido/abort_on_drop.h>
 #include <kaido/context.h>
+#include <kaido/coop.h>
 #include <kaido/distributed.h>
 #include <kaido/error.h>
 #include <kaido/function.h>
 #include <kaido/handle.h>
+#include <kaido/interval.h>
+#include <kaido/join.h>
 #include <kaido/join_handle.h>
 #include <kaido/join_map.h>
 #include <kaido/join_queue.h>
@@ -14,12 +17,15 @@
 #include <kaido/local_pool.h>
 #include <kaido/local_runtime.h>
 #include <kaido/local_set.h>
+#include <kaido/metrics.h>
+#include <kaido/net.h>
 #include <kaido/node_runtime.h>
 #include <kaido/placement.h>
 #include <kaido/remote.h>
 #include <kaido/result.h>
 #include <kaido/runtime.h>
 #include <kaido/runtime_context.h>
+#include <kaido/select.h>
 #include <kaido/service.h>
 #include <kaido/spawn.h>
 #include <kaido/task.h>
