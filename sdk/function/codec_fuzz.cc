@@ -12,6 +12,8 @@
 #include <tuple>
 #include <vector>
 
+#include "sdk/function/codec_example.pb.h"
+#include "sdk/function/codec_example_lite.pb.h"
 #include "sdk/function/codec_zoo.h"
 
 namespace {
@@ -35,6 +37,9 @@ using Containers =
               std::variant<std::monostate, int, std::string, Shape>, std::vector<std::variant<Point, double>>>;
 using Messages = Arguments<Point, Shape, Empty, Tree, Wide, Polygon, std::pair<int, std::string>,
                            std::tuple<Tree, std::tuple<>>, std::vector<std::optional<Tree>>>;
+using Generated = Arguments<kaido::codec_example::Person, std::vector<kaido::codec_example::Person>,
+                            std::optional<kaido::codec_example::Small>, std::map<int, kaido::codec_example::Small>,
+                            std::variant<int, kaido::codec_example::Person>>;
 using LeftOut =
     Arguments<std::optional<int>, std::optional<kaido::detail::SpanArgument<double>>, std::optional<std::string_view>>;
 
@@ -70,7 +75,7 @@ void check(std::span<const std::byte> data) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::span<const std::byte> bytes = std::as_bytes(std::span(data, size)).subspan(1);
-  switch (data[0] % 6) {
+  switch (data[0] % 7) {
     case 0:
       check<Numbers>(bytes);
       break;
@@ -88,6 +93,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 5:
       check<LeftOut, false>(bytes);
+      break;
+    case 6:
+      check<Generated>(bytes);
       break;
   }
   return 0;

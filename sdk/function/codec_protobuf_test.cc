@@ -171,7 +171,7 @@ TEST(ProtobufDifference, Variants) {
 }
 
 TEST(ProtobufDifference, Messages) {
-  expect_each<Point, Shape, Empty, Tree, Wide, std::vector<Shape>, std::pair<int, std::string>, std::tuple<>,
+  expect_each<Point, Shape, Empty, Tree, Wide, Mixture, std::vector<Shape>, std::pair<int, std::string>, std::tuple<>,
               std::tuple<int, Point, std::tuple<std::string>>, std::vector<std::pair<int, std::tuple<Point, Point>>>>();
 }
 

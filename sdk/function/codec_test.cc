@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -186,6 +187,22 @@ TEST(Codec, RefusesMalformedBytesNamingParameterAndOffset) {
 TEST(Codec, DurationsSaturateInsteadOfOverflowing) {
   const auto [decoded, error] = decode<std::chrono::nanoseconds>(encode(std::chrono::hours::max()));
   EXPECT_EQ(std::get<0>(decoded), std::chrono::nanoseconds::max());
+}
+
+TEST(Codec, CountsTheMembersOfEveryStruct) {
+  struct Views {
+    std::string_view text;
+    std::span<const std::byte> bytes;
+    std::unique_ptr<int> number;
+    std::vector<std::unique_ptr<int>> numbers;
+  };
+  struct One {
+    std::optional<std::string> only;
+  };
+  static_assert(kMembersOf<codec_zoo::Mixture> == 20 && kMembersOf<Shape> == 6 && kMembersOf<Tree> == 3 &&
+                kMembersOf<Empty> == 0);
+  static_assert(kMembersOf<codec_zoo::Wide> == kMaxMembers && kMembersOf<Views> == 4 && kMembersOf<One> == 1);
+  expect_round_trip(One{"x"}.only, codec_zoo::Mixture());
 }
 
 TEST(Codec, TimePointsAreNanosecondsSinceTheEpoch) {

@@ -96,6 +96,31 @@ class Polygon {
   std::vector<Point> corners_;
 };
 
+/// Members of many kinds, some of which can be made from nearly everything.
+struct Mixture {
+  std::array<std::int32_t, 3> triple{};
+  Point point;
+  std::pair<int, std::string> pair;
+  std::tuple<bool, Point> tuple;
+  std::chrono::seconds duration{};
+  std::chrono::system_clock::time_point time;
+  std::filesystem::path path;
+  std::set<int> set;
+  std::map<int, int> map;
+  std::vector<bool> flags;
+  std::deque<std::string> words;
+  std::list<double> numbers;
+  char letter = 0;
+  Colour colour{};
+  Money money;
+  Polygon polygon;
+  std::vector<std::byte> bytes;
+  std::array<char, 4> code{};
+  std::optional<std::optional<std::string>> note;
+  std::variant<std::string, double> either;
+  bool operator==(const Mixture&) const = default;
+};
+
 }  // namespace kaido::codec_zoo
 
 template <>
@@ -176,9 +201,8 @@ class Random {
       return T(text());
     } else if constexpr (detail::MessageType<T>) {
       T out{};
-      detail::with_members(out, [this](auto&... members) {
-        ((members = this->value<std::remove_cvref_t<decltype(members)>>()), ...);
-      });
+      detail::with_members(
+          out, [this](auto&... members) { ((members = this->value<std::remove_cvref_t<decltype(members)>>()), ...); });
       return out;
     } else {
       return container(Tag<T>{});
