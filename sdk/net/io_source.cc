@@ -25,6 +25,9 @@ IoSource::IoSource(int socket) : core_(&core_with_io()), descriptor_(core_->driv
 
 IoSource::~IoSource() {
   core_->driver.remove(*waiters_);
+  // A handler that is left in the driver must not keep alive, through a waker, the runtime that owns the driver.
+  std::vector<Waker> dropped;
+  waiters_->take_wakers(dropped);
   std::scoped_lock lock(waiters_->mutex);
   boost::system::error_code ignored;
   descriptor_.close(ignored);

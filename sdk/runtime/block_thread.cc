@@ -20,7 +20,7 @@ void block_thread(bool (*poll)(void* state, Context& context), void* state) {
   } release{waker};
   for (;;) {
     if (waker->take_wake()) {
-      Budget budget;
+      Budget budget = Budget::unconstrained();  // Nobody else waits for a turn on this thread.
       Context context(*waker, budget);
       const bool is_ready = poll(state, context);
       // What this thread has gathered to send (remote calls) must leave before it waits.
