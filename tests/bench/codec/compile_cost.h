@@ -8,7 +8,7 @@
 namespace kaido::bench {
 
 struct CompileCost {
-  double seconds = 0;
+  double cpu_seconds = 0;
   std::size_t object_bytes = 0;
 };
 

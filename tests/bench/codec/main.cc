@@ -62,7 +62,7 @@ void add_compile_costs(Measurements& measurements, int rounds) {
       const auto cost = compile(functions, kHeaders);
       if (!cost)
         return measurements.add_note("compile", "skipped: no compiler, or no headers at " + std::string(kHeaders));
-      milliseconds.push_back(cost->seconds * 1000);
+      milliseconds.push_back(cost->cpu_seconds * 1000);
       object_bytes = cost->object_bytes;
     }
     const Spread spread = spread_of(milliseconds);
