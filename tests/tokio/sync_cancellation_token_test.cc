@@ -73,9 +73,7 @@ TEST(sync_cancellation_token, cancel_child_token_through_parent) {
 
 TEST(sync_cancellation_token, cancel_grandchild_token_through_parent_if_child_was_dropped) {
   CancellationToken parent;
-  std::optional<CancellationToken> middle(parent.child_token());
-  CancellationToken grandchild = middle->child_token();
-  middle.reset();
+  CancellationToken grandchild = parent.child_token().child_token();  // The one between is gone at once.
   EXPECT_FALSE(grandchild.is_cancelled());
   PollProbe wait(grandchild.cancelled());
   EXPECT_FALSE(wait.poll());
