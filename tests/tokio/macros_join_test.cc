@@ -44,7 +44,7 @@ TEST(macros_join, sync_two_lit_expr_no_comma) {
 TEST(macros_join, two_await) {
   auto [first_sender, first] = oneshot::channel<const char*>();
   auto [second_sender, second] = oneshot::channel<int>();
-  Probe probe([&]() -> Task<std::tuple<const char*, int>> {
+  Probe probe([&first = first, &second = second]() -> Task<std::tuple<const char*, int>> {
     auto [text, number] = co_await join(first, second);
     co_return std::tuple(text.value(), number.value());
   });

@@ -164,7 +164,7 @@ struct ReadyOnce {
 
 TEST(macros_select, future_panics_after_poll) {
   auto [sender, receiver] = oneshot::channel<int>();
-  Probe probe([&]() -> Task<int> {
+  Probe probe([&receiver = receiver]() -> Task<int> {
     co_return co_await select(on_value(ReadyOnce(), [](int value) { return value; }),
                               on_value(receiver, [](int value) { return value; }));
   });
@@ -179,7 +179,7 @@ TEST(macros_select, future_panics_after_poll) {
 TEST(macros_select, disable_with_if) {
   auto [sender, receiver] = oneshot::channel<int>();
   bool was_started = false;
-  Probe probe([&]() -> Task<bool> {
+  Probe probe([&, &receiver = receiver]() -> Task<bool> {
     auto operation = [&]() -> Task<void> {
       was_started = true;
       co_return;
@@ -197,7 +197,7 @@ TEST(macros_select, disable_with_if) {
 TEST(macros_select, join_with_select) {
   auto [first_sender, first] = oneshot::channel<int>();
   auto [second_sender, second] = oneshot::channel<int>();
-  Probe probe([&]() -> Task<std::pair<int, int>> {
+  Probe probe([&first = first, &second = second]() -> Task<std::pair<int, int>> {
     std::optional<int> a;
     std::optional<int> b;
     while (!a || !b) {

@@ -44,7 +44,7 @@ TEST(macros_try_join, sync_two_lit_expr_no_comma) {
 TEST(macros_try_join, two_await) {
   auto [first_sender, first] = oneshot::channel<const char*>();
   auto [second_sender, second] = oneshot::channel<int>();
-  Probe probe([&]() -> Task<std::tuple<const char*, int>> {
+  Probe probe([&first = first, &second = second]() -> Task<std::tuple<const char*, int>> {
     auto both = co_await try_join(first, second);
     co_return both.value();
   });
