@@ -116,10 +116,10 @@ TEST(rt_basic, wake_in_drop_after_panic) {
     oneshot::Sender<int> sender;
     ~SendOnDrop() { send(sender, 1); }
   };
-  auto [sender1, receiver1] = oneshot::channel<int>();
-  auto [sender2, receiver2] = oneshot::channel<int>();
   bool resumed = false;
-  const auto run = [&] {
+  const auto run = [&resumed] {
+    auto [sender1, receiver1] = oneshot::channel<int>();
+    auto [sender2, receiver2] = oneshot::channel<int>();
     Runtime runtime = current_thread();
     const auto wait = [&resumed](oneshot::Sender<int> sender, oneshot::Receiver<int> receiver) -> Task<void> {
       SendOnDrop send{std::move(sender)};

@@ -103,7 +103,7 @@ TEST_P(rt_common, spawn_many_from_block_on) {
     for (int i = 0; i < kTasks; ++i) {
       auto [sender, receiver] = oneshot::channel<int>();
       senders.push_back(std::move(sender));
-      start([done_sender, receiver = std::move(receiver)]() mutable -> Task<void> {
+      start([done_sender = done_sender, receiver = std::move(receiver)]() mutable -> Task<void> {
         send(done_sender, (co_await receiver).value());
       });
     }
@@ -122,7 +122,7 @@ Task<int> spawn_500() {
   constexpr int kTasks = 500;
   auto [done_sender, done] = mpsc::unbounded_channel<int>();
   for (int i = 0; i < kTasks; ++i) {
-    start([done_sender, i]() mutable -> Task<void> {
+    start([done_sender = done_sender, i]() mutable -> Task<void> {
       send(done_sender, i);
       co_return;
     });

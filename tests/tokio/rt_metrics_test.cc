@@ -83,7 +83,7 @@ TEST(rt_metrics, worker_total_busy_duration) {
     rt->block_on([]() -> Task<void> {
       for (int i = 0; i < 10; ++i) {
         auto handle = spawn(nothing());
-        co_await handle;
+        static_cast<void>(co_await handle);
       }
     });
     rt.reset();

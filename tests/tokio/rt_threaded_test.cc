@@ -110,15 +110,16 @@ TEST(rt_threaded, many_multishot_futures) {
   });
 }
 
-Task<void> respawn() {
-  start(respawn());
+Task<void> respawn(const std::atomic<bool>& stop) {
+  if (!stop) start(respawn(stop));
   co_return;
 }
 
 TEST(rt_threaded, lifo_slot_budget) {
+  std::atomic<bool> stop = false;
   Runtime rt = multi_thread(1);
   auto [sender, receiver] = oneshot::channel<int>();
-  start_on(rt, respawn());
+  start_on(rt, respawn(stop));
   start_on(rt, [sender = std::move(sender)]() mutable -> Task<void> {
     send(sender, 1);
     co_return;
@@ -162,8 +163,9 @@ TEST(rt_threaded, spawn_shutdown) {
 
 TEST(rt_threaded, drop_threadpool_drops_futures) {
   struct CountDrop {
-    std::atomic<int>& drops;
+    explicit CountDrop(std::atomic<int>& counter) : drops(counter) {}
     ~CountDrop() { ++drops; }
+    std::atomic<int>& drops;
   };
   for (int round = 0; round < 100; ++round) {
     std::atomic<int> starts = 0;
@@ -176,7 +178,7 @@ TEST(rt_threaded, drop_threadpool_drops_futures) {
                        .on_thread_stop([&stops] { ++stops; })
                        .build()
                        .value();
-      start_on(rt, [&drops, count = std::make_unique<CountDrop>(drops)]() -> Task<void> { co_await pending(); });
+      start_on(rt, [count = std::make_unique<CountDrop>(drops)]() -> Task<void> { co_await pending(); });
     }
     EXPECT_EQ(starts, stops);
     EXPECT_EQ(drops, 1);

@@ -20,7 +20,7 @@ Task<void> nothing() { co_return; }
 Task<void> spawn_and_join(int count) {
   for (int i = 0; i < count; ++i) {
     auto handle = spawn(nothing());
-    co_await handle;
+    static_cast<void>(co_await handle);
   }
 }
 

@@ -193,7 +193,7 @@ TEST(rt_unstable_metrics, worker_local_schedule_count) {
     const RuntimeMetrics metrics = rt->metrics();
     rt->block_on([]() -> Task<void> {
       auto handle = spawn(nothing());
-      co_await handle;
+      static_cast<void>(co_await handle);
     });
     rt.reset();
     EXPECT_EQ(metrics.worker_local_schedule_count(0), 1u);
@@ -203,7 +203,7 @@ TEST(rt_unstable_metrics, worker_local_schedule_count) {
   const RuntimeMetrics metrics = rt->metrics();
   auto outer = rt->spawn([]() -> Task<void> {
     auto inner = spawn(nothing());
-    co_await inner;
+    static_cast<void>(co_await inner);
   });
   EXPECT_TRUE(rt->block_on(outer).has_value());
   rt.reset();

@@ -36,8 +36,9 @@ TEST(task_abort, test_abort_without_panic_3157) {
 
 /// Tells when it is destroyed.
 struct Witness {
-  std::atomic<bool>& is_gone;
+  explicit Witness(std::atomic<bool>& gone) : is_gone(gone) {}
   ~Witness() { is_gone = true; }
+  std::atomic<bool>& is_gone;
 };
 
 TEST(task_abort, test_abort_without_panic_3662) {

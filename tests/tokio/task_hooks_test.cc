@@ -95,7 +95,7 @@ void check_location(RuntimeBuilder builder) {
     auto on_runtime = rt.spawn(nothing());
     auto in_task = rt.spawn([]() -> Task<void> {
       auto inner = spawn(nothing());
-      co_await inner;
+      static_cast<void>(co_await inner);
     });
     EXPECT_TRUE(rt.block_on(on_runtime).has_value());
     EXPECT_TRUE(rt.block_on(in_task).has_value());
@@ -169,7 +169,7 @@ TEST(task_hooks, task_hook_schedule_latency_current_thread) {
   rt.block_on([]() -> Task<void> {
     auto handle = spawn(nothing());
     stall_30ms();
-    co_await handle;
+    static_cast<void>(co_await handle);
   });
   expect_latency_above_25ms(before, after);
 }
