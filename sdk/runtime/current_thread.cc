@@ -41,7 +41,11 @@ class CurrentThread final : public RuntimeCore {
     if (thread_state.local == &local_) {
       metrics_.local_schedules.add();
       local_.queue.push(task);
-    } else if (inject_.push_remote(task)) {
+      return;
+    }
+    // Once it is queued it may run, end, and be the last that keeps the runtime.
+    const CoreRef keep(this);
+    if (inject_.push_remote(task)) {
       unpark();
     } else {
       task.refuse();

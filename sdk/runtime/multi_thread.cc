@@ -144,7 +144,11 @@ class MultiThread final : public RuntimeCore {
     LocalScheduler* local = thread_state.local;
     if (local != nullptr && &local->core == this && local->is_active) {
       static_cast<WorkerThread*>(local)->worker.schedule_local(task, is_yield);
-    } else if (inject.push_remote(task)) {
+      return;
+    }
+    // Once it is queued it may run, end, and be the last that keeps the runtime.
+    const CoreRef keep(this);
+    if (inject.push_remote(task)) {
       notify_parked();
       // The last worker may wait for the end of foreign operations; it does not count as parked.
       if (is_stopping()) driver.unpark();

@@ -177,7 +177,8 @@ struct TryJoinPart<boost::system::result<T>> {
 /// Errors: without an executor it throws std::logic_error outside a runtime.
 template <typename T, typename E, typename On>
 auto from_asio(boost::asio::awaitable<T, E> awaitable, On executor) {
-  return boost::asio::co_spawn(std::move(executor), std::move(awaitable), use_task);
+  // Completed and cancelled there too: no thread of another context is left inside the runtime's own.
+  return boost::asio::co_spawn(executor, std::move(awaitable), use_task.on(executor));
 }
 template <typename T, typename E>
 auto from_asio(boost::asio::awaitable<T, E> awaitable) {
