@@ -60,8 +60,16 @@ Address Address::unix_path(std::string_view path) {
   Address address;
   std::memcpy(&address.storage_, &local, sizeof(local));
   // Names without a file are as long as the address says; paths end with a NUL.
-  address.size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (path.front() != '\0' ? 1 : 0));
+  address.size_ = static_cast<std::uint32_t>(offsetof(sockaddr_un, sun_path) + path.size() + (path.front() != '\0' ? 1 : 0));
   return address;
+}
+
+static_assert(Address::kMaxSize == sizeof(sockaddr_storage));
+
+int Address::family() const noexcept {
+  sockaddr any{};
+  std::memcpy(&any, storage_.data(), sizeof(any));
+  return any.sa_family;
 }
 
 std::uint16_t Address::port() const noexcept {

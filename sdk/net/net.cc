@@ -75,15 +75,15 @@ long IoRead::attempt() noexcept {
 }
 
 long IoWrite::attempt() noexcept {
-  const sockaddr* to = to_ ? to_->data() : nullptr;
+  const auto* to = to_ ? static_cast<const sockaddr*>(to_->data()) : nullptr;
   const ssize_t count = ::sendto(socket(), buffer_.data(), buffer_.size(), MSG_NOSIGNAL, to, to_ ? to_->size() : 0);
   if (count >= 0) count_ = static_cast<std::size_t>(count);
   return count;
 }
 
 long IoReadFrom::attempt() noexcept {
-  socklen_t size = sizeof(sockaddr_storage);
-  const ssize_t count = ::recvfrom(socket(), buffer_.data(), buffer_.size(), 0, from_.data(), &size);
+  socklen_t size = net::Address::kMaxSize;
+  const ssize_t count = ::recvfrom(socket(), buffer_.data(), buffer_.size(), 0, static_cast<sockaddr*>(from_.data()), &size);
   if (count >= 0) count_ = static_cast<std::size_t>(count);
   from_.set_size(size);
   return count;
@@ -114,8 +114,8 @@ class OwnedSocket {
 
 net::Address local_address_of(IoSource& source) {
   net::Address address;
-  socklen_t size = sizeof(sockaddr_storage);
-  if (::getsockname(source.socket(), address.data(), &size) != 0) throw std::system_error(last_error(), "getsockname");
+  socklen_t size = net::Address::kMaxSize;
+  if (::getsockname(source.socket(), static_cast<sockaddr*>(address.data()), &size) != 0) throw std::system_error(last_error(), "getsockname");
   address.set_size(size);
   return address;
 }
@@ -125,7 +125,7 @@ net::IoExpected<IoSourceRef> bound(const net::Address& address, int type) {
   if (socket.get() < 0) return last_error();
   const int yes = 1;
   if (type == SOCK_STREAM) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-  if (::bind(socket.get(), address.data(), address.size()) != 0) return last_error();
+  if (::bind(socket.get(), static_cast<const sockaddr*>(address.data()), address.size()) != 0) return last_error();
   if (type == SOCK_STREAM && ::listen(socket.get(), SOMAXCONN) != 0) return last_error();
   return socket.into_source();
 }
@@ -148,7 +148,7 @@ Stream::Connect::Connect(const Address& address)
 
 // Once under way, connecting again tells how it went.
 long Stream::Connect::attempt() noexcept {
-  const int result = ::connect(socket(), address_.data(), address_.size());
+  const int result = ::connect(socket(), static_cast<const sockaddr*>(address_.data()), address_.size());
   if (result != 0 && errno == EISCONN && has_started_) return 0;
   has_started_ = true;
   return result;
@@ -204,7 +204,7 @@ IoExpected<UdpSocket> UdpSocket::bind(const Address& address) {
 }
 
 IoExpected<void> UdpSocket::connect(const Address& address) const {
-  if (::connect(source_->socket(), address.data(), address.size()) != 0) return last_error();
+  if (::connect(source_->socket(), static_cast<const sockaddr*>(address.data()), address.size()) != 0) return last_error();
   return {};
 }
 

@@ -58,7 +58,7 @@ class CancellationTree {
   /// Takes the node and all below it apart; gives them linked by next_, children before parents.
   static CancellationNode* detach(CancellationNode& top) noexcept {
     if (top.parent_ != nullptr) remove_child(top);
-    CancellationNode* detached = nullptr;
+    CancellationNode* taken = nullptr;
     CancellationNode* remaining = &top;
     top.next_ = nullptr;
     while (remaining != nullptr) {
@@ -69,9 +69,9 @@ class CancellationTree {
         child->next_ = std::exchange(remaining, first);
       }
       node->parent_ = nullptr;
-      node->next_ = std::exchange(detached, node);
+      node->next_ = std::exchange(taken, node);
     }
-    return detached;
+    return taken;
   }
   static void push_child(CancellationNode& parent, CancellationNode& child) noexcept {
     child.previous_ = nullptr;

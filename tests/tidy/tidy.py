@@ -107,6 +107,10 @@ def core_is_pure(tree):
 # Where detaching is what is promised, and why.
 DETACHES = {
     "sdk/runtime/blocking_pool.cc": "shutdown_timeout() cannot stop a closure that blocks: it goes on alone, as documented",
+    "sdk/task/local_pool.cc": "the last reference may go on a thread of the pool, which cannot join itself and ends right after",
+    "sdk/include/kaido/join_queue.h": "detach() of a handle that aborts when dropped: tokio's word for taking that away",
+    "tests/tokio/abort_on_drop_test.cc": "the same",
+    "tests/bench/runtime/asio_workloads.cc": "measures programs as they are written for Asio",
 }
 
 

@@ -9,8 +9,7 @@
 /// operation costs nothing and loses nothing. They use the task's budget.
 #pragma once
 
-#include <sys/socket.h>
-
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -49,20 +48,22 @@ class Address {
   /// A path, or with a leading NUL a name without a file. Throws std::invalid_argument if it is too long.
   [[nodiscard]] static Address unix_path(std::string_view path);
 
-  [[nodiscard]] int family() const noexcept { return storage_.ss_family; }
+  [[nodiscard]] int family() const noexcept;
   /// 0 for Unix addresses.
   [[nodiscard]] std::uint16_t port() const noexcept;
   [[nodiscard]] std::string to_string() const;
 
-  /// Internal.
-  [[nodiscard]] const sockaddr* data() const noexcept { return reinterpret_cast<const sockaddr*>(&storage_); }
-  [[nodiscard]] sockaddr* data() noexcept { return reinterpret_cast<sockaddr*>(&storage_); }
-  [[nodiscard]] socklen_t size() const noexcept { return size_; }
-  void set_size(socklen_t size) noexcept { size_ = size; }
+  /// Internal: the system's own form, a sockaddr.
+  [[nodiscard]] const void* data() const noexcept { return storage_.data(); }
+  [[nodiscard]] void* data() noexcept { return storage_.data(); }
+  [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+  void set_size(std::uint32_t size) noexcept { size_ = size; }
+  /// The room for a sockaddr of any family.
+  static constexpr std::uint32_t kMaxSize = 128;
 
  private:
-  sockaddr_storage storage_{};
-  socklen_t size_ = sizeof(sockaddr_storage);
+  alignas(8) std::array<std::byte, kMaxSize> storage_{};
+  std::uint32_t size_ = kMaxSize;
 };
 
 }  // namespace net

@@ -73,7 +73,7 @@ class AsioExecutor {
       return;
     }
     auto* cell = new FunctionCell<Function>(core_.get(), std::forward<F>(function));
-    JoinHandle<void> detached(*cell);
+    JoinHandle<void> goes_at_once(*cell);
     spawn_task(*core_, *cell);
   }
 
