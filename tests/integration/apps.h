@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <kaido/join_handle.h>
@@ -52,6 +53,10 @@ class Client {
   template <auto F>
   [[nodiscard]] Remote<F> remote() const {
     return node_->remote<F>();
+  }
+  template <class Signature>
+  [[nodiscard]] auto remote(std::string_view name) const {
+    return node_->remote<Signature>(name);
   }
   template <class R>
   [[nodiscard]] JoinHandle<R> spawn(RemoteCall<R> call) {

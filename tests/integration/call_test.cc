@@ -51,6 +51,23 @@ TEST_F(TwoNodes, RulesPlaceByNodeAndByTag) {
   EXPECT_EQ(client.call(client.remote<&where>().with_tag("disk", "hdd").call()).value(), "a");
 }
 
+TEST_F(TwoNodes, MethodsAreCalledOnTheObjectThatTheWorkerServes) {
+  EXPECT_EQ(client.call(client.remote<&Tally::add>().on_node("b").call(2)).value(), 2);
+  EXPECT_EQ(client.call(client.remote<&Tally::add>().on_node("b").call(3)).value(), 5);
+  EXPECT_EQ(client.call(client.remote<&Tally::total>().on_node("b").call()).value(), 5);
+  EXPECT_EQ(client.call(client.remote<&Tally::total>().on_node("a").call()).value(), 0);
+}
+
+TEST_F(TwoNodes, AFunctionIsCalledByNameAndStatedSignature) {
+  auto by_name = client.remote<double(std::vector<double>)>("kaido::test::sum");
+  EXPECT_EQ(client.call(by_name.on_node("b").call(std::vector<double>{1.5, 2})).value(), 3.5);
+
+  const auto refused = client.call(client.remote<bool(bool)>("kaido::test::sum").call(true));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kSignatureMismatch) << refused.error();
+  EXPECT_NE(refused.error().to_string().find("repeated double"), std::string::npos) << refused.error();
+}
+
 TEST_F(TwoNodes, AThousandConcurrentCallsAllReturnRight) {
   for (const char* node : {"a", "b"}) {
     auto call = client.remote<&sum>().on_node(node);

@@ -77,6 +77,10 @@ kaido::Task<std::string> await_release(kaido::Context& context, std::string jour
   co_return std::string(context.node());
 }
 
+std::int64_t Tally::add(std::int64_t amount) { return total_ += amount; }
+
+std::int64_t Tally::total() const { return total_; }
+
 KAIDO_FUNCTION(echo);
 KAIDO_FUNCTION(sum);
 KAIDO_FUNCTION(summarize, "text", "weights", "limit");

@@ -1,6 +1,7 @@
 /// What the worker program offers to the tests. Declarations are all that a caller needs.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include <kaido/context.h>
+#include <kaido/service.h>
 #include <kaido/task.h>
 
 namespace kaido::test {
@@ -35,6 +37,18 @@ kaido::Task<void> hold(kaido::Context& context, std::string journal);
 void hold_plainly(kaido::Context& context, std::string journal);
 /// Appends "started <node>", waits for the file `release` to appear, and gives the node's name.
 kaido::Task<std::string> await_release(kaido::Context& context, std::string journal, std::string release);
+
+/// A service: each worker serves an object of it.
+class Tally {
+ public:
+  /// The sum so far.
+  std::int64_t add(std::int64_t amount);
+  [[nodiscard]] std::int64_t total() const;
+
+ private:
+  std::atomic<std::int64_t> total_ = 0;
+};
+KAIDO_SERVICE(Tally, add, total);
 
 /// No program offers it.
 int offered_by_nobody(int value);

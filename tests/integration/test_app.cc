@@ -6,6 +6,7 @@
 /// Both print "ready" when the node has accepted them, and end when they are killed.
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,8 @@ kaido::Task<int> run(Arguments arguments) {
   options.socket(arguments[2]).app_name(arguments[1]);
   if (is_worker && arguments.size() > 3) options.slots(static_cast<std::uint32_t>(std::stoul(arguments[3])));
   if (!is_worker) options.call_only();
+  kaido::Service tally;
+  if (is_worker) tally = kaido::serve(std::make_shared<kaido::test::Tally>());
   auto node = co_await kaido::NodeRuntime::connect(std::move(options));
   if (!node) {
     say(node.error().to_string());
