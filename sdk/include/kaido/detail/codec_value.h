@@ -64,9 +64,15 @@ struct Value {
 template <class T>
 struct Field;
 
+template <class T>
+constexpr TypeSchema identified_schema() {
+  TypeSchema schema = Value<T>::schema();
+  if (schema.type == ProtoType::kMessage && !schema.is_generated) schema.identity = identity_of<T>();
+  return schema;
+}
 /// The schema of a Value, one per type and program.
 template <class T>
-inline constexpr TypeSchema kTypeOf = Value<T>::schema();
+inline constexpr TypeSchema kTypeOf = identified_schema<T>();
 
 template <class T>
 concept Represented = requires {
