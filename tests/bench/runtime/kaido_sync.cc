@@ -31,8 +31,8 @@ Task<void> ping_pong_once() {
   auto [pong, ponged] = mpsc::channel<std::size_t>(1);
   auto echoing = spawn(echo(std::move(pinged), std::move(pong)));
   auto calling = spawn(call_echo(std::move(ping), std::move(ponged)));
-  co_await calling;
-  co_await echoing;
+  (void)co_await calling;
+  (void)co_await echoing;
 }
 double mpsc_ping_pong(Runtime runtime, double milliseconds) {
   return repeat(milliseconds, [&] {

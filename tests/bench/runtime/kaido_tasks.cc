@@ -23,7 +23,7 @@ Runtime multi_thread(std::size_t workers) {
 Task<void> nothing() { co_return; }
 
 Task<void> spawn_one_by_one() {
-  for (std::size_t i = 0; i < kSpawns; ++i) co_await spawn(nothing());
+  for (std::size_t i = 0; i < kSpawns; ++i) (void)co_await spawn(nothing());
 }
 
 double spawn_join(Runtime runtime, double milliseconds) {
@@ -40,7 +40,7 @@ Task<void> spawn_and_join_all(std::size_t count) {
   std::vector<JoinHandle<void>> handles;
   handles.reserve(count);
   for (std::size_t i = 0; i < count; ++i) handles.push_back(spawn(nothing()));
-  for (auto& handle : handles) co_await handle;
+  for (auto& handle : handles) (void)co_await handle;
 }
 
 double spawn_many_local(Runtime runtime, std::size_t count, double milliseconds) {
@@ -55,7 +55,7 @@ double spawn_many_local_4(double milliseconds) {
 }
 
 Task<void> join_all(std::vector<JoinHandle<void>>& handles) {
-  for (auto& handle : handles) co_await handle;
+  for (auto& handle : handles) (void)co_await handle;
 }
 
 double spawn_many_remote_idle(Runtime runtime, std::size_t count, double milliseconds) {
