@@ -583,7 +583,7 @@ TEST(Handle, CurrentIsKnownOnlyInsideARuntime) {
 }
 
 TEST(RuntimeBuilder, RefusesSettingsThatMakeNoSense) {
-  EXPECT_THROW(RuntimeBuilder::new_multi_thread().start_paused().build(), std::invalid_argument);
+  EXPECT_THROW(static_cast<void>(RuntimeBuilder::new_multi_thread().start_paused().build()), std::invalid_argument);
   EXPECT_THROW(RuntimeBuilder::new_multi_thread().unhandled_panic(UnhandledPanic::kShutdownRuntime),
                std::invalid_argument);
   EXPECT_THROW(static_cast<void>(HistogramConfiguration::linear(std::chrono::nanoseconds(0), 3)), std::invalid_argument);
