@@ -8,10 +8,10 @@
 #include <mutex>
 #include <vector>
 
+#include <kaido/detail/spin_lock.h>
 #include <kaido/detail/timer_entry.h>
 #include <kaido/time.h>
 
-#include "sdk/runtime/spin_lock.h"
 #include "sdk/time/clock.h"
 #include "sdk/time/wheel.h"
 

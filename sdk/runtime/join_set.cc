@@ -3,7 +3,7 @@
 #include <mutex>
 #include <utility>
 
-#include "sdk/runtime/spin_lock.h"
+#include <kaido/detail/spin_lock.h>
 
 namespace kaido::detail {
 

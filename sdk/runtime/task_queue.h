@@ -7,9 +7,8 @@
 #include <mutex>
 #include <utility>
 
+#include <kaido/detail/spin_lock.h>
 #include <kaido/detail/task_header.h>
-
-#include "sdk/runtime/spin_lock.h"
 
 namespace kaido::detail {
 
