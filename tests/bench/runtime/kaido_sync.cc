@@ -6,16 +6,12 @@
 #include <kaido/kaido.h>
 #include <kaido/sync.h>
 
+#include "tests/bench/runtime/runtimes.h"
 #include "tests/bench/runtime/workload.h"
 
 namespace kaido::bench {
 
 namespace {
-
-Runtime current_thread() { return RuntimeBuilder::new_current_thread().enable_time().build().value(); }
-Runtime multi_thread(std::size_t workers) {
-  return RuntimeBuilder::new_multi_thread().worker_threads(workers).enable_time().build().value();
-}
 
 Task<void> echo(mpsc::Receiver<std::size_t> pinged, mpsc::Sender<std::size_t> pong) {
   while (auto value = co_await pinged.recv()) (void)co_await pong.send(*value);

@@ -7,6 +7,7 @@
 #include <kaido/kaido.h>
 #include <kaido/sync.h>
 
+#include "tests/bench/runtime/runtimes.h"
 #include "tests/bench/runtime/workload.h"
 
 namespace kaido::bench {
@@ -14,11 +15,6 @@ namespace kaido::bench {
 namespace {
 
 using namespace std::chrono_literals;
-
-Runtime current_thread() { return RuntimeBuilder::new_current_thread().enable_time().build().value(); }
-Runtime multi_thread(std::size_t workers) {
-  return RuntimeBuilder::new_multi_thread().worker_threads(workers).enable_time().build().value();
-}
 
 Task<void> nothing() { co_return; }
 

@@ -5,6 +5,8 @@
 #include <kaido/kaido.h>
 #include <kaido/sync.h>
 
+#include "tests/bench/runtime/runtimes.h"
+
 namespace kaido::bench {
 
 namespace {
@@ -23,7 +25,7 @@ Task<void> let_all_wait() {
 
 std::size_t bytes_per_idle_task() {
   Notify notify;
-  Runtime runtime = RuntimeBuilder::new_current_thread().enable_time().build().value();
+  Runtime runtime = current_thread();
   const std::size_t before = heap_bytes();
   for (std::size_t i = 0; i < kTasks; ++i) (void)runtime.spawn(wait_for_ever(notify));
   runtime.block_on(let_all_wait());
