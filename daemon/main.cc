@@ -48,7 +48,8 @@ int serve(const Settings& settings) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  CLI::App app("Kaido's daemon: one on each host. Without a configuration it serves the apps of this host alone.", "kaidod");
+  CLI::App app("Kaido's daemon: one on each host. Without a configuration it serves the apps of this host alone.",
+               "kaidod");
   std::string config;
   bool check = false;
   app.add_option("--config", config, "YAML file; docs/operating/configuration.md lists every key")->type_name("FILE");

@@ -70,9 +70,13 @@ AdminPreface peek_preface(int descriptor) {
 class AdminServer::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::io_context& io_context, Post post, AdminQueries& queries, AdminServerOptions options)
-      : options_(std::move(options)), io_context_(io_context), acceptor_(io_context), accept_pause_(io_context),
+      : options_(std::move(options)),
+        io_context_(io_context),
+        acceptor_(io_context),
+        accept_pause_(io_context),
         grpc_(std::move(post), queries,
-              {.idle_timeout = options_.idle_timeout, .call_timeout = options_.call_timeout,
+              {.idle_timeout = options_.idle_timeout,
+               .call_timeout = options_.call_timeout,
                .tasks_max = options_.tasks_max}) {}
 
   base::Status start();

@@ -39,7 +39,9 @@ std::shared_ptr<grpc::Channel> channel_to(const AdminFixture& fixture) {
   return grpc::CreateCustomChannel("unix:" + fixture.socket_path(), grpc::InsecureChannelCredentials(), arguments);
 }
 
-std::unique_ptr<v1::Admin::Stub> stub_to(const AdminFixture& fixture) { return v1::Admin::NewStub(channel_to(fixture)); }
+std::unique_ptr<v1::Admin::Stub> stub_to(const AdminFixture& fixture) {
+  return v1::Admin::NewStub(channel_to(fixture));
+}
 
 grpc::Status ping(v1::Admin::Stub& stub, const std::string& node, std::chrono::milliseconds timeout = 30s) {
   grpc::ClientContext context;

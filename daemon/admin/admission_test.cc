@@ -60,7 +60,7 @@ TEST_F(SocketFileTest, HasItsModeWhateverTheUmaskAndGoesAwayWhenDone) {
   auto file = AdminSocketFile::listen(path_, 0660);
   ::umask(umask_before);
   ASSERT_TRUE(file.ok()) << file.status();
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(path_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0660u);
   file->reset();

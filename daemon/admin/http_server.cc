@@ -69,7 +69,10 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   class Connection;
 
   Impl(asio::io_context& io_context, HttpServerOptions options, HttpSources sources)
-      : options_(std::move(options)), sources_(std::move(sources)), io_context_(io_context), acceptor_(io_context),
+      : options_(std::move(options)),
+        sources_(std::move(sources)),
+        io_context_(io_context),
+        acceptor_(io_context),
         pause_(io_context) {}
 
   base::Status start();
@@ -171,9 +174,8 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     }
     response_.content_length(size);
     stream_.expires_after(server_->options_.response_timeout);
-    http::async_write(stream_, response_, [self = shared_from_this()](error_code error, std::size_t) {
-      self->on_written(error);
-    });
+    http::async_write(stream_, response_,
+                      [self = shared_from_this()](error_code error, std::size_t) { self->on_written(error); });
   }
 
   void on_written(const error_code& error) {

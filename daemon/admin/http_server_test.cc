@@ -150,8 +150,8 @@ TEST_F(HttpServerTest, KeepsTheConnectionForFurtherRequests) {
 
 TEST_F(HttpServerTest, AnswersRequestsThatArriveTogetherInOrder) {
   start();
-  const auto answer =
-      exchange("GET /healthz HTTP/1.1\r\n\r\nHEAD /metrics HTTP/1.1\r\n\r\nGET /no HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const auto answer = exchange(
+      "GET /healthz HTTP/1.1\r\n\r\nHEAD /metrics HTTP/1.1\r\n\r\nGET /no HTTP/1.1\r\nConnection: close\r\n\r\n");
   const auto ok = answer.find("\r\n\r\nok\n");
   const auto head = answer.find("Content-Length: 11\r\n\r\nHTTP/1.1 404", ok);
   EXPECT_NE(head, std::string::npos) << answer;
@@ -163,7 +163,8 @@ TEST_F(HttpServerTest, RefusesOtherMethodsAndBodies) {
   EXPECT_TRUE(method.starts_with("HTTP/1.1 405 ")) << method;
   EXPECT_NE(method.find("\r\nAllow: GET, HEAD\r\n"), std::string::npos) << method;
   EXPECT_TRUE(exchange("POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").starts_with("HTTP/1.1 413 "));
-  EXPECT_TRUE(exchange("GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").starts_with("HTTP/1.1 413 "));
+  EXPECT_TRUE(
+      exchange("GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").starts_with("HTTP/1.1 413 "));
   EXPECT_EQ(counters().bad_requests, 2u);
 }
 

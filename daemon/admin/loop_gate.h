@@ -17,7 +17,8 @@ namespace kaido::daemon {
 /// Threading: ask() from any thread but the loop's; close() on the loop's thread, so that no question runs while it is
 /// called or after it.
 /// Lifetime: shared; what is still posted when everything else is gone finds the gate closed.
-/// Errors: kDeadlineExceeded when no answer came in time, kUnavailable once closed, kCancelled when it became pointless.
+/// Errors: kDeadlineExceeded when no answer came in time, kUnavailable once closed, kCancelled when it became
+/// pointless.
 class LoopGate : public std::enable_shared_from_this<LoopGate> {
  public:
   using Post = std::function<void(std::function<void()>)>;

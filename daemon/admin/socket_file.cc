@@ -62,7 +62,7 @@ class Descriptor {
 
 /// Removes what a former process left; OK if nothing is there.
 base::Status remove_stale(const std::string& path, const sockaddr_un& address) {
-  struct stat info {};
+  struct stat info{};
   if (::lstat(path.c_str(), &info) != 0) {
     return errno == ENOENT ? absl::OkStatus() : failure(path, errno);
   }
@@ -98,7 +98,7 @@ base::StatusOr<std::unique_ptr<AdminSocketFile>> AdminSocketFile::listen(const s
       ::bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
     return failure(path, errno);
   }
-  struct stat info {};
+  struct stat info{};
   if (::chmod(path.c_str(), mode) != 0 || ::listen(descriptor.get(), kBacklog) != 0 ||
       ::stat(path.c_str(), &info) != 0) {
     const int error = errno;
@@ -109,7 +109,7 @@ base::StatusOr<std::unique_ptr<AdminSocketFile>> AdminSocketFile::listen(const s
 }
 
 AdminSocketFile::~AdminSocketFile() {
-  struct stat info {};
+  struct stat info{};
   if (::lstat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_) {
     ::unlink(path_.c_str());
   }

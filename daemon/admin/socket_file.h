@@ -15,8 +15,8 @@ namespace kaido::daemon {
 /// the one that was made here.
 class AdminSocketFile {
  public:
-  /// Binds and listens; non-blocking, closed on exec. A file left behind by a process that is gone is replaced; one that
-  /// somebody listens at is not (kAlreadyExists), nor is anything that is no socket (kInvalidArgument).
+  /// Binds and listens; non-blocking, closed on exec. A file left behind by a process that is gone is replaced; one
+  /// that somebody listens at is not (kAlreadyExists), nor is anything that is no socket (kInvalidArgument).
   [[nodiscard]] static base::StatusOr<std::unique_ptr<AdminSocketFile>> listen(const std::string& path, mode_t mode);
 
   ~AdminSocketFile();

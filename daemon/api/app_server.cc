@@ -34,7 +34,8 @@ class AppServer::Link final : public ConnectionHandler, public AppSessionActions
   void on_frame(Connection& /*connection*/, const wire::FrameView& frame) override {
     const bool was_ready = session_.is_ready();
     session_.handle_frame(server_.loop_.now(), frame);
-    if (!was_ready && session_.is_ready()) [[unlikely]] welcomed();
+    if (!was_ready && session_.is_ready()) [[unlikely]]
+      welcomed();
   }
 
   void on_drained(Connection& /*connection*/) override { connection_->resume_reading(); }
@@ -196,7 +197,8 @@ std::vector<AppSummary> AppServer::apps() const {
     if (slot.link == nullptr || !slot.link->session().is_ready()) continue;
     const PeerIdentity identity = slot.link->connection().identity();
     AppSummary app;
-    app.session = static_cast<std::uint32_t>(slot.generation) << kSlotBits | static_cast<std::uint32_t>(&slot - slots_.data());
+    app.session =
+        static_cast<std::uint32_t>(slot.generation) << kSlotBits | static_cast<std::uint32_t>(&slot - slots_.data());
     app.name = slot.link->session().app_name();
     if (identity.credentials) {
       app.pid = identity.credentials->pid;

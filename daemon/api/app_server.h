@@ -26,12 +26,12 @@ struct AppServerOptions {
 
 /// Plain numbers for metrics; they only grow.
 struct AppServerCounters {
-  std::uint64_t accepted = 0;             ///< said a proper hello
-  std::uint64_t refused_handshake = 0;    ///< gone or refused before that
-  std::uint64_t closed_violation = 0;     ///< broke the protocol after it
-  std::uint64_t bad_frames = 0;           ///< broke the protocol, before or after it
-  std::uint64_t closed_stalled = 0;       ///< did not read what it was sent
-  std::uint64_t calls_over_credit = 0;    ///< answered `rejected`
+  std::uint64_t accepted = 0;           ///< said a proper hello
+  std::uint64_t refused_handshake = 0;  ///< gone or refused before that
+  std::uint64_t closed_violation = 0;   ///< broke the protocol after it
+  std::uint64_t bad_frames = 0;         ///< broke the protocol, before or after it
+  std::uint64_t closed_stalled = 0;     ///< did not read what it was sent
+  std::uint64_t calls_over_credit = 0;  ///< answered `rejected`
 };
 
 /// One line of an operator's list.
@@ -61,9 +61,11 @@ class AppServer {
   void close_all(const std::string& reason);
 
   // --- to apps; a session that is gone is ignored ---
-  void deliver(std::uint32_t session, std::uint64_t call_id, wire::Outcome outcome, const TaskError* error, Payload payload);
+  void deliver(std::uint32_t session, std::uint64_t call_id, wire::Outcome outcome, const TaskError* error,
+               Payload payload);
   void dispatch(std::uint32_t session, std::uint32_t function_index, std::uint64_t call, std::uint32_t attempt,
-                base::Duration budget, const wire::TraceContext& trace, std::span<const std::byte> info, Payload payload);
+                base::Duration budget, const wire::TraceContext& trace, std::span<const std::byte> info,
+                Payload payload);
   void cancel_at_worker(std::uint32_t session, std::uint64_t call);
 
   [[nodiscard]] std::uint32_t app_count() const { return live_; }
@@ -75,7 +77,9 @@ class AppServer {
   [[nodiscard]] ConnectionStats traffic() const;
   [[nodiscard]] std::size_t queued_bytes() const;
   /// Connections that were closed because there were too many.
-  [[nodiscard]] std::uint64_t refused_by_limit() const { return listener_ != nullptr ? listener_->stats().refused_limit : 0; }
+  [[nodiscard]] std::uint64_t refused_by_limit() const {
+    return listener_ != nullptr ? listener_->stats().refused_limit : 0;
+  }
 
  private:
   class Link;

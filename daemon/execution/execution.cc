@@ -99,7 +99,8 @@ void Execution::cancel_attempt(const AttemptKey& key) {
 
 void Execution::attempt_started(const AttemptReport& report) { ledger_.handle_started(loop_.now(), report); }
 
-void Execution::attempt_result(const AttemptReport& report, wire::Outcome outcome, const TaskError* error, Payload payload) {
+void Execution::attempt_result(const AttemptReport& report, wire::Outcome outcome, const TaskError* error,
+                               Payload payload) {
   ledger_.handle_result(loop_.now(), report, outcome, error, payload);
   pump();
 }
@@ -169,8 +170,8 @@ void Execution::act(const LedgerEffect& effect) {
         executor_.admit(loop_.now(), request);
         return;
       }
-      if (peers_.send_attempt(effect.node, *effect.placement, effect.sequence, effect.attempt, effect.budget, effect.trace,
-                              effect.payload)) {
+      if (peers_.send_attempt(effect.node, *effect.placement, effect.sequence, effect.attempt, effect.budget,
+                              effect.trace, effect.payload)) {
         return;
       }
       const AttemptReport report{effect.node, view().find(effect.node)->info->epoch, effect.sequence, effect.attempt};
@@ -205,7 +206,8 @@ void Execution::act(const ExecutorEffect& effect) {
       if (is_local) return ledger_.handle_result(loop_.now(), report, effect.outcome, effect.error, effect.payload);
       return peers_.reply_result(effect.key, effect.outcome, effect.error, effect.payload, executor_.load());
     case ExecutorEffect::Kind::kReplyRedirect:
-      if (is_local) return ledger_.handle_redirect(loop_.now(), report, effect.reason, effect.retry_after, effect.payload);
+      if (is_local)
+        return ledger_.handle_redirect(loop_.now(), report, effect.reason, effect.retry_after, effect.payload);
       return peers_.reply_redirect(effect.key, effect.reason, effect.retry_after, effect.payload, executor_.load());
   }
 }

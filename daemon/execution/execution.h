@@ -20,8 +20,8 @@
 namespace kaido::daemon {
 
 struct ExecutionOptions {
-  NodeInfo self;            ///< without functions; `slots` 0: as many as the workers offer
-  std::uint64_t seed = 0;   ///< of the choices between equal nodes
+  NodeInfo self;           ///< without functions; `slots` 0: as many as the workers offer
+  std::uint64_t seed = 0;  ///< of the choices between equal nodes
   RegistryOptions registry;
   ChooserOptions chooser;
   LedgerOptions ledger;
@@ -42,7 +42,8 @@ class Execution final : public TurnHook {
 
   // --- from apps ---
   /// A session offers functions. A refusal names the function and the reason.
-  [[nodiscard]] base::Status offer(std::uint32_t session, const std::vector<FunctionInfo>& functions, std::uint32_t slots);
+  [[nodiscard]] base::Status offer(std::uint32_t session, const std::vector<FunctionInfo>& functions,
+                                   std::uint32_t slots);
   /// The shared placement of all equal specs; null at the bound.
   [[nodiscard]] PlacementRef prepare(PlacementSpec spec) { return chooser_.prepare(std::move(spec)); }
   /// False: the session already has this call in flight.
@@ -65,9 +66,11 @@ class Execution final : public TurnHook {
   void cancel_attempt(const AttemptKey& key);
   void attempt_started(const AttemptReport& report);
   void attempt_result(const AttemptReport& report, wire::Outcome outcome, const TaskError* error, Payload payload);
-  void attempt_redirected(const AttemptReport& report, RedirectReason reason, base::Duration retry_after, Payload payload);
+  void attempt_redirected(const AttemptReport& report, RedirectReason reason, base::Duration retry_after,
+                          Payload payload);
 
-  /// No new tasks and attempts; what runs may finish until `deadline`; a deadline that is not in the future ends it now.
+  /// No new tasks and attempts; what runs may finish until `deadline`; a deadline that is not in the future ends it
+  /// now.
   void drain(base::Instant deadline);
   /// Nothing is queued, running or undelivered.
   [[nodiscard]] bool is_idle() const { return executor_.is_idle() && ledger_.task_count() == 0; }

@@ -38,11 +38,13 @@ class Outside final : public AppPort, public PeerPort {
   }
   void send_cancel(NodeIndex, std::uint64_t sequence, std::uint32_t) override { cancels_sent.push_back(sequence); }
   void reply_started(const AttemptKey&, wire::Load) override {}
-  void reply_result(const AttemptKey& key, wire::Outcome outcome, const TaskError*, Payload payload, wire::Load) override {
+  void reply_result(const AttemptKey& key, wire::Outcome outcome, const TaskError*, Payload payload,
+                    wire::Load) override {
     replies.push_back(std::to_string(key.sequence) + " " + std::string(wire::name(outcome)) + " " +
                       std::string(wire::as_text(payload)));
   }
-  void reply_redirect(const AttemptKey& key, RedirectReason reason, base::Duration, Payload payload, wire::Load) override {
+  void reply_redirect(const AttemptKey& key, RedirectReason reason, base::Duration, Payload payload,
+                      wire::Load) override {
     replies.push_back(std::to_string(key.sequence) + " redirect " + std::string(name(reason)) + " " +
                       std::string(wire::as_text(payload)));
   }

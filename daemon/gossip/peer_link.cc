@@ -78,8 +78,9 @@ void PeerMesh::Link::established(const PeerGreeting& peer) {
 void PeerMesh::Link::node_info(NodeInfo info) {
   const NodeIndex index = mesh_.handler_.node_seen(std::move(info));
   if (index == kNoNode) {
-    return session_.close(absl::FailedPreconditionError("a later life of this node is known, or there are too many nodes"),
-                          /*retry=*/false);
+    return session_.close(
+        absl::FailedPreconditionError("a later life of this node is known, or there are too many nodes"),
+        /*retry=*/false);
   }
   index_ = index;
   if (index.value >= mesh_.by_index_.size()) mesh_.by_index_.resize(index.value + 1);
@@ -88,7 +89,8 @@ void PeerMesh::Link::node_info(NodeInfo info) {
 }
 
 bool PeerMesh::Link::is_introduced() {
-  if (index_ != kNoNode) [[likely]] return true;
+  if (index_ != kNoNode) [[likely]]
+    return true;
   session_.close(absl::InvalidArgumentError("protocol violation: attempts before node info"), /*retry=*/false);
   return false;
 }
@@ -113,8 +115,8 @@ void PeerMesh::Link::started(std::uint64_t sequence, std::uint32_t attempt) {
   if (is_introduced()) mesh_.handler_.attempt_started(report(sequence, attempt));
 }
 
-void PeerMesh::Link::result(std::uint64_t sequence, std::uint32_t attempt, wire::Outcome outcome, const TaskError* error,
-                            Payload payload) {
+void PeerMesh::Link::result(std::uint64_t sequence, std::uint32_t attempt, wire::Outcome outcome,
+                            const TaskError* error, Payload payload) {
   if (is_introduced()) mesh_.handler_.attempt_result(report(sequence, attempt), outcome, error, payload);
 }
 

@@ -15,15 +15,17 @@ PeerMesh::PeerMesh(Loop& loop, Transport& transport, PeerMeshOptions options, Pe
       log_(std::move(log)),
       timer_(loop, [this] { check_timeouts(); }) {
   base::Random seeds(options_.seed);
-  for (const Address& address : options_.peers) dialers_.push_back(std::make_unique<Dialer>(*this, address, seeds.next()));
+  for (const Address& address : options_.peers)
+    dialers_.push_back(std::make_unique<Dialer>(*this, address, seeds.next()));
 }
 
 PeerMesh::~PeerMesh() = default;
 
 base::Status PeerMesh::start() {
   if (options_.listen) {
-    auto listener = transport_.listen(*options_.listen, options_.listen_options,
-                                      [this](std::unique_ptr<Connection> connection) { accept(std::move(connection)); });
+    auto listener =
+        transport_.listen(*options_.listen, options_.listen_options,
+                          [this](std::unique_ptr<Connection> connection) { accept(std::move(connection)); });
     if (!listener.ok()) return listener.status();
     listener_ = *std::move(listener);
     log_.info("listening for peers", {"address", listener_->address().to_string()});
@@ -56,7 +58,7 @@ void PeerMesh::release(Link& link, const base::Status& reason) {
     log_.debug("peer connection came to nothing", {"address", link.connection().remote()},
                {"reason", std::string(reason.message())});
   } else {
-    ++(absl::IsDeadlineExceeded(reason)    ? counters_.lost_silent
+    ++(absl::IsDeadlineExceeded(reason)  ? counters_.lost_silent
        : absl::IsInvalidArgument(reason) ? counters_.lost_violation
                                          : counters_.lost_closed);
     log_.warn("peer lost", {"node", link.session().peer()->name}, {"id", id},

@@ -97,7 +97,9 @@ class PeerMesh {
   [[nodiscard]] ConnectionStats traffic() const;
   [[nodiscard]] std::size_t queued_bytes() const;
   /// Connections that were closed because there were too many.
-  [[nodiscard]] std::uint64_t refused_by_limit() const { return listener_ != nullptr ? listener_->stats().refused_limit : 0; }
+  [[nodiscard]] std::uint64_t refused_by_limit() const {
+    return listener_ != nullptr ? listener_->stats().refused_limit : 0;
+  }
 
  private:
   class Link;

@@ -68,7 +68,8 @@ class Node final : public PeerHandler {
 
 /// One node of the test, on the loop and network that all share.
 struct Member {
-  Member(Loop& loop, MemoryNetwork& network, std::uint8_t number, std::vector<std::string> peers, std::uint64_t epoch = 1)
+  Member(Loop& loop, MemoryNetwork& network, std::uint8_t number, std::vector<std::string> peers,
+         std::uint64_t epoch = 1)
       : transport(loop, network, security), node(info(number, epoch)) {
     PeerMeshOptions options;
     options.listen = Address::memory(std::string(1, static_cast<char>('a' + number)));
@@ -109,7 +110,9 @@ class PeerMeshTest : public testing::Test {
  protected:
   bool until(const std::function<bool()>& done) { return loop.run_until(done, 10s); }
   /// Lets everything that is due happen, with room for timers.
-  void settle() { loop.run_until([] { return false; }, 50ms); }
+  void settle() {
+    loop.run_until([] { return false; }, 50ms);
+  }
 
   Loop loop;
   MemoryNetwork network;
@@ -134,7 +137,8 @@ TEST_F(PeerMeshTest, AFullMeshOfFiveConnectsWhoeverListsWhom) {
   for (std::uint8_t i = 0; i < 5; ++i) members.push_back(std::make_unique<Member>(loop, network, i, all));
   for (const auto& member : members) ASSERT_TRUE(member->mesh->start().ok());
   ASSERT_TRUE(until([&] {
-    return std::all_of(members.begin(), members.end(), [](const auto& member) { return member->node.alive_peers() == 4; });
+    return std::all_of(members.begin(), members.end(),
+                       [](const auto& member) { return member->node.alive_peers() == 4; });
   }));
   settle();
   for (const auto& member : members) {

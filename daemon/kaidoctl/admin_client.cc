@@ -52,20 +52,19 @@ grpc::ChannelArguments channel_arguments() {
 class AdminClient::Impl {
  public:
   Impl(int descriptor, std::chrono::milliseconds timeout)
-      : stub_(v1::Admin::NewStub(
-            grpc::CreateCustomInsecureChannelFromFd("kaidod", descriptor, channel_arguments()))),
+      : stub_(v1::Admin::NewStub(grpc::CreateCustomInsecureChannelFromFd("kaidod", descriptor, channel_arguments()))),
         timeout_(timeout) {}
 
   template <class Response, class Request>
   base::StatusOr<Response> call(grpc::Status (v1::Admin::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                                          Response*),
+                                                                        Response*),
                                 const Request& request) {
     return call(method, request, timeout_);
   }
 
   template <class Response, class Request>
   base::StatusOr<Response> call(grpc::Status (v1::Admin::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                                          Response*),
+                                                                        Response*),
                                 const Request& request, std::chrono::milliseconds timeout) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + timeout);

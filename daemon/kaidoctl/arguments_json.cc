@@ -60,14 +60,16 @@ class Checker {
   Complaint check_map(const pb::FieldDescriptor& field, const pb::Value& value, const std::string& path) const {
     if (!value.has_struct_value()) return path + ": an object is expected";
     for (const auto& [key, mapped] : value.struct_value().fields()) {
-      if (auto complaint = check_one(*field.message_type()->map_value(), mapped, path + "[\"" + key + "\"]")) return complaint;
+      if (auto complaint = check_one(*field.message_type()->map_value(), mapped, path + "[\"" + key + "\"]"))
+        return complaint;
     }
     return std::nullopt;
   }
 
   Complaint check_one(const pb::FieldDescriptor& field, const pb::Value& value, const std::string& path) const {
     // libprotobuf would take "yes" for true.
-    if (field.type() == pb::FieldDescriptor::TYPE_BOOL && !value.has_bool_value()) return path + ": true or false is expected";
+    if (field.type() == pb::FieldDescriptor::TYPE_BOOL && !value.has_bool_value())
+      return path + ": true or false is expected";
     if (field.message_type() == nullptr || field.message_type()->file() != &signature_) return std::nullopt;
     if (!value.has_struct_value()) return path + ": an object is expected";
     return check(*field.message_type(), value.struct_value(), path + ".");
@@ -91,7 +93,8 @@ class Checker {
     for (int i = 0; i < message.field_count(); ++i) {
       const pb::FieldDescriptor& field = *message.field(i);
       const bool has_default = field.is_repeated() || field.has_optional_keyword();
-      if (!has_default && field.real_containing_oneof() == nullptr && !is_given(field)) missing.push_back(path + field.name());
+      if (!has_default && field.real_containing_oneof() == nullptr && !is_given(field))
+        missing.push_back(path + field.name());
     }
     for (int i = 0; i < message.real_oneof_decl_count(); ++i) {
       const pb::OneofDescriptor& oneof = *message.oneof_decl(i);
@@ -118,7 +121,8 @@ std::string reword(std::string text) {
   }
   if (const auto type = text.find("TYPE_"); type != std::string::npos) {
     text.erase(type, 5);
-    for (auto i = type; i < text.size(); ++i) text[i] = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] + 32) : text[i];
+    for (auto i = type; i < text.size(); ++i)
+      text[i] = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] + 32) : text[i];
   }
   return text;
 }
@@ -199,8 +203,10 @@ base::StatusOr<std::string> result_to_text(const ParsedSchema& schema, std::stri
       default:
         break;
     }
-    if (value.cpp_type() == pb::FieldDescriptor::CPPTYPE_INT64) return std::to_string(reflection.GetInt64(**result, &value));
-    if (value.cpp_type() == pb::FieldDescriptor::CPPTYPE_UINT64) return std::to_string(reflection.GetUInt64(**result, &value));
+    if (value.cpp_type() == pb::FieldDescriptor::CPPTYPE_INT64)
+      return std::to_string(reflection.GetInt64(**result, &value));
+    if (value.cpp_type() == pb::FieldDescriptor::CPPTYPE_UINT64)
+      return std::to_string(reflection.GetUInt64(**result, &value));
   }
   auto json = write_json(**result);
   if (!json.ok()) return json;

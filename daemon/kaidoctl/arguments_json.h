@@ -1,7 +1,8 @@
 /// Between JSON, which people type, and the bytes that functions take, by a function's schema: pure functions.
 ///
-/// The mapping is protobuf's own (https://protobuf.dev/programming-guides/json): 64-bit integers may be strings, bytes are
-/// base64, fields have the names of the .proto. Stricter in one thing: a parameter that has no default must be there.
+/// The mapping is protobuf's own (https://protobuf.dev/programming-guides/json): 64-bit integers may be strings, bytes
+/// are base64, fields have the names of the .proto. Stricter in one thing: a parameter that has no default must be
+/// there.
 #pragma once
 
 #include <string>

@@ -18,7 +18,8 @@ ParsedSchema parse(const Schema& schema) {
 const char* const kArguments =
     "message Point { double x = 1; optional string label = 2; }"
     "message Either { oneof of { int32 i = 1; string s = 2; } }"
-    "string text = 1; int64 limit = 2; optional bool loud = 3; repeated double weights = 4; map<string, int32> counts = 5;"
+    "string text = 1; int64 limit = 2; optional bool loud = 3; repeated double weights = 4; map<string, int32> counts "
+    "= 5;"
     "optional Point origin = 6; repeated Point path = 7; bytes data = 8; optional Either either = 9;";
 
 // What is understood, as libprotobuf's text.
@@ -34,7 +35,8 @@ std::string understood(const std::string& json, const std::string& fields = kArg
 
 TEST(ArgumentsFromJson, AreEncodedByTheSchema) {
   EXPECT_EQ(understood(R"({"text": "a b", "limit": 3, "data": ""})"), R"(text: "a b" limit: 3)");
-  EXPECT_EQ(understood(R"({"text": "", "limit": "9007199254740993", "data": "aGk="})"), R"(limit: 9007199254740993 data: "hi")");
+  EXPECT_EQ(understood(R"({"text": "", "limit": "9007199254740993", "data": "aGk="})"),
+            R"(limit: 9007199254740993 data: "hi")");
   EXPECT_EQ(understood(R"({"text": "x", "limit": 1, "data": "", "loud": false, "weights": [1, 2.5], "counts": {"a": 1},
                            "origin": {"x": 1}, "path": [{"x": 2, "label": "b"}], "either": {"s": "y"}})"),
             R"(text: "x" limit: 1 loud: false weights: 1 weights: 2.5 counts { key: "a" value: 1 } origin { x: 1 } )"
@@ -49,7 +51,8 @@ TEST(ArgumentsFromJson, WhatIsWrongIsNamed) {
   EXPECT_EQ(understood(R"({"text": null, "limit": 1, "data": ""})"), "missing: text");
   EXPECT_EQ(understood(with(R"("txt": 1)")),
             "txt: there is no such field; there is text, limit, loud, weights, counts, origin, path, data, either");
-  EXPECT_EQ(understood(R"({"text": "x", "limit": "many", "data": ""})"), R"(limit: invalid value "many" for type int64)");
+  EXPECT_EQ(understood(R"({"text": "x", "limit": "many", "data": ""})"),
+            R"(limit: invalid value "many" for type int64)");
   EXPECT_EQ(understood(R"({"text": 7, "limit": 1, "data": ""})"), "text: invalid value 7 for type string");
   EXPECT_EQ(understood(R"({"text": "x", "limit": 1, "data": "%"})"), R"(data: invalid value "%" for type bytes)");
   EXPECT_EQ(understood(with(R"("loud": "yes")")), "loud: true or false is expected");
@@ -67,9 +70,9 @@ TEST(ArgumentsFromJson, WhatIsWrongIsNamed) {
 }
 
 TEST(ArgumentsFromJson, GeneratedMessagesKeepTheirDefaults) {
-  const Schema schema =
-      schema_from_text("message Arguments { geo.Point p = 1; } message Result {}",
-                       {{"geo.proto", "syntax = \"proto3\"; package geo; message Point { double x = 1; double y = 2; }"}});
+  const Schema schema = schema_from_text(
+      "message Arguments { geo.Point p = 1; } message Result {}",
+      {{"geo.proto", "syntax = \"proto3\"; package geo; message Point { double x = 1; double y = 2; }"}});
   EXPECT_TRUE(arguments_from_json(parse(schema), R"({"p": {"y": 1}})").ok());
   const auto unknown = arguments_from_json(parse(schema), R"({"p": {"z": 1}})");
   EXPECT_EQ(unknown.status().message(), "p z: Cannot find field.");

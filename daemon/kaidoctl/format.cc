@@ -106,8 +106,8 @@ std::string format_status(const v1::StatusResponse& response, Style style) {
   facts.add("epoch", std::to_string(response.epoch()));
   facts.add("uptime", format_seconds(response.uptime_seconds()));
   facts.add("memory", format_kib(response.resident_kib()));
-  facts.add("load", count(load.running()) + " running, " + count(load.queued()) + " queued, " + count(load.slots()) +
-                        " slots");
+  facts.add("load",
+            count(load.running()) + " running, " + count(load.queued()) + " queued, " + count(load.slots()) + " slots");
   facts.add("nodes", count(response.nodes_alive()) + " alive of " + count(response.nodes_known()) + " known");
   facts.add("apps", count(response.apps()));
   facts.add("functions", count(response.functions()));
@@ -238,8 +238,7 @@ std::string explain_unreachable(std::string_view path, int error) {
              ": the socket is left over from one that has ended\n  is kaidod running? try: systemctl status kaidod";
     case EACCES:
     case EPERM:
-      return "not allowed to use " + where +
-             "\n  run kaidoctl as the daemon's user or as root, for instance with sudo";
+      return "not allowed to use " + where + "\n  run kaidoctl as the daemon's user or as root, for instance with sudo";
     default:
       return "cannot connect to " + where + ": " + std::strerror(error) +
              "\n  name the daemon's admin socket with --socket PATH or KAIDO_ADMIN_SOCKET";

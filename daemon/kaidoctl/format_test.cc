@@ -126,13 +126,12 @@ TEST(FormatNodes, TellsSelfSeenAndNeverSeenApart) {
   taint.set_value("ml");
   taint.set_effect("NoSchedule");
   nodes.add_nodes()->set_name("gamma");
-  EXPECT_EQ(
-      format_nodes(nodes, kPlain),
-      "NAME   STATE    ADDRESS        LOAD  IN-FLIGHT  FUNCTIONS  SEEN      RTT    TAGS                TAINTS\n"
-      "alpha  alive    -              1/4   0          0          self      -      -                   -\n"
-      "beta   lost     10.0.0.2:7400  0/0   0          0          9.0s ago  500µs  gpu=a100,zone=eu-1  "
-      "dedicated=ml:NoSchedule\n"
-      "gamma  unknown  -              0/0   0          0          never     -      -                   -\n");
+  EXPECT_EQ(format_nodes(nodes, kPlain),
+            "NAME   STATE    ADDRESS        LOAD  IN-FLIGHT  FUNCTIONS  SEEN      RTT    TAGS                TAINTS\n"
+            "alpha  alive    -              1/4   0          0          self      -      -                   -\n"
+            "beta   lost     10.0.0.2:7400  0/0   0          0          9.0s ago  500µs  gpu=a100,zone=eu-1  "
+            "dedicated=ml:NoSchedule\n"
+            "gamma  unknown  -              0/0   0          0          never     -      -                   -\n");
 }
 
 TEST(FormatFunctions, NamesWhoOffersThem) {

@@ -43,7 +43,8 @@ std::string suggest(AdminClient& client, const std::string& name) {
 std::optional<ExitCode> find_target(AdminClient& client, const Options& options, Target& target) {
   auto described = client.describe_function(options.function);
   if (absl::IsNotFound(described.status())) {
-    return complain(ExitCode::kNoFunction, std::string(described.status().message()) + suggest(client, options.function));
+    return complain(ExitCode::kNoFunction,
+                    std::string(described.status().message()) + suggest(client, options.function));
   }
   if (!described.ok()) return explain(described.status(), options);
   target.function = *std::move(described);
@@ -52,13 +53,15 @@ std::optional<ExitCode> find_target(AdminClient& client, const Options& options,
     return options.fingerprint.empty() || version.fingerprint() == options.fingerprint;
   });
   if (wanted == versions.end()) {
-    return complain(ExitCode::kNoFunction, "no node that is alive offers '" + options.function + "' with the fingerprint " +
-                                               options.fingerprint + "; see `kaidoctl functions " + options.function + "`");
+    return complain(ExitCode::kNoFunction, "no node that is alive offers '" + options.function +
+                                               "' with the fingerprint " + options.fingerprint +
+                                               "; see `kaidoctl functions " + options.function + "`");
   }
   target.chosen = static_cast<int>(wanted - versions.begin());
   if (wanted->schema().empty()) return std::nullopt;
   auto schema = ParsedSchema::parse(wanted->schema());
-  if (!schema.ok()) return complain(ExitCode::kFailed, options.function + " has a " + std::string(schema.status().message()));
+  if (!schema.ok())
+    return complain(ExitCode::kFailed, options.function + " has a " + std::string(schema.status().message()));
   target.schema.emplace(*std::move(schema));
   return std::nullopt;
 }
@@ -95,7 +98,8 @@ ExitCode write_files(const Options& options, const Target& target) {
   std::vector<ProtoFile> files = imports_of(*target.schema);
   files.push_back(format_proto(target.function, target.chosen, &*target.schema));
   for (const ProtoFile& file : files) {
-    if (!stays_inside(file.name)) return complain(ExitCode::kFailed, "the schema names a file outside of the folder: " + file.name);
+    if (!stays_inside(file.name))
+      return complain(ExitCode::kFailed, "the schema names a file outside of the folder: " + file.name);
     const std::filesystem::path path = std::filesystem::path(options.proto_dir) / file.name;
     std::error_code error;
     std::filesystem::create_directories(path.parent_path(), error);
@@ -158,15 +162,16 @@ ExitCode call_function(AdminClient& client, const Options& options) {
   Target target;
   if (const auto ended = find_target(client, options, target)) return *ended;
   if (!target.schema) {
-    return complain(ExitCode::kFailed, options.function + " has no schema, so its arguments cannot be encoded here: the app "
-                                                          "that offers it states none");
+    return complain(ExitCode::kFailed, options.function +
+                                           " has no schema, so its arguments cannot be encoded here: the app "
+                                           "that offers it states none");
   }
   const auto json = read_json(options);
   if (!json.ok()) return complain(ExitCode::kBadArguments, std::string(json.status().message()));
   auto arguments = arguments_from_json(*target.schema, *json);
   if (!arguments.ok()) {
-    return complain(ExitCode::kBadArguments, options.function + target.function.versions(target.chosen).signature() + ": " +
-                                                 std::string(arguments.status().message()));
+    return complain(ExitCode::kBadArguments, options.function + target.function.versions(target.chosen).signature() +
+                                                 ": " + std::string(arguments.status().message()));
   }
   v1::CallRequest request;
   request.set_function(options.function);

@@ -132,7 +132,8 @@ TEST_F(KaidoctlFunctionTest, PrintsAFunctionAsAProtoFile) {
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_NE(run.out.find("// count_words(string, optional int32) -> int64\n"), std::string::npos) << run.out;
   EXPECT_NE(run.out.find("// id 0000000000000007, fingerprint 00000000000000ff\n// offered by beta (2 slots)\n"),
-            std::string::npos) << run.out;
+            std::string::npos)
+      << run.out;
   EXPECT_NE(run.out.find("  optional int32 limit = 2;\n"), std::string::npos) << run.out;
   const auto json = from_json<v1::DescribeFunctionResponse>(ask({"functions", "count_words", "-o", "json"}).out);
   EXPECT_EQ(json.versions(0).offers(0).node(), "beta");
@@ -149,9 +150,9 @@ TEST_F(KaidoctlFunctionTest, WritesFilesThatProtocAccepts) {
   const auto compiled = "protoc -I '" + folder + "' --descriptor_set_out=/dev/null '" + folder + "/count_words.proto'";
   EXPECT_EQ(std::system(compiled.c_str()), 0);
   fixture_.on_loop([&] {
-    fixture_.queries.schema = std::string(schema_from_text("message Arguments {} message Result {}",
-                                                           {{"../escape.proto", "syntax = \"proto3\";"}})
-                                              .bytes());
+    fixture_.queries.schema = std::string(
+        schema_from_text("message Arguments {} message Result {}", {{"../escape.proto", "syntax = \"proto3\";"}})
+            .bytes());
   });
   const auto outside = ask({"functions", "count_words", "--proto-dir", folder});
   EXPECT_EQ(outside.code, 1);
@@ -159,11 +160,13 @@ TEST_F(KaidoctlFunctionTest, WritesFilesThatProtocAccepts) {
 }
 
 TEST_F(KaidoctlFunctionTest, CallsAFunctionWithJson) {
-  const auto text = ask({"call", "count_words", R"({"text": "a b"})", "--node", "beta", "--tag", "zone=eu", "--timeout", "2"});
+  const auto text =
+      ask({"call", "count_words", R"({"text": "a b"})", "--node", "beta", "--tag", "zone=eu", "--timeout", "2"});
   EXPECT_EQ(text.code, 0) << text.err;
   EXPECT_EQ(text.out, "7\n");
   const v1::CallRequest request = fixture_.on_loop([&] { return fixture_.queries.last_call; });
-  EXPECT_EQ(request.arguments(), std::string("\x0a\x03" "a b"));
+  EXPECT_EQ(request.arguments(), std::string("\x0a\x03"
+                                             "a b"));
   EXPECT_EQ(request.version().fingerprint(), "00000000000000ff");
   EXPECT_EQ(request.node(), "beta");
   EXPECT_EQ(request.tags().at("zone"), "eu");
@@ -177,7 +180,8 @@ TEST_F(KaidoctlFunctionTest, ReadsArgumentsFromAFileOrStandardInput) {
   std::ofstream(path) << R"({"text": "from a file"})";
   EXPECT_EQ(ask({"call", "count_words", "--file", path}).code, 0);
   EXPECT_EQ(fixture_.on_loop([&] { return fixture_.queries.last_call.arguments().substr(2); }), "from a file");
-  const std::string piped = "'" + program + "' call count_words - --socket '" + fixture_.socket_path() + "' <'" + path + "' >/dev/null";
+  const std::string piped =
+      "'" + program + "' call count_words - --socket '" + fixture_.socket_path() + "' <'" + path + "' >/dev/null";
   EXPECT_EQ(std::system(piped.c_str()), 0);
   EXPECT_EQ(ask({"call", "count_words", "--file", "/nonexistent"}).code, 5);
   EXPECT_EQ(ask({"call", "count_words", "{}", "--file", path}).code, 2);
@@ -195,7 +199,8 @@ TEST_F(KaidoctlFunctionTest, EveryEndOfACallHasItsExitCode) {
   EXPECT_EQ(ask({"call", "count_words"}).code, 5) << "a text is needed";
   const auto thrown = ask({"call", "explode", R"({"text": ""})"});
   EXPECT_EQ(thrown.code, 6);
-  EXPECT_NE(thrown.err.find("explode: panicked: it burst (std::runtime_error), on beta, attempt 1"), std::string::npos) << thrown.err;
+  EXPECT_NE(thrown.err.find("explode: panicked: it burst (std::runtime_error), on beta, attempt 1"), std::string::npos)
+      << thrown.err;
   const auto json = ask({"call", "explode", R"({"text": ""})", "-o", "json"});
   EXPECT_EQ(json.code, 6);
   EXPECT_EQ(from_json<v1::CallResponse>(json.out).exception_type(), "std::runtime_error");
@@ -205,9 +210,8 @@ TEST_F(KaidoctlFunctionTest, EveryEndOfACallHasItsExitCode) {
 }
 
 TEST_F(KaidoctlTest, SaysSoWhenTheOutputCannotBeWritten) {
-  const auto result = std::system(("'" + program + "' status --socket '" + fixture_.socket_path() +
-                                   "' >/dev/full 2>/dev/null")
-                                      .c_str());
+  const auto result = std::system(
+      ("'" + program + "' status --socket '" + fixture_.socket_path() + "' >/dev/full 2>/dev/null").c_str());
   EXPECT_EQ(WEXITSTATUS(result), 1);
 }
 

@@ -94,8 +94,8 @@ ExitCode run(const Options& options, Style style) {
 
 int main(const std::vector<std::string>& arguments) {
   const bool has_system_socket = ::access("/run/kaido/admin.sock", F_OK) == 0;
-  const auto parsed = parse_options(
-      arguments, default_admin_socket(has_system_socket, environment("XDG_RUNTIME_DIR"), ::geteuid()));
+  const auto parsed =
+      parse_options(arguments, default_admin_socket(has_system_socket, environment("XDG_RUNTIME_DIR"), ::geteuid()));
   if (const auto* farewell = std::get_if<Farewell>(&parsed)) {
     std::fputs(farewell->text.c_str(), farewell->code == ExitCode::kOk ? stdout : stderr);
     return static_cast<int>(farewell->code);

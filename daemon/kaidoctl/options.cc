@@ -76,7 +76,8 @@ void add_function_options(CLI::App& sub, Options& options) {
 
 void add_call_options(CLI::App& sub, Options& options, std::vector<std::string>& tags) {
   sub.add_option("function", options.function, "its name")->type_name("NAME")->required();
-  auto* const json = sub.add_option("arguments", options.json, "a JSON object; - for standard input")->type_name("JSON");
+  auto* const json =
+      sub.add_option("arguments", options.json, "a JSON object; - for standard input")->type_name("JSON");
   sub.add_option("--file", options.file, "read the arguments from this file")->type_name("FILE")->excludes(json);
   sub.add_option("--node", options.node, "run it on this node only")->type_name("NAME");
   sub.add_option("--tag", tags, "run it only on nodes with this tag; may be given several times")
@@ -123,11 +124,11 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
       ->envname("KAIDO_ADMIN_SOCKET")
       ->type_name("PATH")
       ->capture_default_str();
-  const auto* const timeout = app.add_option("--timeout", timeout_seconds,
-                                            "how many seconds to wait for the daemon; call: for the result (60)")
-      ->check(CLI::Range(0.001, kTimeoutSecondsMax))
-      ->type_name("SECONDS")
-      ->capture_default_str();
+  const auto* const timeout =
+      app.add_option("--timeout", timeout_seconds, "how many seconds to wait for the daemon; call: for the result (60)")
+          ->check(CLI::Range(0.001, kTimeoutSecondsMax))
+          ->type_name("SECONDS")
+          ->capture_default_str();
   for (const auto& command : kCommands) {
     auto* const sub = app.add_subcommand(command.name, command.about);
     sub->fallthrough();  // options may follow the command

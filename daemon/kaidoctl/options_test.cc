@@ -65,7 +65,8 @@ TEST(Options, OfTheCommands) {
   EXPECT_EQ(ping.command, Command::kPing);
   EXPECT_EQ(ping.node, "beta");
   EXPECT_EQ(options_of({"functions", "f", "--proto-dir", "/p"}).proto_dir, "/p");
-  const auto call = options_of({"call", "f", "{}", "--node", "beta", "--tag", "a=1", "--tag", "b=", "--fingerprint", "0f"});
+  const auto call =
+      options_of({"call", "f", "{}", "--node", "beta", "--tag", "a=1", "--tag", "b=", "--fingerprint", "0f"});
   EXPECT_EQ(call.command, Command::kCall);
   EXPECT_EQ(call.function, "f");
   EXPECT_EQ(call.json, "{}");

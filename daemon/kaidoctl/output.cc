@@ -26,9 +26,9 @@ ExitCode explain(const base::Status& status, const Options& options) {
     return complain(ExitCode::kUnreachable, explain_refused(options.socket, std::string(status.message())));
   }
   if (absl::IsDeadlineExceeded(status)) {
-    return complain(ExitCode::kUnreachable,
-                    "the daemon at " + options.socket + " did not answer in time\n  it may be overloaded or stopped; "
-                    "a longer --timeout may help");
+    return complain(ExitCode::kUnreachable, "the daemon at " + options.socket +
+                                                " did not answer in time\n  it may be overloaded or stopped; "
+                                                "a longer --timeout may help");
   }
   return complain(ExitCode::kFailed, std::string(status.message()));
 }

@@ -15,10 +15,12 @@ struct ProtoFile {
   std::string text;
 };
 
-/// One file that protoc accepts: comments that say which function this is and who offers which version, then the messages
-/// `Arguments` and `Result`, in a package of the function's name, so that one program may use several functions. (A package
-/// is not on the wire.) `chosen` is the index of the version shown; `schema` is null if it states none.
-[[nodiscard]] ProtoFile format_proto(const v1::DescribeFunctionResponse& function, int chosen, const ParsedSchema* schema);
+/// One file that protoc accepts: comments that say which function this is and who offers which version, then the
+/// messages `Arguments` and `Result`, in a package of the function's name, so that one program may use several
+/// functions. (A package is not on the wire.) `chosen` is the index of the version shown; `schema` is null if it states
+/// none.
+[[nodiscard]] ProtoFile format_proto(const v1::DescribeFunctionResponse& function, int chosen,
+                                     const ParsedSchema* schema);
 
 /// "geo::sort<int>" → {"geo", "sort_int_"}.
 [[nodiscard]] std::vector<std::string> package_of(std::string_view function);

@@ -33,16 +33,16 @@ class ConnectionHandler {
   /// After congestion: the output has drained to half of the mark, more may be sent.
   virtual void on_drained(Connection& connection) = 0;
 
-  /// The other side broke the framing; the connection closes with `reason` when this returns. The place to send a Goodbye
-  /// that says why.
+  /// The other side broke the framing; the connection closes with `reason` when this returns. The place to send a
+  /// Goodbye that says why.
   virtual void on_malformed(Connection& connection, const base::Status& reason) {
     static_cast<void>(connection);
     static_cast<void>(reason);
   }
 
-  /// The end, exactly once, whoever caused it: `reason` is what close() was given, kUnavailable when the other side went
-  /// away, kInvalidArgument or kResourceExhausted when it broke a rule. No callback follows. Never called from inside
-  /// close() or send(), nor after the owner destroyed the connection.
+  /// The end, exactly once, whoever caused it: `reason` is what close() was given, kUnavailable when the other side
+  /// went away, kInvalidArgument or kResourceExhausted when it broke a rule. No callback follows. Never called from
+  /// inside close() or send(), nor after the owner destroyed the connection.
   virtual void on_closed(Connection& connection, const base::Status& reason) = 0;
 
  protected:
@@ -88,8 +88,8 @@ class Connection final : private IoSource, private TurnOutput {
   bool send(const wire::FrameHeader& header, std::span<const std::byte> metadata = {},
             std::span<const std::byte> payload = {});
 
-  /// No frame is read, nor handled, until resume_reading(): backpressure towards the other side. That it went away is not
-  /// noticed meanwhile, except by sending.
+  /// No frame is read, nor handled, until resume_reading(): backpressure towards the other side. That it went away is
+  /// not noticed meanwhile, except by sending.
   void pause_reading();
   void resume_reading();
 
@@ -108,7 +108,7 @@ class Connection final : private IoSource, private TurnOutput {
 
  private:
   enum class State {
-    kIdle,      // not started
+    kIdle,  // not started
     kOpen,
     kDeaf,      // the other side takes nothing any more; what it has sent is still read, a Goodbye perhaps
     kClosing,   // close() was called: queued output goes out, input is discarded

@@ -66,9 +66,8 @@ Dial::Dial(Loop& loop, SecurityProvider& security, std::string target, base::Ins
       on_connect_(std::move(on_connect)) {}
 
 std::unique_ptr<ConnectOperation> Dial::start() {
-  timer_ = std::make_unique<Timer>(loop_, [this] {
-    finish(absl::DeadlineExceededError(target_ + " did not answer in time"));
-  });
+  timer_ = std::make_unique<Timer>(
+      loop_, [this] { finish(absl::DeadlineExceededError(target_ + " did not answer in time")); });
   timer_->set(deadline_);
   return std::make_unique<DialHandle>(shared_from_this());
 }

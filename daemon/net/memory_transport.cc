@@ -118,10 +118,9 @@ std::unique_ptr<ConnectOperation> MemoryTransport::connect(const Address& addres
   const auto dial =
       std::make_shared<Dial>(loop_, security_, address.to_string(), deadline, options, std::move(on_connect));
   auto handle = dial->start();
-  const base::Status allowed =
-      address.kind() == Address::Kind::kMemory
-          ? security_.check({address.to_string(), Reach::kProcess}, StreamRole::kConnecting)
-          : absl::InvalidArgumentError(address.to_string() + " is no memory address");
+  const base::Status allowed = address.kind() == Address::Kind::kMemory
+                                   ? security_.check({address.to_string(), Reach::kProcess}, StreamRole::kConnecting)
+                                   : absl::InvalidArgumentError(address.to_string() + " is no memory address");
   if (!allowed.ok()) {
     dial->failed(allowed);
     return handle;
@@ -138,7 +137,8 @@ std::unique_ptr<ConnectOperation> MemoryTransport::connect(const Address& addres
     auto& links = network_->links[name];
     std::erase_if(links, [](const auto& former) { return former.expired(); });
     links.push_back(link);
-    // A std::function must be copyable, so the stream travels in a shared box. If nobody opens it, the client sees an end.
+    // A std::function must be copyable, so the stream travels in a shared box. If nobody opens it, the client sees an
+    // end.
     auto box = std::make_shared<std::unique_ptr<ByteStream>>(
         std::make_unique<MemoryStream>(link, 1, "memory:client of " + name));
     // Under the mutex, so that the listener's loop still exists: the door is removed before it goes.

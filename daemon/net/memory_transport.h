@@ -21,11 +21,12 @@ class MemoryNetwork {
   MemoryNetwork(const MemoryNetwork&) = delete;
   MemoryNetwork& operator=(const MemoryNetwork&) = delete;
 
-  /// Breaks every connection to listeners named `name`, as if the process behind it had died; later ones are unaffected.
+  /// Breaks every connection to listeners named `name`, as if the process behind it had died; later ones are
+  /// unaffected.
   void kill(const std::string& name);
 
-  /// While black-holed, connections to `name` live on but deliver nothing either way, and new ones stay unanswered; what
-  /// was written meanwhile arrives when the hole is closed.
+  /// While black-holed, connections to `name` live on but deliver nothing either way, and new ones stay unanswered;
+  /// what was written meanwhile arrives when the hole is closed.
   void set_black_hole(const std::string& name, bool on);
 
  private:

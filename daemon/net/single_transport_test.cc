@@ -160,7 +160,7 @@ TEST_P(UnixTest, SetsTheModeAndRemovesTheFile) {
   ListenOptions options;
   options.unix_mode = 0600;
   listen(options);
-  struct stat found {};
+  struct stat found{};
   const std::string path = listener_->address().host();
   ASSERT_EQ(::stat(path.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777U, 0600U);

@@ -13,8 +13,8 @@
 
 namespace kaido::daemon {
 
-/// The listening socket is watched like a data connection, so that a turn accepts all that wait with one accept4 each; an
-/// Asio acceptor would take a turn, and two further system calls, for each. When the system is out of descriptors or
+/// The listening socket is watched like a data connection, so that a turn accepts all that wait with one accept4 each;
+/// an Asio acceptor would take a turn, and two further system calls, for each. When the system is out of descriptors or
 /// memory the listener pauses and tries again: it never dies of that.
 ///
 /// Threading: confined to the loop's thread. May be destroyed inside on_accept.

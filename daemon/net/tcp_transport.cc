@@ -49,11 +49,10 @@ class TcpDial final : public std::enable_shared_from_this<TcpDial>, private IoSo
       try_next();
       return;
     }
-    resolver_.async_resolve(target_.host(), std::to_string(target_.port()),
-                            [self = shared_from_this()](const boost::system::error_code& error,
-                                                        const tcp::resolver::results_type& results) {
-                              self->resolved(error, results);
-                            });
+    resolver_.async_resolve(
+        target_.host(), std::to_string(target_.port()),
+        [self = shared_from_this()](const boost::system::error_code& error,
+                                    const tcp::resolver::results_type& results) { self->resolved(error, results); });
   }
 
   // After this nothing is reported to the dial, which may be gone.
@@ -137,7 +136,8 @@ class TcpDial final : public std::enable_shared_from_this<TcpDial>, private IoSo
 
 base::StatusOr<std::unique_ptr<Listener>> TcpTransport::listen(const Address& address, const ListenOptions& options,
                                                                OnAccept on_accept) {
-  if (address.kind() != Address::Kind::kTcp) return absl::InvalidArgumentError(address.to_string() + " is no tcp address");
+  if (address.kind() != Address::Kind::kTcp)
+    return absl::InvalidArgumentError(address.to_string() + " is no tcp address");
   const std::string what = "cannot listen on " + address.to_string();
   const std::optional<SocketAddress> target = numeric_tcp_address(address.host(), address.port());
   if (!target) {

@@ -9,8 +9,8 @@
 
 namespace kaido::daemon {
 
-/// Names are resolved by Asio off the loop's thread; the addresses found are tried in turn until one answers. The security
-/// provider is asked about each address itself, not about the name.
+/// Names are resolved by Asio off the loop's thread; the addresses found are tried in turn until one answers. The
+/// security provider is asked about each address itself, not about the name.
 class TcpTransport final : public Transport {
  public:
   TcpTransport(Loop& loop, SecurityProvider& security) : loop_(loop), security_(security) {}

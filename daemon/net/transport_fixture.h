@@ -76,7 +76,9 @@ inline std::vector<std::byte> pattern(std::size_t size) {
   return bytes;
 }
 
-inline void echo(Connection& at, const FrameView& frame) { EXPECT_TRUE(at.send(frame.header, frame.metadata, frame.payload)); }
+inline void echo(Connection& at, const FrameView& frame) {
+  EXPECT_TRUE(at.send(frame.header, frame.metadata, frame.payload));
+}
 
 enum class Kind { kMemory, kUnix, kTcp };
 

@@ -37,8 +37,7 @@
 namespace kaido::daemon {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Transports, TransportTest, testing::Values(Kind::kMemory, Kind::kUnix, Kind::kTcp),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Transports, TransportTest, testing::Values(Kind::kMemory, Kind::kUnix, Kind::kTcp), name_of);
 
 TEST_P(TransportTest, EchoesHeaderMetadataAndPayload) {
   Peer client;

@@ -28,12 +28,13 @@ std::string folder_of(const std::string& path) {
 
 // Removes a socket file on which nobody answers any more; leaves alone whatever else is there.
 base::Status remove_stale(const std::string& path, const SocketAddress& address) {
-  struct stat found {};
+  struct stat found{};
   if (::lstat(path.c_str(), &found) != 0) {
     return errno == ENOENT ? base::Status() : system_error(errno, "cannot look at " + path);
   }
   if (!S_ISSOCK(found.st_mode)) {
-    return absl::AlreadyExistsError("cannot listen on unix:" + path + ": the file exists and is no socket; remove it or choose another path");
+    return absl::AlreadyExistsError("cannot listen on unix:" + path +
+                                    ": the file exists and is no socket; remove it or choose another path");
   }
   const Descriptor probe = make_socket(AF_UNIX);
   if (!probe.valid()) return system_error(errno, "cannot make a socket");
@@ -52,7 +53,8 @@ base::StatusOr<Descriptor> bind_and_listen(const std::string& path, unsigned mod
     return absl::InvalidArgumentError("cannot listen on unix:" + path + ": the path is empty or longer than 107 bytes");
   }
   const std::string what = "cannot listen on unix:" + path;
-  // The folder is locked meanwhile: of two processes that find one stale socket, one must not remove the other's new one.
+  // The folder is locked meanwhile: of two processes that find one stale socket, one must not remove the other's new
+  // one.
   const Descriptor folder(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.valid()) return system_error(errno, what + ": its folder");
   if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -73,10 +75,10 @@ base::StatusOr<Descriptor> bind_and_listen(const std::string& path, unsigned mod
 
 // Removes the file when the listener goes, unless somebody has put another in its place.
 std::function<void()> remover(const std::string& path) {
-  struct stat ours {};
+  struct stat ours{};
   if (::lstat(path.c_str(), &ours) != 0) return nullptr;
   return [path, device = ours.st_dev, inode = ours.st_ino] {
-    struct stat found {};
+    struct stat found{};
     if (::lstat(path.c_str(), &found) == 0 && found.st_dev == device && found.st_ino == inode) ::unlink(path.c_str());
   };
 }
@@ -115,7 +117,8 @@ class UnixDial final {
 
 base::StatusOr<std::unique_ptr<Listener>> UnixTransport::listen(const Address& address, const ListenOptions& options,
                                                                 OnAccept on_accept) {
-  if (address.kind() != Address::Kind::kUnix) return absl::InvalidArgumentError(address.to_string() + " is no unix address");
+  if (address.kind() != Address::Kind::kUnix)
+    return absl::InvalidArgumentError(address.to_string() + " is no unix address");
   KAIDO_RETURN_IF_ERROR(security_.check({address.to_string(), Reach::kHost}, StreamRole::kAccepting));
   auto socket = bind_and_listen(address.host(), options.unix_mode);
   if (!socket.ok()) return std::move(socket).status();

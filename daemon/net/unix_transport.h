@@ -9,8 +9,8 @@
 
 namespace kaido::daemon {
 
-/// A socket file that nobody answers on any more is replaced; one that somebody answers on, or a file that is no socket,
-/// is left alone with an error. The folder must exist. The file is removed with the listener.
+/// A socket file that nobody answers on any more is replaced; one that somebody answers on, or a file that is no
+/// socket, is left alone with an error. The folder must exist. The file is removed with the listener.
 class UnixTransport final : public Transport {
  public:
   UnixTransport(Loop& loop, SecurityProvider& security) : loop_(loop), security_(security) {}

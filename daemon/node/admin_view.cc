@@ -12,7 +12,6 @@
 
 #include "proto/base/version.h"
 
-
 namespace kaido::daemon {
 namespace {
 
@@ -195,7 +194,7 @@ void AdminView::add_origin_tasks(v1::ListTasksResponse& response, std::uint32_t 
     summary.set_function(task.function);
     summary.set_node(execution.chooser().node_name(task.node));
     summary.set_attempt(task.attempt);
-    summary.set_state(task.state == TaskState::kWaiting    ? v1::TASK_STATE_WAITING
+    summary.set_state(task.state == TaskState::kWaiting   ? v1::TASK_STATE_WAITING
                       : task.state == TaskState::kStarted ? v1::TASK_STATE_RUNNING
                                                           : v1::TASK_STATE_SENT);
     summary.set_age_seconds(seconds(task.age));
@@ -248,10 +247,11 @@ void AdminView::ping(const std::string& node, base::Duration /*timeout*/, PingDo
   if (found == nodes.end()) {
     return done(absl::NotFoundError("no node named \"" + node + "\" is known; see `kaidoctl nodes`"));
   }
-  rooms_.peers.ping(found->index, [done = std::move(done), answer, target = *found](base::StatusOr<base::Duration> time) {
-    if (!time.ok()) return done(time.status());
-    done(answer(target, *time));
-  });
+  rooms_.peers.ping(found->index,
+                    [done = std::move(done), answer, target = *found](base::StatusOr<base::Duration> time) {
+                      if (!time.ok()) return done(time.status());
+                      done(answer(target, *time));
+                    });
 }
 
 }  // namespace kaido::daemon

@@ -28,8 +28,8 @@ base::Status replace_file(const std::string& path, const std::string& contents) 
   const std::string temporary = path + ".new";
   const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return system_error("cannot write " + temporary);
-  const bool written = ::write(file, contents.data(), contents.size()) == static_cast<ssize_t>(contents.size()) &&
-                       ::fsync(file) == 0;
+  const bool written =
+      ::write(file, contents.data(), contents.size()) == static_cast<ssize_t>(contents.size()) && ::fsync(file) == 0;
   const base::Status failure = written ? absl::OkStatus() : system_error("cannot write " + temporary);
   ::close(file);
   KAIDO_RETURN_IF_ERROR(failure);
@@ -46,7 +46,8 @@ base::NodeId random_id() {
 }  // namespace
 
 std::string format_identity(const Identity& identity) {
-  return std::string(kIdKey) + to_string(identity.id) + std::string(kEpochKey) + std::to_string(identity.epoch.value) + "\n";
+  return std::string(kIdKey) + to_string(identity.id) + std::string(kEpochKey) + std::to_string(identity.epoch.value) +
+         "\n";
 }
 
 base::StatusOr<Identity> parse_identity(std::string_view text) {
@@ -70,7 +71,8 @@ base::StatusOr<std::unique_ptr<StateFolder>> StateFolder::open(const std::string
     return absl::PermissionDeniedError("cannot create the state folder " + path + " (" + error.message() +
                                        "): set node.state_dir to a folder that this user may write");
   }
-  if (::chmod(path.c_str(), 0700) != 0) return system_error("cannot restrict the state folder " + path + " to its owner");
+  if (::chmod(path.c_str(), 0700) != 0)
+    return system_error("cannot restrict the state folder " + path + " to its owner");
   const std::string lock_path = path + "/lock";
   const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) return system_error("cannot open " + lock_path);

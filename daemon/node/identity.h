@@ -24,8 +24,8 @@ struct Identity {
 /// Lifetime: the folder is free for another daemon when this is destroyed, or the process ends in whatever way.
 class StateFolder {
  public:
-  /// Creates the folder (mode 0700) where it is missing and locks it. Errors: kAlreadyExists if another daemon holds it;
-  /// as the system says otherwise, with what to do.
+  /// Creates the folder (mode 0700) where it is missing and locks it. Errors: kAlreadyExists if another daemon holds
+  /// it; as the system says otherwise, with what to do.
   [[nodiscard]] static base::StatusOr<std::unique_ptr<StateFolder>> open(const std::string& path);
   ~StateFolder();
   StateFolder(const StateFolder&) = delete;

@@ -8,11 +8,13 @@
 namespace kaido::daemon {
 namespace {
 
-void add(MetricSink& sink, const MetricDescriptor& descriptor, std::uint64_t value, MetricSink::LabelValues labels = {}) {
+void add(MetricSink& sink, const MetricDescriptor& descriptor, std::uint64_t value,
+         MetricSink::LabelValues labels = {}) {
   sink.add(descriptor, static_cast<double>(value), labels);
 }
 
-void add_outcomes(MetricSink& sink, const MetricDescriptor& descriptor, const std::uint64_t (&counts)[wire::kOutcomeCount]) {
+void add_outcomes(MetricSink& sink, const MetricDescriptor& descriptor,
+                  const std::uint64_t (&counts)[wire::kOutcomeCount]) {
   for (std::uint32_t i = 0; i < wire::kOutcomeCount; ++i) {
     add(sink, descriptor, counts[i], {wire::label(static_cast<wire::Outcome>(i))});
   }

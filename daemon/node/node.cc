@@ -61,8 +61,9 @@ class Node::Impl final {
         })),
         process_report_(metrics_->add_collector(process_metrics(base::kVersion))),
         queries_(rooms_),
-        admin_(loop.io(), [&loop](std::function<void()> function) { loop.post(std::move(function)); }, queries_,
-               admin_options(settings)),
+        admin_(
+            loop.io(), [&loop](std::function<void()> function) { loop.post(std::move(function)); }, queries_,
+            admin_options(settings)),
         drain_timer_(loop, [this] { look_whether_drained(); }),
         watchdog_timer_(loop, [this] { watch(); }) {
     if (settings.listen.http) http_.emplace(loop.io(), http_options(settings), http_sources());

@@ -22,8 +22,8 @@ namespace kaido::daemon {
 ///     loop.run();                                        // until the drain that begin_stop() started is over
 ///
 /// Threading: confined to the loop's thread.
-/// Lifetime: the loop outlives it. begin_stop() and the end of run() first for a polite end; destruction alone drops every
-/// connection.
+/// Lifetime: the loop outlives it. begin_stop() and the end of run() first for a polite end; destruction alone drops
+/// every connection.
 class Node {
  public:
   /// Errors: what kept it from starting and what to do, e.g. a taken socket, a held state folder.

@@ -38,7 +38,8 @@ base::StatusOr<PlacementRef> OperatorCalls::prepare(const v1::CallRequest& reque
   for (const auto& [key, value] : request.tags()) spec.tags.push_back({key, value});
   spec.timeout = timeout;
   PlacementRef placement = execution_.prepare(std::move(spec));
-  if (placement == nullptr) return absl::ResourceExhaustedError("this node remembers too many placements; try again later");
+  if (placement == nullptr)
+    return absl::ResourceExhaustedError("this node remembers too many placements; try again later");
   return placement;
 }
 

@@ -1,5 +1,5 @@
-/// The bindings between rooms that do not know each other: what apps and peers ask, execution answers; what execution has
-/// to say, apps and peers are told.
+/// The bindings between rooms that do not know each other: what apps and peers ask, execution answers; what execution
+/// has to say, apps and peers are told.
 #pragma once
 
 #include <vector>
@@ -64,7 +64,8 @@ class Wiring final : public AppHandler, public PeerHandler, public AppPort, publ
   // --- AppPort ---
   void deliver(std::uint32_t session, std::uint64_t call_id, wire::Outcome outcome, const TaskError* error,
                Payload payload) override {
-    if (session == kOperatorSession) [[unlikely]] return operator_calls_->deliver(call_id, outcome, error, payload);
+    if (session == kOperatorSession) [[unlikely]]
+      return operator_calls_->deliver(call_id, outcome, error, payload);
     apps_->deliver(session, call_id, outcome, error, payload);
   }
   void dispatch(std::uint32_t session, std::uint32_t function_index, std::uint64_t call, const AttemptKey& key,
@@ -98,7 +99,8 @@ class Wiring final : public AppHandler, public PeerHandler, public AppPort, publ
   std::span<const std::byte> call_info(const AttemptKey& key, const base::NodeId& origin) {
     if (key.origin.value >= infos_.size()) infos_.resize(key.origin.value + std::size_t{1});
     OriginInfo& info = infos_[key.origin.value];
-    if (info.epoch != key.origin_epoch) [[unlikely]] info = {key.origin_epoch, CallInfo(origin, key.origin_epoch)};
+    if (info.epoch != key.origin_epoch) [[unlikely]]
+      info = {key.origin_epoch, CallInfo(origin, key.origin_epoch)};
     return info.bytes.for_task(key.sequence);
   }
 

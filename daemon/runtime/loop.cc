@@ -55,10 +55,11 @@ bool any(Readiness readiness) { return readiness.readable || readiness.writable;
 
 class Loop::Impl {
  public:
-  // Assigning the descriptor registers it with Asio's reactor, edge-triggered, and that is all: no operation waits on it.
-  // When our set becomes ready, run_one() finds an event without an operation, counts it as one handler run, and returns.
-  // That is how Boost 1.81 works rather than what it documents (every test of this room and of net depends on it); the
-  // documented way, a new async_wait() each turn, costs an epoll_ctl() that here takes as long as the other calls together.
+  // Assigning the descriptor registers it with Asio's reactor, edge-triggered, and that is all: no operation waits on
+  // it. When our set becomes ready, run_one() finds an event without an operation, counts it as one handler run, and
+  // returns. That is how Boost 1.81 works rather than what it documents (every test of this room and of net depends on
+  // it); the documented way, a new async_wait() each turn, costs an epoll_ctl() that here takes as long as the other
+  // calls together.
   Impl() : work_(io_.get_executor()), data_set_(io_, make_epoll()) {}
 
   void run() {
@@ -236,8 +237,8 @@ class Loop::Impl {
   }
 
   // Asio reports our set when something new happens in it, so that what is left over must be remembered here: a source
-  // that did not say it is drained, one that has ended (the end may have been there already when it was read to its last
-  // byte, and will not happen again), or more sources than one look takes.
+  // that did not say it is drained, one that has ended (the end may have been there already when it was read to its
+  // last byte, and will not happen again), or more sources than one look takes.
   void report_data() {
     std::array<epoll_event, kEventsPerTurn> events;
     const int count = ::epoll_wait(data_set_.native_handle(), events.data(), kEventsPerTurn, 0);
@@ -247,7 +248,8 @@ class Loop::Impl {
     stats_.data_events += static_cast<std::uint64_t>(count);
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
-      const WatchToken token{static_cast<std::uint32_t>(event.data.u64), static_cast<std::uint32_t>(event.data.u64 >> 32)};
+      const WatchToken token{static_cast<std::uint32_t>(event.data.u64),
+                             static_cast<std::uint32_t>(event.data.u64 >> 32)};
       const Slot* const slot = find(token);
       if (slot == nullptr) continue;  // unwatched by a source that was reported before it
       const Readiness ready = from_epoll(event.events) & slot->interest;

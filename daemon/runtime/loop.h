@@ -1,9 +1,10 @@
 /// The node strand: one thread's event loop, which works in turns.
 ///
-/// A turn waits, lets every data connection that has bytes read once and handle its complete frames, runs the turn hooks
-/// (the cores settle), and then flushes every connection with output once. Asio stays the loop for everything else: each
-/// of its handlers (accept, resolve, timers, signals, HTTP) is a turn too, so that what it sends is flushed the same way.
-/// The data connections live in an epoll set of their own, whose descriptor Asio waits on: a turn sees all that is ready.
+/// A turn waits, lets every data connection that has bytes read once and handle its complete frames, runs the turn
+/// hooks (the cores settle), and then flushes every connection with output once. Asio stays the loop for everything
+/// else: each of its handlers (accept, resolve, timers, signals, HTTP) is a turn too, so that what it sends is flushed
+/// the same way. The data connections live in an epoll set of their own, whose descriptor Asio waits on: a turn sees
+/// all that is ready.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,8 @@ struct Readiness {
   auto operator<=>(const Readiness&) const = default;
 };
 
-/// Something that has bytes to read or room to write, now and then: a data connection, a listener of the memory transport.
+/// Something that has bytes to read or room to write, now and then: a data connection, a listener of the memory
+/// transport.
 class IoSource {
  public:
   /// Called in a turn. May unwatch or destroy any source, itself included.
@@ -128,8 +130,8 @@ class Loop final : public base::Clock {
   /// Reports `ready` to the source in the next turn, which does not wait: there is more to read than one turn should.
   void make_ready(WatchToken token, Readiness ready);
 
-  /// Said by a source inside on_ready(): all there was is read, and something new must happen before there is more. Saves
-  /// the next turn a look; without it nothing is lost.
+  /// Said by a source inside on_ready(): all there was is read, and something new must happen before there is more.
+  /// Saves the next turn a look; without it nothing is lost.
   void note_drained();
 
   /// Has `output` flushed at the end of this turn; marking twice is marking once.

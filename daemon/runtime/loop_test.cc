@@ -282,8 +282,12 @@ TEST(Loop, EndlessFlushingDoesNotHoldUpTheLoop) {
   std::optional<Output> one;
   std::optional<Output> two;
   bool stop = false;
-  one.emplace([&] { if (!stop) loop.mark(*two); });
-  two.emplace([&] { if (!stop) loop.mark(*one); });
+  one.emplace([&] {
+    if (!stop) loop.mark(*two);
+  });
+  two.emplace([&] {
+    if (!stop) loop.mark(*one);
+  });
   bool posted = false;
   loop.post([&] { loop.mark(*one); });
   loop.post([&] { loop.post([&] { posted = true; }); });

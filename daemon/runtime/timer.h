@@ -14,8 +14,8 @@ class Loop;
 /// Calls `on_expiry` once, in a turn of its own, at or soon after the instant it was last set to; never before.
 ///
 /// Made for the cores' next_timeout(), which is asked for after every turn: setting a later instant than the armed one
-/// touches no system timer (it fires, looks, and sleeps on), and neither does clearing. An early wake-up now and then is
-/// the price.
+/// touches no system timer (it fires, looks, and sleeps on), and neither does clearing. An early wake-up now and then
+/// is the price.
 ///
 ///     Timer timer(loop, [&] { core.handle_timeout(loop.now()); });
 ///     timer.set(core.next_timeout());                       // at each turn's end

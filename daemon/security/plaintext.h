@@ -7,8 +7,8 @@
 
 namespace kaido::daemon {
 
-/// Hands streams on as they are. Refuses endpoints beyond this host unless it was made with kAnyNetwork, which the setting
-/// `insecure_plaintext: true` asks for.
+/// Hands streams on as they are. Refuses endpoints beyond this host unless it was made with kAnyNetwork, which the
+/// setting `insecure_plaintext: true` asks for.
 class PlaintextProvider final : public SecurityProvider {
  public:
   enum class Policy { kThisHostOnly, kAnyNetwork };

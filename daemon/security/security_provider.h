@@ -28,8 +28,8 @@ struct Endpoint {
 
 enum class StreamRole { kConnecting, kAccepting };
 
-/// A handshake at work; destroying it abandons the handshake, and its callback is not called. May be destroyed inside its
-/// callback.
+/// A handshake at work; destroying it abandons the handshake, and its callback is not called. May be destroyed inside
+/// its callback.
 class HandshakeOperation {
  public:
   virtual ~HandshakeOperation() = default;

@@ -22,10 +22,9 @@ constexpr std::array<std::string_view, 5> kLogLevels = {"debug", "info", "warn",
 constexpr std::array<std::string_view, 4> kLogFormats = {"auto", "text", "json", "journal"};
 
 // The field of a setting, as a function from Settings to a reference to it.
-#define FIELD(member) \
-  [](Settings & settings) -> auto& { return settings.member; }
+#define FIELD(member) [](Settings& settings) -> auto& { return settings.member; }
 
-template <class Enum, Enum LogOptions::*member>
+template <class Enum, Enum LogOptions::* member>
 constexpr ChoiceType log_choice(std::span<const std::string_view> words) {
   return {words, [](const Settings& settings) { return static_cast<std::size_t>(settings.log.*member); },
           [](Settings& settings, std::size_t index) { settings.log.*member = static_cast<Enum>(index); }};

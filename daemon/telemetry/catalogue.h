@@ -102,13 +102,15 @@ inline constexpr MetricDescriptor kNetLimitHits{
     "kaido_net_limit_hits_total", "How often a limit held something back.", kCounter, {"limit"}};
 
 // Operators and probes.
-inline constexpr MetricDescriptor kAdminConnections{"kaido_admin_connections_total",
-                                                    "Connections to the admin socket and to HTTP, by what became of them.",
-                                                    kCounter, {"server", "result"}};
-inline constexpr MetricDescriptor kAdminHttpRequests{"kaido_admin_http_requests_total", "HTTP requests by how they went.",
-                                                     kCounter, {"result"}};
-inline constexpr MetricDescriptor kAdminCalls{"kaido_admin_calls_total", "Calls of operators by their end.", kCounter,
-                                              {"outcome"}};
+inline constexpr MetricDescriptor kAdminConnections{
+    "kaido_admin_connections_total",
+    "Connections to the admin socket and to HTTP, by what became of them.",
+    kCounter,
+    {"server", "result"}};
+inline constexpr MetricDescriptor kAdminHttpRequests{
+    "kaido_admin_http_requests_total", "HTTP requests by how they went.", kCounter, {"result"}};
+inline constexpr MetricDescriptor kAdminCalls{
+    "kaido_admin_calls_total", "Calls of operators by their end.", kCounter, {"outcome"}};
 
 // The loop.
 inline constexpr MetricDescriptor kRuntimeTurns{"kaido_runtime_turns_total", "Turns of the event loop.", kCounter};
@@ -155,7 +157,8 @@ inline constexpr std::array kMetricCatalogue = {
     &metric::kExecutionRunning,
     &metric::kExecutionQueueDuration,
     &metric::kExecutionRunDuration,
-    &metric::kRegistryFunctions,  &metric::kRegistryRefused,
+    &metric::kRegistryFunctions,
+    &metric::kRegistryRefused,
     &metric::kGossipPeers,
     &metric::kGossipConnects,
     &metric::kGossipLost,
@@ -166,7 +169,9 @@ inline constexpr std::array kMetricCatalogue = {
     &metric::kNetQueuedBytes,
     &metric::kNetBadFrames,
     &metric::kNetLimitHits,
-    &metric::kAdminConnections,   &metric::kAdminHttpRequests,  &metric::kAdminCalls,
+    &metric::kAdminConnections,
+    &metric::kAdminHttpRequests,
+    &metric::kAdminCalls,
     &metric::kRuntimeTurns,
     &metric::kTelemetryScrapes,
     &metric::kTelemetrySeriesDropped,

@@ -91,15 +91,9 @@ TEST(Log, JournalLinesCarryThePriority) {
 
 TEST(Log, ValuesCannotForgeLinesOrFields) {
   const std::string evil = "a\nlevel=error \"x\"\\\x1b[31m\xe2\x80\xae\xff\x7f";
-  EXPECT_EQ(logged(LogFormat::kText,
-                   [&](const Logger& log) {
-                     log.info("m", {"v", evil}, {"empty", ""});
-                   }),
+  EXPECT_EQ(logged(LogFormat::kText, [&](const Logger& log) { log.info("m", {"v", evil}, {"empty", ""}); }),
             "gossip: m v=\"a\\nlevel=error \\\"x\\\"\\\\\\u{1b}[31m\\u{202e}\\xff\\u{7f}\" empty=\"\"\n");
-  EXPECT_EQ(logged(LogFormat::kJson,
-                   [&](const Logger& log) {
-                     log.info("m", {"v", evil});
-                   }),
+  EXPECT_EQ(logged(LogFormat::kJson, [&](const Logger& log) { log.info("m", {"v", evil}); }),
             "{\"level\":\"info\",\"component\":\"gossip\",\"message\":\"m\","
             "\"v\":\"a\\u000alevel=error \\\"x\\\"\\\\\\u001b[31m\\u202e\\ufffd\\u007f\"}\n");
 }

@@ -13,9 +13,9 @@ using StatusOr = absl::StatusOr<T>;
 }  // namespace kaido::base
 
 /// Returns from the calling function with the status if it is not OK.
-#define KAIDO_RETURN_IF_ERROR(expression)                        \
-  do {                                                           \
-    if (auto kaido_status = (expression); !kaido_status.ok()) {  \
-      return kaido_status;                                       \
-    }                                                            \
+#define KAIDO_RETURN_IF_ERROR(expression)                       \
+  do {                                                          \
+    if (auto kaido_status = (expression); !kaido_status.ok()) { \
+      return kaido_status;                                      \
+    }                                                           \
   } while (false)

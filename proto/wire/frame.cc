@@ -4,9 +4,8 @@ namespace kaido::wire {
 namespace {
 
 constexpr std::array<std::string_view, 18> kNames = {
-    "unknown",  "hello",  "welcome",   "register", "registered", "prepare", "prepared", "call",
-    "started",  "result", "cancel",    "redirect", "credit",     "node info", "load",   "ping",
-    "pong",     "goodbye",
+    "unknown", "hello",  "welcome",  "register", "registered", "prepare", "prepared", "call", "started",
+    "result",  "cancel", "redirect", "credit",   "node info",  "load",    "ping",     "pong", "goodbye",
 };
 
 }  // namespace

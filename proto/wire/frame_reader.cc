@@ -51,7 +51,8 @@ std::optional<FrameView> FrameReader::next() {
 
 bool FrameReader::judge(const FrameHeader& header) {
   if (header.length >= kHeaderBytes && header.length <= max_frame_bytes_ &&
-      header.metadata_length <= header.length - kHeaderBytes && header.metadata_length <= max_metadata_bytes_) [[likely]] {
+      header.metadata_length <= header.length - kHeaderBytes && header.metadata_length <= max_metadata_bytes_)
+      [[likely]] {
     return true;
   }
   if (header.length < kHeaderBytes) {
@@ -61,8 +62,8 @@ bool FrameReader::judge(const FrameHeader& header) {
     error_ = "frame of " + std::to_string(header.length) + " bytes exceeds max_frame_bytes " +
              std::to_string(max_frame_bytes_) + ": send less or raise limits.max_frame_bytes";
   } else {
-    error_ = "frame metadata of " + std::to_string(header.metadata_length) + " bytes exceeds its frame or the limit of " +
-             std::to_string(max_metadata_bytes_);
+    error_ = "frame metadata of " + std::to_string(header.metadata_length) +
+             " bytes exceeds its frame or the limit of " + std::to_string(max_metadata_bytes_);
   }
   return false;
 }

@@ -28,7 +28,8 @@ namespace kaido::wire {
 /// Errors: a malformed header is final. next() then returns nothing more and error() says what was wrong.
 class FrameReader {
  public:
-  explicit FrameReader(std::uint32_t max_frame_bytes = kMaxFrameBytes, std::uint32_t max_metadata_bytes = kMaxMetadataBytes);
+  explicit FrameReader(std::uint32_t max_frame_bytes = kMaxFrameBytes,
+                       std::uint32_t max_metadata_bytes = kMaxMetadataBytes);
 
   /// Where to read into: at least one byte, normally kReadBytes, more if the frame that has begun is larger.
   [[nodiscard]] std::span<std::byte> writable();
@@ -53,9 +54,9 @@ class FrameReader {
   std::uint32_t max_metadata_bytes_;
   std::unique_ptr<std::byte[]> buffer_;
   std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;  ///< first byte not yet handed out
-  std::size_t end_ = 0;    ///< one past the last byte read
-  std::size_t wanted_ = 0; ///< the length of the frame at begin_, once its header is complete
+  std::size_t begin_ = 0;   ///< first byte not yet handed out
+  std::size_t end_ = 0;     ///< one past the last byte read
+  std::size_t wanted_ = 0;  ///< the length of the frame at begin_, once its header is complete
   std::string error_;
 };
 

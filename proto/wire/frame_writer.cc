@@ -14,7 +14,8 @@ constexpr std::size_t kFirstBytes = 4U << 10;
 
 }  // namespace
 
-void FrameWriter::append(const FrameHeader& header, std::span<const std::byte> metadata, std::span<const std::byte> payload) {
+void FrameWriter::append(const FrameHeader& header, std::span<const std::byte> metadata,
+                         std::span<const std::byte> payload) {
   const std::size_t length = kHeaderBytes + metadata.size() + payload.size();
   KAIDO_CHECK(length <= UINT32_MAX);
   std::byte* at = capacity_ - end_ >= length ? buffer_.get() + end_ : grow(length);

@@ -20,7 +20,8 @@ namespace kaido::wire {
 class FrameWriter {
  public:
   /// Copies a frame to the end. The header's two lengths are set from the spans.
-  void append(const FrameHeader& header, std::span<const std::byte> metadata = {}, std::span<const std::byte> payload = {});
+  void append(const FrameHeader& header, std::span<const std::byte> metadata = {},
+              std::span<const std::byte> payload = {});
 
   /// What is still to be sent. Valid until the next append() or consume().
   [[nodiscard]] std::span<const std::byte> pending() const { return {buffer_.get() + begin_, end_ - begin_}; }

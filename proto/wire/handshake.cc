@@ -11,9 +11,11 @@ std::string text(VersionRange range) {
 }  // namespace
 
 std::string no_common_version(VersionRange ours, VersionRange theirs) {
-  const char* const advice =
-      theirs.max < ours.min ? "upgrade the other side" : (theirs.min > ours.max ? "upgrade this side" : "the other side's range is empty");
-  return "no common protocol version: this side speaks " + text(ours) + ", the other side " + text(theirs) + "; " + advice;
+  const char* const advice = theirs.max < ours.min
+                                 ? "upgrade the other side"
+                                 : (theirs.min > ours.max ? "upgrade this side" : "the other side's range is empty");
+  return "no common protocol version: this side speaks " + text(ours) + ", the other side " + text(theirs) + "; " +
+         advice;
 }
 
 }  // namespace kaido::wire

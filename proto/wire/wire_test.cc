@@ -49,8 +49,9 @@ std::vector<Golden> golden_frames() {
   later.kind = static_cast<FrameKind>(200);
   later.flags = kIgnorable;
   return {
-      {"hello", hello, std::string("\x0a\x04\x08\x01\x10\x01\x12\x04"
-                                   "demo"),
+      {"hello", hello,
+       std::string("\x0a\x04\x08\x01\x10\x01\x12\x04"
+                   "demo"),
        ""},
       {"call", call, "", "\x0a\x05hello"},
       {"result", result, "", "\x08\x2a"},
@@ -75,7 +76,8 @@ std::vector<std::pair<FrameHeader, std::string>> feed(FrameReader& reader, std::
     reader.commit(count);
     bytes.remove_prefix(count);
     while (auto frame = reader.next()) {
-      frames.emplace_back(frame->header, std::string(as_text(frame->metadata)) + "|" + std::string(as_text(frame->payload)));
+      frames.emplace_back(frame->header,
+                          std::string(as_text(frame->metadata)) + "|" + std::string(as_text(frame->payload)));
     }
   }
   return frames;

@@ -215,7 +215,9 @@ TEST_P(AsioTest, TheRuntimesEndWaitsForForeignOperations) {
     co_await until(flags.is_started);
     co_await until(in_set.is_started);
   });
-  { const Runtime ended = std::move(runtime_); }
+  {
+    const Runtime ended = std::move(runtime_);
+  }
   EXPECT_TRUE(flags.is_gone && in_set.is_gone);
   EXPECT_TRUE(handle.is_finished());
 }
@@ -237,7 +239,9 @@ TEST_P(AsioTest, OperationsOfAnotherContextEndOnItsThreads) {
     static_cast<void>(spawn(wait_there(at_the_end)));
     co_await until(at_the_end.is_started);
   });
-  { const Runtime ended = std::move(runtime_); }
+  {
+    const Runtime ended = std::move(runtime_);
+  }
   EXPECT_TRUE(at_the_end.is_gone);
   pool.join();
 }
@@ -277,9 +281,12 @@ TEST_P(AsioTest, AResolverIsWaitedFor) {
 TEST_P(AsioTest, NothingStartsBeforeItIsAwaited) {
   runtime_.block_on([]() -> Task<void> {
     SocketPair pair = co_await connected_pair();
-    { auto dropped = pair.client.async_write_some(asio::buffer("lost", 4), use_task); }
-    co_await select(on(pair.client.async_write_some(asio::buffer("lost", 4), use_task), [](IoResult<std::size_t>) {}).when(false),
-                    on(yield_now(), [] {}));
+    {
+      auto dropped = pair.client.async_write_some(asio::buffer("lost", 4), use_task);
+    }
+    co_await select(
+        on(pair.client.async_write_some(asio::buffer("lost", 4), use_task), [](IoResult<std::size_t>) {}).when(false),
+        on(yield_now(), [] {}));
     EXPECT_TRUE((co_await asio::async_write(pair.client, asio::buffer("kept", 4), use_task)).has_value());
     std::string data(4, ' ');
     EXPECT_TRUE((co_await asio::async_read(pair.server, asio::buffer(data), use_task)).has_value());

@@ -101,7 +101,9 @@ TEST_P(AsioTest, DispatchInATaskRunsAtOnceAndElsewhereOnTheRuntime) {
 
 TEST_P(AsioTest, AfterTheRuntimesEndFunctionsAreDestroyedWithoutRunning) {
   const Executor late = executor(runtime_.handle());
-  { const Runtime ended = std::move(runtime_); }
+  {
+    const Runtime ended = std::move(runtime_);
+  }
   auto token = std::make_shared<int>(0);
   const std::weak_ptr<int> watched = token;
   asio::post(late, [kept = std::move(token)] { ADD_FAILURE(); });

@@ -24,8 +24,8 @@ class AsioTest : public ::testing::TestWithParam<bool> {
   Runtime runtime_ = make_runtime(GetParam());
 };
 
-#define KAIDO_ASIO_FLAVOURS(suite)                                    \
-  INSTANTIATE_TEST_SUITE_P(Flavours, suite, ::testing::Bool(),        \
+#define KAIDO_ASIO_FLAVOURS(suite)                             \
+  INSTANTIATE_TEST_SUITE_P(Flavours, suite, ::testing::Bool(), \
                            [](const auto& info) { return info.param ? "MultiThread" : "CurrentThread"; })
 
 struct SocketPair {

@@ -130,7 +130,9 @@ TEST_P(TlsTest, AnAbortedHandshakeIsEndedBeforeItsStreamGoes) {
     left_over = spawn(greet_the_silent(std::move(last), client_context_, started));
     while (started.load() < 22) co_await yield_now();
   });
-  { const Runtime ended = std::move(runtime_); }
+  {
+    const Runtime ended = std::move(runtime_);
+  }
   EXPECT_TRUE(left_over.is_finished());
 }
 

@@ -1,5 +1,5 @@
-// One algebra: abort, timeout, select, join and JoinSet mean the same for remote calls as for local tasks, here and through a
-// node.
+// One algebra: abort, timeout, select, join and JoinSet mean the same for remote calls as for local tasks, here and
+// through a node.
 #include <kaido/kaido.h>
 
 #include <unistd.h>
@@ -50,7 +50,8 @@ kaido::Task<void> until(const std::atomic<int>& count, int expected) {
 class AlgebraTest : public testing::TestWithParam<bool> {
  protected:
   static kaido::Runtime make_runtime(bool is_multi_thread) {
-    auto builder = is_multi_thread ? kaido::RuntimeBuilder::new_multi_thread() : kaido::RuntimeBuilder::new_current_thread();
+    auto builder =
+        is_multi_thread ? kaido::RuntimeBuilder::new_multi_thread() : kaido::RuntimeBuilder::new_current_thread();
     if (is_multi_thread) builder.worker_threads(2);
     return builder.enable_all().build().value();
   }
@@ -81,7 +82,8 @@ kaido::Task<void> mix(D& runtime) {
   EXPECT_EQ(sum, 3 * 2 * (49 * 50 / 2));
 
   auto handle = runtime.template spawn_fn<&twice>(2);
-  auto [local, remote, spawned] = co_await kaido::join(local_twice(1), runtime.template remote<&twice>().call(1), handle);
+  auto [local, remote, spawned] =
+      co_await kaido::join(local_twice(1), runtime.template remote<&twice>().call(1), handle);
   EXPECT_EQ(local + remote.value() + spawned.value(), 8);
   const auto both = co_await kaido::try_join(runtime.template remote<&twice>().call(3), kaido::spawn(local_twice(4)));
   EXPECT_EQ(both.value(), std::tuple(6, 8));

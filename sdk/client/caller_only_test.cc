@@ -1,5 +1,5 @@
-// A program that only calls: it shares a header with the workers and links none of their definitions. That it links at all
-// is the first test.
+// A program that only calls: it shares a header with the workers and links none of their definitions. That it links at
+// all is the first test.
 #include <kaido/kaido.h>
 
 #include <cstdint>
@@ -51,7 +51,8 @@ kaido::Error local_error(MakeCall make) {
 }
 
 TEST(CallerOnly, AFunctionThatIsNotLinkedIsAClearError) {
-  const kaido::Error error = local_error([](auto local) { return local.template remote<&elsewhere::count_words>().call("a b"); });
+  const kaido::Error error =
+      local_error([](auto local) { return local.template remote<&elsewhere::count_words>().call("a b"); });
   EXPECT_TRUE(error.is_unschedulable());
   EXPECT_NE(error.message().find("no node offers 'elsewhere::count_words': this program runs without a node, and it is "
                                  "declared but not linked here"),
@@ -61,27 +62,31 @@ TEST(CallerOnly, AFunctionThatIsNotLinkedIsAClearError) {
 }
 
 TEST(CallerOnly, SoAreCoroutinesAndTemplates) {
-  EXPECT_TRUE(local_error([](auto local) { return local.template remote<&elsewhere::find>().call("key"); }).is_unschedulable());
-  const kaido::Error error = local_error([](auto local) {
-    return local.template remote<&elsewhere::largest<double>>().call(std::vector<double>{1});
-  });
+  EXPECT_TRUE(
+      local_error([](auto local) { return local.template remote<&elsewhere::find>().call("key"); }).is_unschedulable());
+  const kaido::Error error = local_error(
+      [](auto local) { return local.template remote<&elsewhere::largest<double>>().call(std::vector<double>{1}); });
   EXPECT_NE(error.message().find("'elsewhere.largest<double>'"), std::string::npos) << error;
 }
 
 TEST(CallerOnly, AMethodWithoutAnObjectIsAClearError) {
-  const kaido::Error error = local_error([](auto local) { return local.template remote<&elsewhere::Counter::add>().call(); });
+  const kaido::Error error =
+      local_error([](auto local) { return local.template remote<&elsewhere::Counter::add>().call(); });
   EXPECT_TRUE(error.is_unschedulable());
-  EXPECT_NE(error.message().find("no node offers 'elsewhere::Counter::add': this program runs without a node, and its class is "
-                                 "declared but no object of it is served here"),
+  EXPECT_NE(error.message().find(
+                "no node offers 'elsewhere::Counter::add': this program runs without a node, and its class is "
+                "declared but no object of it is served here"),
             std::string::npos)
       << error;
 }
 
 TEST(CallerOnly, AnUnknownNameIsAClearError) {
-  const kaido::Error error = local_error([](auto local) { return local.template remote<int(int)>("no_such_thing").call(1); });
+  const kaido::Error error =
+      local_error([](auto local) { return local.template remote<int(int)>("no_such_thing").call(1); });
   EXPECT_TRUE(error.is_unschedulable());
-  EXPECT_NE(error.message().find("no node offers 'no_such_thing': this program runs without a node, and nothing of that name is "
-                                 "registered here"),
+  EXPECT_NE(error.message().find(
+                "no node offers 'no_such_thing': this program runs without a node, and nothing of that name is "
+                "registered here"),
             std::string::npos)
       << error;
 }

@@ -112,7 +112,8 @@ TEST(Callers, CallByNameWithAStatedSignature) {
     auto spawned = cluster.remote<std::int64_t(std::string)>("post::count_words").idempotent().spawn("a");
     EXPECT_EQ((co_await spawned).value(), 1);
     // A default argument there is an optional here.
-    const auto label = cluster.remote<std::string(std::string, std::optional<std::string>, std::optional<int>)>("post::label");
+    const auto label =
+        cluster.remote<std::string(std::string, std::optional<std::string>, std::optional<int>)>("post::label");
     EXPECT_EQ((co_await label.call("Edo")).value(), "Kyoto to Edo");
     EXPECT_EQ((co_await label.call("Edo", "Nara")).value(), "Nara to Edo");
   });
@@ -125,7 +126,8 @@ TEST(Callers, CallMethodsOfAServedObject) {
     const std::int64_t before = (co_await take.call(0)).value();
     EXPECT_EQ((co_await take.call(5)).value(), before + 5);
     EXPECT_EQ((co_await take.call()).value(), before + 6);
-    EXPECT_EQ((co_await cluster.remote<&post::Office::describe>().call("all: ")).value(), "all: " + std::to_string(before + 6));
+    EXPECT_EQ((co_await cluster.remote<&post::Office::describe>().call("all: ")).value(),
+              "all: " + std::to_string(before + 6));
     const auto by_name = cluster.remote<std::int64_t(std::optional<std::int64_t>)>("post::Office::take");
     EXPECT_EQ((co_await by_name.call()).value(), before + 7);
   });
@@ -136,8 +138,9 @@ TEST(Callers, LearnThatAnotherSignatureIsRegisteredHere) {
     const kaido::LocalRuntime local;
     const auto result = co_await local.remote<int(std::string, double)>("post::count_words").call("a", 1);
     EXPECT_EQ(result.error().kind(), kaido::ErrorKind::kSignatureMismatch);
-    EXPECT_EQ(result.error().message(),
-              "the caller takes 'post::count_words' for (string, double) -> int32, it is registered as (string) -> int64");
+    EXPECT_EQ(
+        result.error().message(),
+        "the caller takes 'post::count_words' for (string, double) -> int32, it is registered as (string) -> int64");
   });
 }
 
@@ -167,8 +170,8 @@ TEST(Callers, OfferMethodsWithAnObjectOnly) {
   EXPECT_EQ(fake.offered(), (std::vector<std::string>{"post::count_words", "post::label", "post::trailing"}));
   const kaido::Service office = kaido::serve(std::make_shared<post::Office>());
   connect();
-  EXPECT_EQ(fake.offered(), (std::vector<std::string>{"post::Office::describe", "post::Office::take", "post::count_words",
-                                                      "post::label", "post::trailing"}));
+  EXPECT_EQ(fake.offered(), (std::vector<std::string>{"post::Office::describe", "post::Office::take",
+                                                      "post::count_words", "post::label", "post::trailing"}));
 }
 
 TEST(Callers, ByNameShareWhatIsKnownOfIt) {

@@ -1,6 +1,7 @@
 /// FakeNode: as much of a node as the client's tests need, on a real Unix socket.
 ///
-/// It runs every call on the app that made it: a call frame goes back as work, the work's result goes back as the result.
+/// It runs every call on the app that made it: a call frame goes back as work, the work's result goes back as the
+/// result.
 #pragma once
 
 #include <condition_variable>

@@ -80,11 +80,14 @@ namespace {
 std::string_view what_to_do(CallTarget::Kind kind) {
   switch (kind) {
     case CallTarget::Kind::kFunction:
-      return "it is declared but not linked here: link the file with its KAIDO_FUNCTION line, or start kaidod and a worker that has it";
+      return "it is declared but not linked here: link the file with its KAIDO_FUNCTION line, or start kaidod and a "
+             "worker that has it";
     case CallTarget::Kind::kMethod:
-      return "its class is declared but no object of it is served here: give one to kaido::serve, or start kaidod and a worker "
+      return "its class is declared but no object of it is served here: give one to kaido::serve, or start kaidod and "
+             "a worker "
              "that serves one";
-    case CallTarget::Kind::kName: break;
+    case CallTarget::Kind::kName:
+      break;
   }
   return "nothing of that name is registered here: correct the name, or start kaidod and a worker that has it";
 }
@@ -93,8 +96,8 @@ Error not_here(const CallTarget& target) {
   const std::string name(target.name);
   std::vector<NodeReason> reasons;
   reasons.emplace_back("local", "does not offer '" + name + "'");
-  return Error(ErrorKind::kUnschedulable,
-               "no node offers '" + name + "': this program runs without a node, and " + std::string(what_to_do(target.kind)))
+  return Error(ErrorKind::kUnschedulable, "no node offers '" + name + "': this program runs without a node, and " +
+                                              std::string(what_to_do(target.kind)))
       .with_reasons(std::move(reasons));
 }
 

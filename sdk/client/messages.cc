@@ -32,35 +32,57 @@ void fill(const FunctionFacts& facts, v1::Function& function) {
 
 ErrorKind to_error_kind(wire::Outcome outcome) {
   switch (outcome) {
-    case wire::Outcome::kPanicked: return ErrorKind::kPanicked;
-    case wire::Outcome::kCancelled: return ErrorKind::kCancelled;
-    case wire::Outcome::kTimedOut: return ErrorKind::kTimedOut;
-    case wire::Outcome::kUnschedulable: return ErrorKind::kUnschedulable;
-    case wire::Outcome::kNodeLost: return ErrorKind::kNodeLost;
-    case wire::Outcome::kRejected: return ErrorKind::kRejected;
-    case wire::Outcome::kUnavailable: return ErrorKind::kUnavailable;
-    case wire::Outcome::kAppLost: return ErrorKind::kAppLost;
-    case wire::Outcome::kSignatureMismatch: return ErrorKind::kSignatureMismatch;
-    case wire::Outcome::kInvalidArgument: return ErrorKind::kInvalidArgument;
+    case wire::Outcome::kPanicked:
+      return ErrorKind::kPanicked;
+    case wire::Outcome::kCancelled:
+      return ErrorKind::kCancelled;
+    case wire::Outcome::kTimedOut:
+      return ErrorKind::kTimedOut;
+    case wire::Outcome::kUnschedulable:
+      return ErrorKind::kUnschedulable;
+    case wire::Outcome::kNodeLost:
+      return ErrorKind::kNodeLost;
+    case wire::Outcome::kRejected:
+      return ErrorKind::kRejected;
+    case wire::Outcome::kUnavailable:
+      return ErrorKind::kUnavailable;
+    case wire::Outcome::kAppLost:
+      return ErrorKind::kAppLost;
+    case wire::Outcome::kSignatureMismatch:
+      return ErrorKind::kSignatureMismatch;
+    case wire::Outcome::kInvalidArgument:
+      return ErrorKind::kInvalidArgument;
     case wire::Outcome::kSucceeded:
-    case wire::Outcome::kInternal: break;
+    case wire::Outcome::kInternal:
+      break;
   }
   return ErrorKind::kInternal;
 }
 
 wire::Outcome to_outcome(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kCancelled: return wire::Outcome::kCancelled;
-    case ErrorKind::kPanicked: return wire::Outcome::kPanicked;
-    case ErrorKind::kTimedOut: return wire::Outcome::kTimedOut;
-    case ErrorKind::kUnschedulable: return wire::Outcome::kUnschedulable;
-    case ErrorKind::kNodeLost: return wire::Outcome::kNodeLost;
-    case ErrorKind::kRejected: return wire::Outcome::kRejected;
-    case ErrorKind::kUnavailable: return wire::Outcome::kUnavailable;
-    case ErrorKind::kAppLost: return wire::Outcome::kAppLost;
-    case ErrorKind::kSignatureMismatch: return wire::Outcome::kSignatureMismatch;
-    case ErrorKind::kInvalidArgument: return wire::Outcome::kInvalidArgument;
-    case ErrorKind::kInternal: break;
+    case ErrorKind::kCancelled:
+      return wire::Outcome::kCancelled;
+    case ErrorKind::kPanicked:
+      return wire::Outcome::kPanicked;
+    case ErrorKind::kTimedOut:
+      return wire::Outcome::kTimedOut;
+    case ErrorKind::kUnschedulable:
+      return wire::Outcome::kUnschedulable;
+    case ErrorKind::kNodeLost:
+      return wire::Outcome::kNodeLost;
+    case ErrorKind::kRejected:
+      return wire::Outcome::kRejected;
+    case ErrorKind::kUnavailable:
+      return wire::Outcome::kUnavailable;
+    case ErrorKind::kAppLost:
+      return wire::Outcome::kAppLost;
+    case ErrorKind::kSignatureMismatch:
+      return wire::Outcome::kSignatureMismatch;
+    case ErrorKind::kInvalidArgument:
+      return wire::Outcome::kInvalidArgument;
+    case ErrorKind::kInternal:
+      break;
   }
   return wire::Outcome::kInternal;
 }

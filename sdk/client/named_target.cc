@@ -34,7 +34,8 @@ struct ByNameAndSignature {
 
 CallTarget& named_target(std::string_view name, std::uint64_t fingerprint, const SignatureSchema& schema) {
   static std::mutex mutex;
-  static auto* const known = new std::set<NamedTarget, ByNameAndSignature>();  // Never destroyed: connections refer to it.
+  static auto* const known =
+      new std::set<NamedTarget, ByNameAndSignature>();  // Never destroyed: connections refer to it.
   const std::lock_guard lock(mutex);
   auto found = known->find(ByNameAndSignature::Key(name, fingerprint));
   if (found == known->end()) found = known->emplace(name, fingerprint, schema).first;

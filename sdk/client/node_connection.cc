@@ -64,7 +64,8 @@ class NodeConnection::Turn {
   Turn& operator=(const Turn&) = delete;
 
   ~Turn() {
-    if (self_.session_.has_output() && !self_.is_write_blocked_) self_.has_output_.store(true, std::memory_order_release);
+    if (self_.session_.has_output() && !self_.is_write_blocked_)
+      self_.has_output_.store(true, std::memory_order_release);
     self_.arm_timer();
     std::vector<Waker> wakes = std::move(self_.session_.wakes());
     std::vector<NewTask> to_spawn = std::move(self_.to_spawn_);
@@ -94,7 +95,8 @@ class NodeConnection::Turn {
   const bool was_idle_;
 };
 
-std::shared_ptr<NodeConnection> NodeConnection::create(Handle handle, const NodeOptions& options, FunctionTable functions) {
+std::shared_ptr<NodeConnection> NodeConnection::create(Handle handle, const NodeOptions& options,
+                                                       FunctionTable functions) {
   std::string path = options.socket().empty() ? find_socket().path : options.socket();
   const std::shared_ptr<NodeConnection> connection(
       new NodeConnection(handle, std::move(path), to_session_options(options), std::move(functions)));
@@ -194,7 +196,8 @@ void NodeConnection::reply(RunningCall& call, const Error* error, std::span<cons
 void NodeConnection::connect(TimePoint at) {
   const int fd = connect_unix(path_);
   if (fd < 0) {
-    return session_.handle_disconnected(at, "there is no node at " + path_ + " (" + std::strerror(errno) + "): start kaidod, or set KAIDO_SOCKET");
+    return session_.handle_disconnected(
+        at, "there is no node at " + path_ + " (" + std::strerror(errno) + "): start kaidod, or set KAIDO_SOCKET");
   }
   boost::system::error_code error;
   socket_.assign(boost::asio::local::stream_protocol(), fd, error);
@@ -224,7 +227,8 @@ void NodeConnection::read() {
 void NodeConnection::handle_read(boost::system::error_code error, std::size_t count) {
   const TimePoint at = now();
   if (error) {
-    return lost(at, error == boost::asio::error::eof ? "the node at " + path_ + " closed the connection" : error.message());
+    return lost(at,
+                error == boost::asio::error::eof ? "the node at " + path_ + " closed the connection" : error.message());
   }
   if (!session_.handle_input(at, count)) return lost(at, session_.disconnect_reason());
   read();

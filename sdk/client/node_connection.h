@@ -38,7 +38,8 @@ class NodeConnection final : public Backend,
                              public std::enable_shared_from_this<NodeConnection> {
  public:
   /// Makes the first attempt to connect at once. `functions` is what the program offers.
-  [[nodiscard]] static std::shared_ptr<NodeConnection> create(Handle handle, const NodeOptions& options, FunctionTable functions);
+  [[nodiscard]] static std::shared_ptr<NodeConnection> create(Handle handle, const NodeOptions& options,
+                                                              FunctionTable functions);
   ~NodeConnection() override;
 
   // Backend

@@ -85,7 +85,8 @@ kaido::Task<void> use(D runtime) {
   EXPECT_NE(failed.error().message().find("no such thing"), std::string::npos);
 
   kaido::JoinSet<std::int64_t> set;
-  for (std::int64_t i = 0; i < 1000; ++i) set.spawn(runtime.template remote<&add>().with_tag("n", std::to_string(i % 3)).call(i, 1));
+  for (std::int64_t i = 0; i < 1000; ++i)
+    set.spawn(runtime.template remote<&add>().with_tag("n", std::to_string(i % 3)).call(i, 1));
   std::int64_t sum = 0;
   while (auto next = co_await set.join_next()) sum += next->value();
   EXPECT_EQ(sum, 1000 * 999 / 2 + 1000);

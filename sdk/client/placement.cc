@@ -8,7 +8,8 @@
 namespace kaido::detail {
 
 void PlacementData::set_tag(std::string_view key, std::string_view value) {
-  const auto at = std::lower_bound(tags.begin(), tags.end(), key, [](const auto& tag, auto wanted) { return tag.first < wanted; });
+  const auto at =
+      std::lower_bound(tags.begin(), tags.end(), key, [](const auto& tag, auto wanted) { return tag.first < wanted; });
   if (at != tags.end() && at->first == key) {
     at->second = value;
   } else {

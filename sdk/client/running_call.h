@@ -28,8 +28,8 @@ class ReplyTarget {
   ~ReplyTarget() = default;
 };
 
-/// Owned by the coroutine that runs it, so that it answers in every case: a frame that is destroyed, also before it ever
-/// ran, answers "cancelled".
+/// Owned by the coroutine that runs it, so that it answers in every case: a frame that is destroyed, also before it
+/// ever ran, answers "cancelled".
 ///
 /// Threading: cancel() and abort from any thread under the connection's lock, the rest in its task.
 class RunningCall {

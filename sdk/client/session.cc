@@ -205,8 +205,9 @@ void Session::start(PendingCall& call, Waker waker, TimePoint now) {
     return finish(call, *failure_);
   }
   if (waiting_count_ >= options_.max_waiting_calls) {
-    return finish(call, Error(ErrorKind::kRejected, std::to_string(waiting_count_) + " calls of this program wait already")
-                            .with_retry_after(kRetryAfterFull));
+    return finish(call,
+                  Error(ErrorKind::kRejected, std::to_string(waiting_count_) + " calls of this program wait already")
+                      .with_retry_after(kRetryAfterFull));
   }
   enqueue(call);
 }
@@ -223,7 +224,8 @@ void Session::send(PendingCall& call, TimePoint now) {
   if (call.deadline != TimePoint{}) {
     const std::chrono::nanoseconds left = call.deadline - now;
     if (left.count() <= 0) {
-      return finish(call, Error(ErrorKind::kTimedOut, std::string(call.target->name) + ": the deadline passed before it was sent"));
+      return finish(call, Error(ErrorKind::kTimedOut,
+                                std::string(call.target->name) + ": the deadline passed before it was sent"));
     }
     header.budget_ns = static_cast<std::uint64_t>(left.count());
   }
@@ -297,9 +299,7 @@ void Session::finish(PendingCall& call, std::optional<Error> error) {
   call.is_done.store(true, std::memory_order_release);
 }
 
-Error Session::unavailable(std::string_view what) const {
-  return Error(ErrorKind::kUnavailable, std::string(what));
-}
+Error Session::unavailable(std::string_view what) const { return Error(ErrorKind::kUnavailable, std::string(what)); }
 
 void Session::fail_waiting(const Error& error) {
   while (first_waiting_ != nullptr) {
@@ -321,9 +321,9 @@ void Session::settle_in_flight(std::string_view reason) {
     if (is_unsent || (call->placement != nullptr && call->placement->is_idempotent)) {
       again.push_back(call);
     } else {
-      finish(*call, Error(ErrorKind::kUnavailable, std::string(call->target->name) +
-                                                       ": the outcome is unknown, the connection to the node was lost: " +
-                                                       std::string(reason)));
+      finish(*call, Error(ErrorKind::kUnavailable,
+                          std::string(call->target->name) +
+                              ": the outcome is unknown, the connection to the node was lost: " + std::string(reason)));
     }
   }
   // In the order in which they were sent, before what has waited until now.
@@ -341,8 +341,8 @@ bool Session::handle_call(const wire::FrameView& frame, TimePoint now) {
     return true;
   }
   if (is_draining_) {
-    const Error error =
-        Error(ErrorKind::kRejected, "the program that runs the function is shutting down").with_retry_after(kRetryAfterDrain);
+    const Error error = Error(ErrorKind::kRejected, "the program that runs the function is shutting down")
+                            .with_retry_after(kRetryAfterDrain);
     reply(connection_, frame.header.call_id, &error, {});
     return true;
   }
@@ -367,8 +367,9 @@ void Session::reply(std::uint64_t connection, std::uint64_t id, const Error* err
   header.kind = wire::FrameKind::kResult;
   header.call_id = id;
   if (error == nullptr && wire::kHeaderBytes + result.size() > max_frame_bytes_) {
-    const Error too_large(ErrorKind::kInvalidArgument, "the result takes " + std::to_string(result.size()) +
-                                                           " bytes, more than the node accepts (limits.max_frame_bytes)");
+    const Error too_large(ErrorKind::kInvalidArgument,
+                          "the result takes " + std::to_string(result.size()) +
+                              " bytes, more than the node accepts (limits.max_frame_bytes)");
     return reply(connection, id, &too_large, {});
   }
   if (error == nullptr) return writer_.append(header, {}, result);

@@ -204,8 +204,8 @@ class Session {
   std::vector<Waker> wakes_;
   std::uint64_t late_results_ = 0;
 
-  std::vector<Template> templates_;                     ///< by template id minus one
-  std::vector<std::uint32_t> default_templates_;        ///< by CallTarget::dense_index(); 0: none
+  std::vector<Template> templates_;                                           ///< by template id minus one
+  std::vector<std::uint32_t> default_templates_;                              ///< by CallTarget::dense_index(); 0: none
   std::unordered_multimap<std::uint64_t, std::uint32_t> templates_by_rules_;  ///< by the hash of rules and target
 };
 

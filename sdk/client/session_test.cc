@@ -72,7 +72,8 @@ class SessionTest : public testing::Test, private SessionEvents {
   }
 
   /// Gives the session a frame; false if it wants the connection closed.
-  bool deliver(Kind kind, std::string_view metadata = {}, wire::FrameHeader header = {}, std::string_view payload = {}) {
+  bool deliver(Kind kind, std::string_view metadata = {}, wire::FrameHeader header = {},
+               std::string_view payload = {}) {
     header.kind = kind;
     wire::FrameWriter writer;
     writer.append(header, wire::as_span(metadata), wire::as_span(payload));
@@ -98,7 +99,8 @@ class SessionTest : public testing::Test, private SessionEvents {
       reader.commit(count);
       at += count;
       while (auto frame = reader.next()) {
-        frames.push_back({frame->header, std::string(wire::as_text(frame->metadata)), std::string(wire::as_text(frame->payload))});
+        frames.push_back(
+            {frame->header, std::string(wire::as_text(frame->metadata)), std::string(wire::as_text(frame->payload))});
       }
     }
     session_->consume_output(output.size());
@@ -110,7 +112,8 @@ class SessionTest : public testing::Test, private SessionEvents {
     return out;
   }
 
-  std::unique_ptr<Call> start(std::string_view arguments = "args", std::shared_ptr<const PlacementData> rules = nullptr) {
+  std::unique_ptr<Call> start(std::string_view arguments = "args",
+                              std::shared_ptr<const PlacementData> rules = nullptr) {
     auto call = std::make_unique<Call>(target_);
     std::memcpy(call->arguments.allocate(arguments.size()), arguments.data(), arguments.size());
     call->placement = std::move(rules);
@@ -193,7 +196,8 @@ TEST_F(SessionTest, PreparesOnceAndCallsByNumber) {
   const auto third = start("three", rules);
   const auto fourth = start("four", same_rules);  // Another builder with the same contents.
   const auto frames = sent();
-  EXPECT_EQ(kinds(frames), (std::vector{Kind::kPrepare, Kind::kCall, Kind::kCall, Kind::kPrepare, Kind::kCall, Kind::kCall}));
+  EXPECT_EQ(kinds(frames),
+            (std::vector{Kind::kPrepare, Kind::kCall, Kind::kCall, Kind::kPrepare, Kind::kCall, Kind::kCall}));
   EXPECT_EQ(frames[1].header.template_or_status, 1U);
   EXPECT_EQ(frames[2].header.template_or_status, 1U);
   EXPECT_EQ(frames[4].header.template_or_status, 2U);
@@ -353,7 +357,8 @@ TEST_F(SessionTest, WhatIsLostWithTheConnectionIsRepeatedOnlyWhereThatIsAllowed)
   welcome(8);
   const auto frames = sent();
   // Registered again, and prepared again with numbers from 1 on.
-  EXPECT_EQ(kinds(frames), (std::vector{Kind::kHello, Kind::kRegister, Kind::kPrepare, Kind::kCall, Kind::kPrepare, Kind::kCall}));
+  EXPECT_EQ(kinds(frames),
+            (std::vector{Kind::kHello, Kind::kRegister, Kind::kPrepare, Kind::kCall, Kind::kPrepare, Kind::kCall}));
   EXPECT_EQ(frames[2].header.template_or_status, 1U);
   EXPECT_EQ(frames[3].payload, "repeatable");
   EXPECT_EQ(frames[4].header.template_or_status, 2U);

@@ -35,7 +35,8 @@ Task<int> tasks() {
   sum += (co_await spawn_blocking([] { return 42; })).value();
   sum += block_in_place([] { return 42; });
   co_await yield_now();
-  JoinSet<int> set; set.spawn(answer());
+  JoinSet<int> set;
+  set.spawn(answer());
   while (auto next = co_await set.join_next()) sum += next->value();
   co_return sum;
 }
@@ -45,7 +46,8 @@ Task<int> choices() {
   int sum = 0;
   co_await sleep(5ms);
   sum += (co_await timeout(5ms, answer())).value();
-  Interval every = interval(5ms); co_await every.tick();
+  Interval every = interval(5ms);
+  co_await every.tick();
   const auto both = co_await join(answer(), answer());
   sum += std::get<0>(both) + std::get<1>(both);
   const auto checked_both = co_await try_join(checked(1), checked(2));
@@ -67,7 +69,9 @@ Task<int> channels() {
   {
     auto [tx, rx] = mpsc::channel<int>(8);
     (void)(co_await tx.send(1));
-    { auto last = std::move(tx); }
+    {
+      auto last = std::move(tx);
+    }
     while (auto value = co_await rx.recv()) sum += *value;
   }
   {
@@ -94,7 +98,8 @@ Task<int> channels() {
 Task<int> locks() {
   Mutex<int> mutex(1);
   {
-    auto guard = co_await mutex.lock(); *guard += 1;
+    auto guard = co_await mutex.lock();
+    *guard += 1;
   }
   Semaphore semaphore(1);
   auto permit = (co_await semaphore.acquire()).value();
@@ -149,7 +154,7 @@ int runtimes() {
 int main() {
   auto runtime = kaido::Runtime::create().value();
   std::printf("%d\n", runtime.block_on(total()));
-  std::printf("%d %d %d %d %d\n", runtimes(), runtime.block_on([]() -> Task<int> {
-    co_return (co_await spawn(tasks())).value();
-  }), runtime.block_on(choices()), runtime.block_on(channels()), runtime.block_on(locks()));
+  std::printf("%d %d %d %d %d\n", runtimes(),
+              runtime.block_on([]() -> Task<int> { co_return (co_await spawn(tasks())).value(); }),
+              runtime.block_on(choices()), runtime.block_on(channels()), runtime.block_on(locks()));
 }

@@ -1,4 +1,5 @@
-// The smallest program: one function, one call. With a node and workers it runs somewhere in the cluster; without, here.
+// The smallest program: one function, one call. With a node and workers it runs somewhere in the cluster; without,
+// here.
 #include <kaido/kaido.h>
 
 #include <cstdio>

@@ -18,7 +18,8 @@ struct Latency {
 Latency summarize(std::vector<Report::Duration> samples) {
   std::sort(samples.begin(), samples.end());
   Latency latency;
-  for (const Report::Duration sample : samples) latency.mean_ms += milliseconds(sample) / static_cast<double>(samples.size());
+  for (const Report::Duration sample : samples)
+    latency.mean_ms += milliseconds(sample) / static_cast<double>(samples.size());
   latency.p99_ms = milliseconds(samples[(samples.size() * 99 + 99) / 100 - 1]);
   return latency;
 }
@@ -71,7 +72,8 @@ double Report::calls_per_second() const {
 
 void Report::print() const {
   std::printf("%lld words, %zu different\n\nmost frequent\n", static_cast<long long>(total()), counts.size());
-  for (const auto& [word, count] : top(kTopWords)) std::printf("%10lld  %s\n", static_cast<long long>(count), word.c_str());
+  for (const auto& [word, count] : top(kTopWords))
+    std::printf("%10lld  %s\n", static_cast<long long>(count), word.c_str());
   std::printf("\n%-16s %8s %10s %10s\n", "node", "tasks", "mean ms", "p99 ms");
   for (const auto& [node, samples] : latencies) {
     const Latency latency = summarize(samples);
@@ -84,7 +86,8 @@ void Report::print_json() const {
   std::printf("{\"total\": %lld, \"different\": %zu, \"top\": [", static_cast<long long>(total()), counts.size());
   const char* separator = "";
   for (const auto& [word, count] : top(kTopWords)) {
-    std::printf("%s{\"word\": %s, \"count\": %lld}", std::exchange(separator, ", "), quote(word).c_str(), static_cast<long long>(count));
+    std::printf("%s{\"word\": %s, \"count\": %lld}", std::exchange(separator, ", "), quote(word).c_str(),
+                static_cast<long long>(count));
   }
   std::printf("], \"nodes\": [");
   separator = "";
@@ -93,7 +96,8 @@ void Report::print_json() const {
     std::printf("%s{\"node\": %s, \"tasks\": %zu, \"mean_ms\": %.3f, \"p99_ms\": %.3f}", std::exchange(separator, ", "),
                 quote(node).c_str(), samples.size(), latency.mean_ms, latency.p99_ms);
   }
-  std::printf("], \"calls\": %zu, \"elapsed_ms\": %.3f, \"calls_per_second\": %.1f}\n", calls(), milliseconds(elapsed), calls_per_second());
+  std::printf("], \"calls\": %zu, \"elapsed_ms\": %.3f, \"calls_per_second\": %.1f}\n", calls(), milliseconds(elapsed),
+              calls_per_second());
 }
 
 }  // namespace word_count

@@ -1,5 +1,5 @@
-// Methods of an object, parameters that may be left out, and calls by name. Here one program is worker and caller; the part
-// between the two lines would be the header that both share.
+// Methods of an object, parameters that may be left out, and calls by name. Here one program is worker and caller; the
+// part between the two lines would be the header that both share.
 #include <kaido/kaido.h>
 
 #include <atomic>
@@ -33,7 +33,9 @@ KAIDO_SERVICE(Stock, put, count, take);
 
 namespace shop {
 
-std::string label(std::string_view item, std::int64_t count) { return std::to_string(count) + " x " + std::string(item); }
+std::string label(std::string_view item, std::int64_t count) {
+  return std::to_string(count) + " x " + std::string(item);
+}
 KAIDO_FUNCTION(label);
 
 std::int64_t Stock::put(std::int64_t count) { return count_ += count; }
@@ -60,7 +62,8 @@ kaido::Task<int> buy() {
   // Without any declaration.
   const auto label = kaido::remote<std::string(std::string, std::optional<std::int64_t>)>("shop::label");
   const std::string tea = (co_await label.call("tea", 2)).value();
-  std::printf("%s, %lld left; then: %s\n", tea.c_str(), static_cast<long long>(left), too_many.error().message().c_str());
+  std::printf("%s, %lld left; then: %s\n", tea.c_str(), static_cast<long long>(left),
+              too_many.error().message().c_str());
   co_return 0;
 }
 

@@ -102,8 +102,8 @@ void account(Report& report, Timed&& timed, const Job& job, std::uintmax_t total
 }
 
 kaido::Task<int> count_folder(Job job) {
-  // This program calls and leaves the counting to workers. Held, the connection is what remote<f>() uses; without a node
-  // that falls back to this process.
+  // This program calls and leaves the counting to workers. Held, the connection is what remote<f>() uses; without a
+  // node that falls back to this process.
   const auto node = co_await kaido::NodeRuntime::connect(kaido::NodeOptions().call_only().app_name("word_count"));
   const auto files = files_of(job.folder);
   std::uintmax_t total_bytes = 0;
@@ -132,7 +132,8 @@ kaido::Task<int> count_folder(Job job) {
 /// Offers this program's functions until a signal comes, then lets the running ones finish.
 kaido::Task<int> serve(sigset_t signals) {
   // Counting is all work and no waiting: one piece per core at a time.
-  const auto options = kaido::NodeOptions().slots(std::max(1U, std::thread::hardware_concurrency())).app_name("word_count");
+  const auto options =
+      kaido::NodeOptions().slots(std::max(1U, std::thread::hardware_concurrency())).app_name("word_count");
   auto node = co_await kaido::NodeRuntime::connect(options);
   for (auto wait = 50ms; !node; wait = std::min(wait * 2, 1000ms)) {
     if (!node.error().is_unavailable()) {

@@ -239,8 +239,7 @@ class Random {
     const std::size_t which = below(sizeof...(A));
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       ((which == I ? static_cast<void>(out.template emplace<I>(value<A>())) : static_cast<void>(0)), ...);
-    }
-    (std::index_sequence_for<A...>{});
+    }(std::index_sequence_for<A...>{});
     return out;
   }
   template <class T>

@@ -6,7 +6,8 @@
 namespace kaido {
 namespace detail {
 
-void CallControl::set_task(std::span<const std::byte> info, std::string (*to_text)(std::span<const std::byte>)) noexcept {
+void CallControl::set_task(std::span<const std::byte> info,
+                           std::string (*to_text)(std::span<const std::byte>)) noexcept {
   info_size_ = std::min(info.size(), kMaxInfoBytes);
   std::copy_n(info.begin(), info_size_, info_.begin());
   to_text_ = to_text;

@@ -19,7 +19,9 @@ KAIDO_DECLARE(price, "item", "count", "discount");
 int only_declared(int number);
 
 // In the worker.
-std::int64_t price(std::string_view item, std::int64_t count, double) { return static_cast<std::int64_t>(item.size()) * count; }
+std::int64_t price(std::string_view item, std::int64_t count, double) {
+  return static_cast<std::int64_t>(item.size()) * count;
+}
 KAIDO_FUNCTION(price);
 
 int plain(int a, int b) noexcept { return a + b; }
@@ -50,7 +52,9 @@ struct Tools {
 };
 KAIDO_FUNCTION(Tools::half);
 
-kaido::Task<kaido::Result<int>> coroutine(std::string text = "three") noexcept { co_return static_cast<int>(text.size()); }
+kaido::Task<kaido::Result<int>> coroutine(std::string text = "three") noexcept {
+  co_return static_cast<int>(text.size());
+}
 KAIDO_FUNCTION(coroutine);
 
 }  // namespace shop
@@ -83,7 +87,8 @@ TEST(Declaration, NamesFunctionsAlsoOverloadsAndTemplates) {
 
 TEST(Declaration, DefaultArgumentsAreOptionalParameters) {
   EXPECT_EQ(schema_text(Form<&shop::price>::schema()), "(string, optional int64, optional double) -> int64");
-  EXPECT_EQ(schema_text(Form<&shop::with_context>::schema()), "(int32, optional int32, optional {repeated int32}) -> int32");
+  EXPECT_EQ(schema_text(Form<&shop::with_context>::schema()),
+            "(int32, optional int32, optional {repeated int32}) -> int32");
   EXPECT_EQ(schema_text(Form<&shop::Tools::half>::schema()), "(int32, optional int32) -> int32");
   EXPECT_EQ(schema_text(Form<&shop::coroutine>::schema()), "(optional string) -> int32");
   EXPECT_EQ(schema_text(Form<&shop::plain>::schema()), "(int32, int32) -> int32");

@@ -1,5 +1,5 @@
-// The C++ half of the rules for a changed signature (docs/sdk/functions.md, "Evolution"): what one side encodes under its
-// signature, as the other decodes it under its own. The node's half, which pairs are let through, is
+// The C++ half of the rules for a changed signature (docs/sdk/functions.md, "Evolution"): what one side encodes under
+// its signature, as the other decodes it under its own. The node's half, which pairs are let through, is
 // daemon/core/schema/compatibility_test.cc.
 #include <kaido/function.h>
 
@@ -82,7 +82,8 @@ TEST(Evolution, AWorkerMayAnswerMore) {
 // "Integers widen and narrow within their signedness."
 TEST(Evolution, IntegersWiden) {
   expect_arrives(std::tuple(std::int64_t{-5}), std::int32_t{-5});
-  expect_arrives(std::tuple(std::int64_t{std::numeric_limits<std::int32_t>::min()}), std::numeric_limits<std::int32_t>::min());
+  expect_arrives(std::tuple(std::int64_t{std::numeric_limits<std::int32_t>::min()}),
+                 std::numeric_limits<std::int32_t>::min());
   expect_arrives(std::tuple(std::uint64_t{4'000'000'000}), std::uint32_t{4'000'000'000});
   expect_arrives(std::tuple(std::int32_t{-5}), std::int8_t{-5});
   expect_arrives(std::tuple(std::vector<std::int64_t>{-1, 2}), std::vector<std::int32_t>{-1, 2});
@@ -90,7 +91,8 @@ TEST(Evolution, IntegersWiden) {
 }
 TEST(Evolution, IntegersNarrowIfTheValueFits) {
   expect_arrives(std::tuple(std::int32_t{-5}), std::int64_t{-5});
-  expect_arrives(std::tuple(std::numeric_limits<std::int32_t>::max()), std::int64_t{std::numeric_limits<std::int32_t>::max()});
+  expect_arrives(std::tuple(std::numeric_limits<std::int32_t>::max()),
+                 std::int64_t{std::numeric_limits<std::int32_t>::max()});
   expect_arrives(std::tuple(std::uint32_t{4'000'000'000}), std::uint64_t{4'000'000'000});
   expect_arrives(std::tuple(std::int8_t{-5}), std::int64_t{-5});
 }

@@ -7,9 +7,7 @@
 namespace kaido::detail {
 namespace {
 
-std::string describe(const FunctionEntry& entry) {
-  return "'" + std::string(entry.name) + "' " + entry.signature();
-}
+std::string describe(const FunctionEntry& entry) { return "'" + std::string(entry.name) + "' " + entry.signature(); }
 
 /// Why two entries cannot be offered together; empty if they can.
 std::string conflict(const FunctionEntry& a, const FunctionEntry& b) {

@@ -57,7 +57,6 @@ Buffer encode(const P&... values) {
   return buffer;
 }
 
-
 TEST(FunctionName, IsQualifiedAndTheSameForEveryCompiler) {
   EXPECT_EQ(function_name<&word_count>(), "word_count");
   EXPECT_EQ(function_name<&geo::distance>(), "geo::distance");
@@ -108,7 +107,8 @@ TEST(FunctionTable, RefusesCollisionsNamingBoth) {
 }
 
 struct Execution {
-  explicit Execution(std::string_view name, const Buffer& arguments) : context(control), call(context, arguments.bytes()) {
+  explicit Execution(std::string_view name, const Buffer& arguments)
+      : context(control), call(context, arguments.bytes()) {
     entry(name).run(call);
   }
   CallControl control;

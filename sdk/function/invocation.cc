@@ -14,7 +14,8 @@ using namespace std::chrono_literals;
 
 void fail_without_service(Invocation& call, std::string_view function) {
   constexpr auto kRetryAfter = 100ms;
-  call.error = Error(ErrorKind::kRejected, std::string(function) + ": this program serves no object of the class any more (kaido::serve)")
+  call.error = Error(ErrorKind::kRejected,
+                     std::string(function) + ": this program serves no object of the class any more (kaido::serve)")
                    .with_retry_after(kRetryAfter);
 }
 
@@ -24,8 +25,9 @@ void fail_malformed(Invocation& call, std::string_view function, const DecodeFai
 
 void fail_left_out_before_given(Invocation& call, std::string_view function) {
   call.error = Error(ErrorKind::kInvalidArgument,
-                     std::string(function) + ": an argument is left out before one that is given, but default arguments are "
-                                             "taken from the end only: give all before the last");
+                     std::string(function) +
+                         ": an argument is left out before one that is given, but default arguments are "
+                         "taken from the end only: give all before the last");
 }
 
 void fail_by_exception(Invocation& call) noexcept { call.error = Error::from_exception(std::current_exception()); }

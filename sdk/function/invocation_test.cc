@@ -25,8 +25,10 @@ int next_number() {
   return ++last;
 }
 
-std::string describe(std::string text, int number = next_number(), std::optional<int> maybe = 5, std::span<const double> weights = {}) {
-  return text + " " + std::to_string(number) + " " + (maybe ? std::to_string(*maybe) : "none") + " " + std::to_string(weights.size());
+std::string describe(std::string text, int number = next_number(), std::optional<int> maybe = 5,
+                     std::span<const double> weights = {}) {
+  return text + " " + std::to_string(number) + " " + (maybe ? std::to_string(*maybe) : "none") + " " +
+         std::to_string(weights.size());
 }
 KAIDO_FUNCTION(describe);
 
@@ -49,7 +51,9 @@ class Counter {
   virtual std::int64_t add(std::int64_t amount = 1) { return sum_ += amount; }
   [[nodiscard]] std::int64_t get() const noexcept { return sum_; }
   kaido::Task<std::int64_t> add_later(kaido::Context&, std::int64_t amount) { co_return add(amount); }
-  kaido::Result<void> fail(const std::string& why) const { return kaido::Error(kaido::ErrorKind::kInvalidArgument, why); }
+  kaido::Result<void> fail(const std::string& why) const {
+    return kaido::Error(kaido::ErrorKind::kInvalidArgument, why);
+  }
   void set(int value) { sum_ = value; }
   void set(const std::string& value) { sum_ = static_cast<std::int64_t>(value.size()); }
 
@@ -124,23 +128,27 @@ TEST(DefaultArguments, GiveWayToZeroThatIsThere) {
   using Number = std::optional<int>;
   EXPECT_EQ(Execution("lab::describe", encode(std::string(), Number(0))).result<std::string>(), " 0 5 0");
   EXPECT_EQ(Execution("lab::describe", encode(std::string(), Number(0), Number(0))).result<std::string>(), " 0 0 0");
-  EXPECT_EQ(Execution("lab::describe",
-                      encode(std::string(), Number(3), Number(), std::optional(std::vector<double>{1, 2})))
-                .result<std::string>(),
-            " 3 none 2");
+  EXPECT_EQ(
+      Execution("lab::describe", encode(std::string(), Number(3), Number(), std::optional(std::vector<double>{1, 2})))
+          .result<std::string>(),
+      " 3 none 2");
 }
 
 TEST(DefaultArguments, AreTakenFromTheEndOnly) {
-  const Buffer arguments = encode(std::string(), std::optional<int>(), std::optional<int>(), std::optional(std::vector<double>{1}));
+  const Buffer arguments =
+      encode(std::string(), std::optional<int>(), std::optional<int>(), std::optional(std::vector<double>{1}));
   const Execution run("lab::describe", arguments);
   ASSERT_TRUE(run.call.error);
   EXPECT_EQ(run.call.error->kind(), ErrorKind::kInvalidArgument);
-  EXPECT_NE(run.call.error->message().find("lab::describe: an argument is left out before one that is given"), std::string::npos)
+  EXPECT_NE(run.call.error->message().find("lab::describe: an argument is left out before one that is given"),
+            std::string::npos)
       << *run.call.error;
 }
 
 TEST(Parameters, ArriveInTheirOwnValueCategory) {
-  EXPECT_EQ(Execution("lab::by_category", encode(std::string("a"), std::string("b"), std::optional<int>(3))).result<std::string>(), "ab3");
+  EXPECT_EQ(Execution("lab::by_category", encode(std::string("a"), std::string("b"), std::optional<int>(3)))
+                .result<std::string>(),
+            "ab3");
   EXPECT_EQ(Execution("lab::by_category", encode(std::string("a"), std::string("b"))).result<std::string>(), "abnull");
 }
 
@@ -192,7 +200,8 @@ TEST(ServedObject, IsGoneWithItsService) {
     const Execution late(name, encode(std::int64_t{1}));
     ASSERT_TRUE(late.call.error);
     EXPECT_TRUE(late.call.error->is_rejected());
-    EXPECT_NE(late.call.error->message().find(std::string(name) + ": this program serves no object of the class"), std::string::npos);
+    EXPECT_NE(late.call.error->message().find(std::string(name) + ": this program serves no object of the class"),
+              std::string::npos);
   }
   const Service again = serve(counter);
   EXPECT_TRUE(is_offered("lab::Counter::add"));

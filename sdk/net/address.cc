@@ -26,7 +26,8 @@ std::uint16_t parse_port(std::string_view text, std::string_view whole) {
 
 Address Address::parse(std::string_view text) {
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) throw std::invalid_argument("kaido: no port in the address " + std::string(text));
+  if (colon == std::string_view::npos)
+    throw std::invalid_argument("kaido: no port in the address " + std::string(text));
   const std::uint16_t port = parse_port(text.substr(colon + 1), text);
   std::string host(text.substr(0, colon));
   Address address;
@@ -60,7 +61,8 @@ Address Address::unix_path(std::string_view path) {
   Address address;
   std::memcpy(&address.storage_, &local, sizeof(local));
   // Names without a file are as long as the address says; paths end with a NUL.
-  address.size_ = static_cast<std::uint32_t>(offsetof(sockaddr_un, sun_path) + path.size() + (path.front() != '\0' ? 1 : 0));
+  address.size_ =
+      static_cast<std::uint32_t>(offsetof(sockaddr_un, sun_path) + path.size() + (path.front() != '\0' ? 1 : 0));
   return address;
 }
 

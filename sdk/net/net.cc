@@ -83,7 +83,8 @@ long IoWrite::attempt() noexcept {
 
 long IoReadFrom::attempt() noexcept {
   socklen_t size = net::Address::kMaxSize;
-  const ssize_t count = ::recvfrom(socket(), buffer_.data(), buffer_.size(), 0, static_cast<sockaddr*>(from_.data()), &size);
+  const ssize_t count =
+      ::recvfrom(socket(), buffer_.data(), buffer_.size(), 0, static_cast<sockaddr*>(from_.data()), &size);
   if (count >= 0) count_ = static_cast<std::size_t>(count);
   from_.set_size(size);
   return count;
@@ -115,7 +116,8 @@ class OwnedSocket {
 net::Address local_address_of(IoSource& source) {
   net::Address address;
   socklen_t size = net::Address::kMaxSize;
-  if (::getsockname(source.socket(), static_cast<sockaddr*>(address.data()), &size) != 0) throw std::system_error(last_error(), "getsockname");
+  if (::getsockname(source.socket(), static_cast<sockaddr*>(address.data()), &size) != 0)
+    throw std::system_error(last_error(), "getsockname");
   address.set_size(size);
   return address;
 }
@@ -204,7 +206,8 @@ IoExpected<UdpSocket> UdpSocket::bind(const Address& address) {
 }
 
 IoExpected<void> UdpSocket::connect(const Address& address) const {
-  if (::connect(source_->socket(), static_cast<const sockaddr*>(address.data()), address.size()) != 0) return last_error();
+  if (::connect(source_->socket(), static_cast<const sockaddr*>(address.data()), address.size()) != 0)
+    return last_error();
   return {};
 }
 

@@ -62,7 +62,7 @@ class BlockingPool {
   TaskQueue queue_;
   std::size_t thread_count_ = 0;
   std::size_t idle_threads_ = 0;
-  std::size_t wakes_ = 0;     // Idle threads that were told of work and have not woken yet.
+  std::size_t wakes_ = 0;  // Idle threads that were told of work and have not woken yet.
   std::size_t running_ = 0;
   std::unordered_map<pthread_t, OsThread> threads_;
   std::vector<OsThread> ended_threads_;

@@ -102,7 +102,9 @@ TEST(RuntimeBuilder, AnAbortedTaskEndsOnceForTheHook) {
   EXPECT_EQ(ends, 1);
   auto closure = runtime.spawn_blocking([] {});
   EXPECT_TRUE(runtime.block_on(closure).has_value());
-  { const Runtime dropped = std::move(runtime); }
+  {
+    const Runtime dropped = std::move(runtime);
+  }
   EXPECT_EQ(ends, 2);
 }
 

@@ -91,9 +91,7 @@ TEST(Select, PatternsRefuseAndMoveOnlyValuesPass) {
 
 TEST(Select, ThrowsWithoutAnyBranchLeft) {
   auto runtime = paused();
-  EXPECT_THROW(runtime.block_on([]() -> Task<void> {
-    co_await select(on(value_of(1), [](int) {}).when(false));
-  }),
+  EXPECT_THROW(runtime.block_on([]() -> Task<void> { co_await select(on(value_of(1), [](int) {}).when(false)); }),
                std::logic_error);
 }
 
@@ -191,8 +189,8 @@ TEST(TryJoin, DestroysTheRestAtTheFirstErrorAndKeepsItsType) {
 
 TEST(Combinators, Nest) {
   paused().block_on([]() -> Task<void> {
-    const auto result =
-        co_await timeout(1s, join(timeout(1ms, after(1h, 1)), select(after(5ms, 2), sleep(1h)), [] { return after(3ms, 4); }));
+    const auto result = co_await timeout(
+        1s, join(timeout(1ms, after(1h, 1)), select(after(5ms, 2), sleep(1h)), [] { return after(3ms, 4); }));
     const auto& [late, won, made] = *result;
     EXPECT_TRUE(late.error().is_timed_out());
     EXPECT_EQ(std::get<0>(won), 2);

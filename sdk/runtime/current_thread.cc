@@ -1,8 +1,8 @@
 /// The current-thread scheduler: tasks run in block_on, on the calling thread.
 ///
 /// One turn: poll the root if it was woken; run up to `event_interval` tasks; look at the driver. When nothing is left,
-/// end the turn (flush what hooks have gathered) and park in the driver. Several threads may be in block_on at once: one
-/// drives, the others wait for their root's wake-up or for the driving seat.
+/// end the turn (flush what hooks have gathered) and park in the driver. Several threads may be in block_on at once:
+/// one drives, the others wait for their root's wake-up or for the driving seat.
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -141,7 +141,7 @@ class CurrentThread final : public RuntimeCore {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint32_t root_polls_ = 0;  // Of the thread in the seat: polls of the root with nothing else to run.
-  bool is_driven_ = false;  // Under mutex_: somebody has the seat.
+  bool is_driven_ = false;        // Under mutex_: somebody has the seat.
   std::atomic<std::size_t> waiting_ = 0;
 };
 

@@ -108,7 +108,8 @@ bool Driver::arm(TimerEntry& entry, Instant deadline, Context& context) {
 }
 
 void Driver::disarm(TimerEntry& entry) noexcept {
-  // Never armed: most timers of timeouts. Only its owner, who calls this, writes the tick, and a linked one has a future tick.
+  // Never armed: most timers of timeouts. Only its owner, who calls this, writes the tick, and a linked one has a
+  // future tick.
   if (entry.deadline_tick == 0) return;
   Waker dropped;
   std::scoped_lock lock(lock_);

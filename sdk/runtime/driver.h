@@ -36,9 +36,9 @@ class IoWaiters {
   ~IoWaiters() = default;
 };
 
-/// Threading: arm, disarm, unpark and io_context from any thread. park and poll by one thread at a time: the current-thread
-/// scheduler's, or the worker that holds the driver.
-/// Errors: an exception that leaves an Asio handler ends the process.
+/// Threading: arm, disarm, unpark and io_context from any thread. park and poll by one thread at a time: the
+/// current-thread scheduler's, or the worker that holds the driver. Errors: an exception that leaves an Asio handler
+/// ends the process.
 class Driver {
  public:
   explicit Driver(RuntimeClock& clock);
@@ -85,8 +85,8 @@ class Driver {
   std::unique_ptr<Io> io_;
 
   SpinLock lock_;
-  TimerWheel wheel_;            // Under lock_.
-  Tick parked_until_ = 0;       // Under lock_: a timer before it must end the wait; 0 while nobody waits.
+  TimerWheel wheel_;                        // Under lock_.
+  Tick parked_until_ = 0;                   // Under lock_: a timer before it must end the wait; 0 while nobody waits.
   std::atomic<bool> is_shut_down_ = false;  // Written under lock_.
   std::mutex io_mutex_;
   IoWaiters* first_io_ = nullptr;  // Under io_mutex_.

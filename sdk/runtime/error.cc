@@ -103,8 +103,8 @@ Error Error::from_exception(std::exception_ptr exception, std::uint64_t task_id)
     return error;
   } catch (...) {
     const std::type_info* type = abi::__cxa_current_exception_type();
-    Error error = Error(ErrorKind::kPanicked, kNoText)
-                      .with_exception_type(type != nullptr ? demangle(type->name()) : "unknown");
+    Error error =
+        Error(ErrorKind::kPanicked, kNoText).with_exception_type(type != nullptr ? demangle(type->name()) : "unknown");
     error.details().exception = exception;
     error.details().task_id = task_id;
     return error;

@@ -1,7 +1,7 @@
 /// Histogram: which bucket a duration falls into, as configured by HistogramConfiguration.
 ///
-/// The logarithmic one is an H2 histogram (iop.systems): each power of two is cut into 2^p buckets of the same width, so
-/// that the bucket is found by shifts.
+/// The logarithmic one is an H2 histogram (iop.systems): each power of two is cut into 2^p buckets of the same width,
+/// so that the bucket is found by shifts.
 #pragma once
 
 #include <chrono>
@@ -25,9 +25,9 @@ class Histogram {
  private:
   [[nodiscard]] std::uint64_t lower_end(std::size_t bucket) const noexcept;
 
-  std::uint64_t width_ = 0;        // Linear; else 0.
-  std::uint32_t precision_ = 0;    // p.
-  std::size_t skipped_ = 0;        // Buckets below the smallest value.
+  std::uint64_t width_ = 0;      // Linear; else 0.
+  std::uint32_t precision_ = 0;  // p.
+  std::size_t skipped_ = 0;      // Buckets below the smallest value.
   std::size_t size_ = 0;
 };
 

@@ -13,8 +13,8 @@
 
 namespace kaido::detail {
 
-/// Threading: thread-safe. The counters are sequentially consistent: who queues work and then asks for a worker to wake,
-/// and who sleeps and then looks for work, must not miss each other.
+/// Threading: thread-safe. The counters are sequentially consistent: who queues work and then asks for a worker to
+/// wake, and who sleeps and then looks for work, must not miss each other.
 class Idle {
  public:
   explicit Idle(std::size_t workers) : workers_(workers), state_(pack(workers, 0)) { sleepers_.reserve(workers); }

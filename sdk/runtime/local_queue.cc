@@ -77,7 +77,8 @@ std::uint32_t LocalQueue::copy_half(LocalQueue& thief, std::uint32_t thief_tail)
     }
   }
   for (std::uint32_t index = 0; index != count; ++index) {
-    thief.at(thief_tail + index).store(at(head.real + index).load(std::memory_order_relaxed), std::memory_order_relaxed);
+    thief.at(thief_tail + index)
+        .store(at(head.real + index).load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
   // Done copying: the start catches up with wherever the owner has popped to.
   packed = pack({head.steal, head.real + count});

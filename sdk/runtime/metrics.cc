@@ -50,18 +50,24 @@ std::size_t RuntimeMetrics::blocking_queue_depth() const noexcept { return core_
 nanoseconds RuntimeMetrics::worker_total_busy_duration(std::size_t worker) const {
   return as_duration(worker_of(core_, worker).busy_nanoseconds.get());
 }
-std::uint64_t RuntimeMetrics::worker_park_count(std::size_t worker) const { return worker_of(core_, worker).parks.get(); }
+std::uint64_t RuntimeMetrics::worker_park_count(std::size_t worker) const {
+  return worker_of(core_, worker).parks.get();
+}
 std::uint64_t RuntimeMetrics::worker_park_unpark_count(std::size_t worker) const {
   return worker_of(core_, worker).parks_and_unparks.get();
 }
-std::uint64_t RuntimeMetrics::worker_noop_count(std::size_t worker) const { return worker_of(core_, worker).noops.get(); }
+std::uint64_t RuntimeMetrics::worker_noop_count(std::size_t worker) const {
+  return worker_of(core_, worker).noops.get();
+}
 std::uint64_t RuntimeMetrics::worker_steal_count(std::size_t worker) const {
   return worker_of(core_, worker).stolen_tasks.get();
 }
 std::uint64_t RuntimeMetrics::worker_steal_operations(std::size_t worker) const {
   return worker_of(core_, worker).thefts.get();
 }
-std::uint64_t RuntimeMetrics::worker_poll_count(std::size_t worker) const { return worker_of(core_, worker).polls.get(); }
+std::uint64_t RuntimeMetrics::worker_poll_count(std::size_t worker) const {
+  return worker_of(core_, worker).polls.get();
+}
 std::uint64_t RuntimeMetrics::worker_local_schedule_count(std::size_t worker) const {
   return worker_of(core_, worker).local_schedules.get();
 }

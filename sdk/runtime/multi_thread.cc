@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-
 #include "sdk/runtime/busy_time.h"
 #include "sdk/runtime/idle.h"
 #include "sdk/runtime/local_queue.h"
@@ -126,9 +125,9 @@ class MultiThread final : public RuntimeCore {
     if (const auto worker = idle.worker_to_notify()) workers[*worker]->parker.unpark();
   }
   void notify_if_work_pending() noexcept {
-    const bool pending =
-        !inject.is_empty() ||
-        std::any_of(workers.begin(), workers.end(), [](const auto& worker) { return !worker->queue.is_empty(); });
+    const bool pending = !inject.is_empty() || std::any_of(workers.begin(), workers.end(), [](const auto& worker) {
+      return !worker->queue.is_empty();
+    });
     if (pending) notify_parked();
   }
   [[nodiscard]] bool is_stopping() const noexcept { return is_stopping_.load(std::memory_order_seq_cst); }

@@ -1,5 +1,5 @@
-/// OwnedTasks: every task of a runtime that has not finished, so that shutdown can destroy each frame. OwnedList: the list
-/// inside, for one thread.
+/// OwnedTasks: every task of a runtime that has not finished, so that shutdown can destroy each frame. OwnedList: the
+/// list inside, for one thread.
 #pragma once
 
 #include <array>

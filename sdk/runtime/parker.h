@@ -1,9 +1,10 @@
 /// Parker: how a worker waits. One of the waiting workers holds the driver and waits in it; the others wait on a
 /// condition variable.
 ///
-/// The worker that leaves the driver with work wakes nobody to hold it in its place: it is back in microseconds, and a wake
-/// costs as much. Unless the work blocks; then sockets and timers would wait for it, though others are idle. So those on
-/// the condition look now and then whether the driver is free: often while it is used, seldom while nothing happens.
+/// The worker that leaves the driver with work wakes nobody to hold it in its place: it is back in microseconds, and a
+/// wake costs as much. Unless the work blocks; then sockets and timers would wait for it, though others are idle. So
+/// those on the condition look now and then whether the driver is free: often while it is used, seldom while nothing
+/// happens.
 #pragma once
 
 #include <algorithm>
@@ -51,7 +52,9 @@ class Parker {
     if (before == kInDriver) shared_.driver.unpark();
     if (before == kOnCondition) {
       // The lock closes the gap between the sleeper's check and its wait.
-      { std::scoped_lock lock(mutex_); }
+      {
+        std::scoped_lock lock(mutex_);
+      }
       condition_.notify_one();
     }
   }

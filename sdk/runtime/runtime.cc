@@ -116,7 +116,8 @@ CoreRef::~CoreRef() {
 RuntimeCore* try_current_core() noexcept { return thread_state.core; }
 
 RuntimeCore& current_core() {
-  if (thread_state.core == nullptr) throw std::logic_error("kaido: no runtime on this thread: call it inside a runtime");
+  if (thread_state.core == nullptr)
+    throw std::logic_error("kaido: no runtime on this thread: call it inside a runtime");
   return *thread_state.core;
 }
 

@@ -82,8 +82,8 @@ class RuntimeCore : public Scheduler {
   const std::optional<Histogram> schedule_latency_histogram;
   std::vector<std::unique_ptr<WorkerMetrics>> worker_metrics;
   std::atomic<std::uint64_t> forced_yields = 0;
-  /// Cancelled tasks whose frame cannot go yet, because a foreign operation uses its memory: each is queued when it may be
-  /// asked again, and shutdown drives queues and driver until none is left.
+  /// Cancelled tasks whose frame cannot go yet, because a foreign operation uses its memory: each is queued when it may
+  /// be asked again, and shutdown drives queues and driver until none is left.
   std::atomic<std::size_t> draining = 0;
   RuntimeClock clock;
   Driver driver;

@@ -292,7 +292,9 @@ TEST_P(RuntimeTest, ShutdownDestroysEveryFrameInTheRuntimesContext) {
     while (*alive != 100) co_await sleep(1ms);
   });
   const Handle handle = runtime_.handle();
-  { const Runtime ended = std::move(runtime_); }
+  {
+    const Runtime ended = std::move(runtime_);
+  }
   EXPECT_EQ(*alive, 0);
   EXPECT_EQ(*in_context, 100);
   for (auto& each : handles) EXPECT_TRUE(each.is_finished());
@@ -300,9 +302,8 @@ TEST_P(RuntimeTest, ShutdownDestroysEveryFrameInTheRuntimesContext) {
   EXPECT_TRUE(late.is_finished());
   auto late_blocking = handle.spawn_blocking([] { return 1; });
   EXPECT_TRUE(late_blocking.is_finished());
-  EXPECT_TRUE(handle.block_on([](JoinHandle<int> each) -> Task<Result<int>> { co_return co_await each; }(std::move(late)))
-                  .error()
-                  .is_cancelled());
+  const auto await = [](JoinHandle<int> each) -> Task<Result<int>> { co_return co_await each; };
+  EXPECT_TRUE(handle.block_on(await(std::move(late))).error().is_cancelled());
 }
 
 TEST_P(RuntimeTest, DestructorsMaySpawnAndWakeDuringShutdown) {
@@ -323,7 +324,9 @@ TEST_P(RuntimeTest, DestructorsMaySpawnAndWakeDuringShutdown) {
   runtime_.block_on([alive]() -> Task<void> {
     while (*alive != 2) co_await sleep(1ms);
   });
-  { const Runtime ended = std::move(runtime_); }
+  {
+    const Runtime ended = std::move(runtime_);
+  }
   EXPECT_EQ(*alive, 0);
 }
 
@@ -336,7 +339,9 @@ TEST_P(RuntimeTest, ShutdownWhileTasksAreWokenConcurrently) {
     }));
   }
   runtime_.block_on([]() -> Task<void> { co_await sleep(2ms); });
-  { const Runtime ended = std::move(runtime_); }
+  {
+    const Runtime ended = std::move(runtime_);
+  }
   EXPECT_EQ(*alive, 0);
 }
 
@@ -586,7 +591,8 @@ TEST(RuntimeBuilder, RefusesSettingsThatMakeNoSense) {
   EXPECT_THROW(static_cast<void>(RuntimeBuilder::new_multi_thread().start_paused().build()), std::invalid_argument);
   EXPECT_THROW(RuntimeBuilder::new_multi_thread().unhandled_panic(UnhandledPanic::kShutdownRuntime),
                std::invalid_argument);
-  EXPECT_THROW(static_cast<void>(HistogramConfiguration::linear(std::chrono::nanoseconds(0), 3)), std::invalid_argument);
+  EXPECT_THROW(static_cast<void>(HistogramConfiguration::linear(std::chrono::nanoseconds(0), 3)),
+               std::invalid_argument);
   EXPECT_THROW(LogHistogram().max_error(1.0), std::invalid_argument);
 }
 

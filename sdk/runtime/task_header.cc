@@ -139,7 +139,8 @@ bool TaskHeader::poll_join(Context& context) noexcept {
     if (context.will_wake(join_waker_)) return false;
     do {
       if ((state & kComplete) != 0) return true;
-    } while (!state_.compare_exchange_weak(state, state & ~kWaker, std::memory_order_acq_rel, std::memory_order_acquire));
+    } while (
+        !state_.compare_exchange_weak(state, state & ~kWaker, std::memory_order_acq_rel, std::memory_order_acquire));
   }
   join_waker_ = context.waker();
   state = state_.load(std::memory_order_acquire);

@@ -45,7 +45,8 @@ class TaskQueue {
   std::atomic<std::size_t> size_ = 0;
 };
 
-/// The global queue: where tasks come from that are woken outside the scheduler's threads, or that overflow a local one.
+/// The global queue: where tasks come from that are woken outside the scheduler's threads, or that overflow a local
+/// one.
 ///
 /// Threading: thread-safe. is_empty() is sequentially consistent with push(), for the parking protocol.
 class Inject {

@@ -54,17 +54,17 @@ struct LocalScheduler {
 };
 
 struct ThreadState {
-  RuntimeCore* core = nullptr;        // Handle::current()
-  EnterGuard* guard = nullptr;        // The last one made.
-  LocalScheduler* local = nullptr;    // Set while this thread runs tasks.
-  TaskHeader* task = nullptr;         // The task being polled or destroyed.
-  Budget* budget = nullptr;           // Of the poll under way; null: without limit.
-  std::uint64_t random = 0;           // See detail/random.h; 0: not seeded.
-  bool is_driving = false;            // In block_on, or a worker: no further block_on here.
-  bool may_block_in_place = false;    // While driving but not on a worker.
-  bool is_in_local_set = false;       // A LocalSet is being polled: no block_in_place here.
-  Scheduler* local_set = nullptr;     // Where spawn_local() goes; null: to the runtime, if that is local.
-  std::uint64_t thread_number = 0;    // See this_thread_number().
+  RuntimeCore* core = nullptr;      // Handle::current()
+  EnterGuard* guard = nullptr;      // The last one made.
+  LocalScheduler* local = nullptr;  // Set while this thread runs tasks.
+  TaskHeader* task = nullptr;       // The task being polled or destroyed.
+  Budget* budget = nullptr;         // Of the poll under way; null: without limit.
+  std::uint64_t random = 0;         // See detail/random.h; 0: not seeded.
+  bool is_driving = false;          // In block_on, or a worker: no further block_on here.
+  bool may_block_in_place = false;  // While driving but not on a worker.
+  bool is_in_local_set = false;     // A LocalSet is being polled: no block_in_place here.
+  Scheduler* local_set = nullptr;   // Where spawn_local() goes; null: to the runtime, if that is local.
+  std::uint64_t thread_number = 0;  // See this_thread_number().
 };
 
 extern constinit thread_local ThreadState thread_state;

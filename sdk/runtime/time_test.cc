@@ -109,7 +109,9 @@ TEST(Sleep, AwaitedAfterItsRuntimesEndThrows) {
   auto guard = std::make_unique<EnterGuard>(ended.handle().core());
   auto late = std::make_unique<Sleep>(Clock::now() + 1h);
   guard.reset();
-  { const Runtime gone = std::move(ended); }
+  {
+    const Runtime gone = std::move(ended);
+  }
   EXPECT_THROW(other.block_on(*late), std::runtime_error);
 }
 

@@ -83,7 +83,9 @@ TEST(Broadcast, BlockingRecvWaitsOnAPlainThread) {
     is_closed = receiver.blocking_recv().error().is_closed();
   });
   EXPECT_TRUE(tx.send(5));
-  { auto dropped = std::move(tx); }
+  {
+    auto dropped = std::move(tx);
+  }
   thread.join();
   EXPECT_EQ(received, 5);
   EXPECT_TRUE(is_closed);
@@ -132,7 +134,9 @@ TEST(Broadcast, EveryValueIsReceivedOrCountedAsLostBetweenThreads) {
     auto [sender, receiver] = broadcast::channel<Message>(8);
     std::vector<JoinHandle<std::uint64_t>> tasks;
     for (int index = 0; index < 4; ++index) tasks.push_back(runtime.spawn(receive_all(sender.subscribe())));
-    { auto dropped = std::move(receiver); }
+    {
+      auto dropped = std::move(receiver);
+    }
     std::vector<std::thread> producers;
     for (int id = 0; id < 2; ++id) {
       producers.emplace_back([tx = sender, id, live] {
@@ -142,7 +146,9 @@ TEST(Broadcast, EveryValueIsReceivedOrCountedAsLostBetweenThreads) {
         }
       });
     }
-    { auto dropped = std::move(sender); }
+    {
+      auto dropped = std::move(sender);
+    }
     for (std::thread& producer : producers) producer.join();
     for (auto& task : tasks) EXPECT_EQ(runtime.block_on(task).value(), 2U * kPerSender);
   }
@@ -170,7 +176,9 @@ TEST(Broadcast, ReceiversComeAndGoBetweenThreads) {
   is_done.store(true);
   producer.join();
   EXPECT_EQ(sender.receiver_count(), 1U);
-  { auto dropped = std::move(receiver); }
+  {
+    auto dropped = std::move(receiver);
+  }
   EXPECT_EQ(sender.len(), 0U);
 }
 

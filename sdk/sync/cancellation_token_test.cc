@@ -24,7 +24,9 @@ using testing::PollProbe;
 
 TEST(CancellationToken, DropGuardCancelsUnlessDisarmed) {
   CancellationToken token;
-  { DropGuard guard = token.drop_guard(); }
+  {
+    DropGuard guard = token.drop_guard();
+  }
   EXPECT_TRUE(token.is_cancelled());
 
   CancellationToken kept;
@@ -43,7 +45,9 @@ TEST(CancellationToken, DropGuardRefCancelsUnlessDisarmed) {
     EXPECT_EQ(&std::move(guard).disarm(), &token);
   }
   EXPECT_FALSE(token.is_cancelled());
-  { DropGuardRef guard = token.drop_guard_ref(); }
+  {
+    DropGuardRef guard = token.drop_guard_ref();
+  }
   EXPECT_TRUE(token.is_cancelled());
 }
 

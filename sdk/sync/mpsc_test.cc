@@ -240,7 +240,9 @@ TEST(Mpsc, LosesNothingWhenTheReceiverGoesUnderContention) {
     for (auto& sender : senders) EXPECT_TRUE(runtime.block_on(sender).has_value());
     senders.clear();
   }
-  { const Runtime ended = std::move(runtime); }
+  {
+    const Runtime ended = std::move(runtime);
+  }
   EXPECT_EQ(value.use_count(), 1);
 }
 

@@ -51,7 +51,9 @@ TEST(Mutex, OwnedGuardsKeepTheirMutexAlive) {
   mutex.reset();
   EXPECT_EQ(*number, 1);
   EXPECT_FALSE(value.expired());
-  { const auto dropped = std::move(number); }
+  {
+    const auto dropped = std::move(number);
+  }
   EXPECT_TRUE(value.expired());
 }
 
@@ -125,7 +127,9 @@ TEST(RwLock, OwnedGuardsKeepTheirLockAlive) {
 
 TEST(RwLock, WaitsOnPlainThreads) {
   RwLock<int> lock(1);
-  { *lock.blocking_write() = 2; }
+  {
+    *lock.blocking_write() = 2;
+  }
   EXPECT_EQ(*lock.blocking_read(), 2);
 }
 

@@ -129,7 +129,9 @@ TEST(Watch, EveryReceiverSeesTheLastValueBetweenThreads) {
   for (int index = 0; index < kReceivers; ++index) {
     tasks.push_back(runtime.spawn(index % 2 == 0 ? follow(receiver) : wait_for_last(receiver)));
   }
-  { auto dropped = std::move(receiver); }
+  {
+    auto dropped = std::move(receiver);
+  }
   auto produce = [tx = std::make_shared<watch::Sender<std::shared_ptr<int>>>(std::move(sender))] {
     for (int index = 0; index < kValues / 2; ++index) {
       tx->send_modify([](std::shared_ptr<int>& value) { value = std::make_shared<int>(*value + 1); });

@@ -104,9 +104,8 @@ class LocalPool {
     auto worker = std::make_shared<LocalPoolWorker>();
     std::promise<void> started;
     std::future<void> is_started = started.get_future();
-    worker->thread = std::thread([worker, started = std::move(started)]() mutable {
-      run_worker(worker, std::move(started));
-    });
+    worker->thread =
+        std::thread([worker, started = std::move(started)]() mutable { run_worker(worker, std::move(started)); });
     workers.push_back(worker);
     is_started.get();
   }

@@ -19,8 +19,8 @@ namespace kaido {
 
 namespace detail {
 
-/// The scheduler of a LocalSet. What the owner thread wakes goes to a queue of its own, what others wake to a shared one;
-/// a wake-up also wakes who last polled the set.
+/// The scheduler of a LocalSet. What the owner thread wakes goes to a queue of its own, what others wake to a shared
+/// one; a wake-up also wakes who last polled the set.
 ///
 /// Threading: schedule() from any thread; the rest, and what is not marked shared, on the owner thread.
 class LocalSetState final : public Scheduler {
@@ -41,8 +41,8 @@ class LocalSetState final : public Scheduler {
     // A task that waited for a foreign operation may end elsewhere, after the set; it is in no list then.
     return is_owner_thread() && owned_.remove(task);
   }
-  // After its end the runtime that polled it waits for its tasks' foreign operations, as for those of its own tasks; before,
-  // the set waits itself.
+  // After its end the runtime that polled it waits for its tasks' foreign operations, as for those of its own tasks;
+  // before, the set waits itself.
   void drain_started() noexcept override {
     if (!is_closed_.load(std::memory_order_relaxed)) {
       ++draining_;

@@ -26,7 +26,8 @@ LocalScopeGuard::LocalScopeGuard(const void* key, void* value) : node_{key, valu
 LocalScopeGuard::~LocalScopeGuard() { innermost_scope = node_.outer; }
 
 void throw_task_local_unset() {
-  throw std::logic_error("kaido: a task-local is read where it has no value: outside of its scope, or after take_value()");
+  throw std::logic_error(
+      "kaido: a task-local is read where it has no value: outside of its scope, or after take_value()");
 }
 
 }  // namespace kaido::detail

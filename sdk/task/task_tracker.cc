@@ -9,8 +9,8 @@ namespace kaido {
 
 namespace detail {
 
-/// Threading: thread-safe. `state` is the number of tasks times two, plus one when closed; `completions` counts how often
-/// that became one, so that a wait sees it even if it does not last.
+/// Threading: thread-safe. `state` is the number of tasks times two, plus one when closed; `completions` counts how
+/// often that became one, so that a wait sees it even if it does not last.
 class TaskTrackerState {
  public:
   static constexpr std::size_t kClosed = 1;
@@ -89,8 +89,7 @@ TaskTracker::TaskTracker() : state_(std::make_shared<detail::TaskTrackerState>()
 
 bool TaskTracker::close() const noexcept { return state_->close(); }
 bool TaskTracker::reopen() const noexcept {
-  const std::size_t previous =
-      state_->state.fetch_and(~detail::TaskTrackerState::kClosed, std::memory_order_acq_rel);
+  const std::size_t previous = state_->state.fetch_and(~detail::TaskTrackerState::kClosed, std::memory_order_acq_rel);
   return (previous & detail::TaskTrackerState::kClosed) != 0;
 }
 bool TaskTracker::is_closed() const noexcept {

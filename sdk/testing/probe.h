@@ -71,11 +71,13 @@ Task<AwaitedValue<A>> await_borrowed(A& awaitable) {
 
 /// A Probe of any awaitable: `auto probe = probe_of(receiver.recv());`. What is given as an lvalue stays the caller's.
 template <typename A>
-requires(detail::Pollable<A> && !std::is_reference_v<A>) Probe<AwaitedValue<A>> probe_of(A&& awaitable) {
+  requires(detail::Pollable<A> && !std::is_reference_v<A>)
+Probe<AwaitedValue<A>> probe_of(A&& awaitable) {
   return Probe<AwaitedValue<A>>(await_owned(std::move(awaitable)));
 }
 template <typename A>
-requires detail::Pollable<A> Probe<AwaitedValue<A>> probe_of(A& awaitable) {
+  requires detail::Pollable<A>
+Probe<AwaitedValue<A>> probe_of(A& awaitable) {
   return Probe<AwaitedValue<A>>(await_borrowed(awaitable));
 }
 

@@ -79,7 +79,8 @@ std::string Measurements::table() const {
       std::string shown = "-";
       if (const Cell* cell = find(workload, subject)) {
         const Spread spread = spread_of(cell->rounds);
-        shown = fmt::format("{} ({}-{})", short_number(spread.median), short_number(spread.min), short_number(spread.max));
+        shown =
+            fmt::format("{} ({}-{})", short_number(spread.median), short_number(spread.min), short_number(spread.max));
       }
       fmt::format_to(std::back_inserter(text), "{:<{}}", shown, kCellWidth);
     }
@@ -98,11 +99,12 @@ std::string Measurements::json() const {
   const char* separator = "";
   for (const Cell& cell : cells_) {
     const Spread spread = spread_of(cell.rounds);
-    fmt::format_to(std::back_inserter(text),
-                   "{}\n    {{\"workload\": \"{}\", \"subject\": \"{}\", \"rounds\": {}, \"median\": {:.4g}, \"min\": {:.4g}, "
-                   "\"max\": {:.4g}}}",
-                   separator, escaped(cell.workload), escaped(cell.subject), cell.rounds.size(), spread.median, spread.min,
-                   spread.max);
+    fmt::format_to(
+        std::back_inserter(text),
+        "{}\n    {{\"workload\": \"{}\", \"subject\": \"{}\", \"rounds\": {}, \"median\": {:.4g}, \"min\": {:.4g}, "
+        "\"max\": {:.4g}}}",
+        separator, escaped(cell.workload), escaped(cell.subject), cell.rounds.size(), spread.median, spread.min,
+        spread.max);
     separator = ",";
   }
   text += "\n  ],\n  \"ratios\": {";

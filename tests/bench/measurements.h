@@ -1,5 +1,6 @@
-/// Measurements of small workloads: each workload is measured for several subjects, round by round, and shown as a table
-/// for people and JSON for programs. For benchmarks within one process; report.h is for those of whole arrangements.
+/// Measurements of small workloads: each workload is measured for several subjects, round by round, and shown as a
+/// table for people and JSON for programs. For benchmarks within one process; report.h is for those of whole
+/// arrangements.
 #pragma once
 
 #include <map>
@@ -17,7 +18,8 @@ class Measurements {
   /// One round's value. Workloads and subjects appear in the order of their first mention.
   void add(const std::string& workload, const std::string& subject, double value);
   /// A named ratio of two subjects on one workload: the median of the rounds' ratios. Left out if one was not measured.
-  void add_ratio(const std::string& name, const std::string& workload, const std::string& subject, const std::string& base);
+  void add_ratio(const std::string& name, const std::string& workload, const std::string& subject,
+                 const std::string& base);
   /// A line below the table and in the JSON: what was skipped, sizes and the like.
   void add_note(const std::string& name, const std::string& value);
 
@@ -43,8 +45,8 @@ class Measurements {
   std::vector<std::pair<std::string, std::string>> notes_;
 };
 
-/// What every such benchmark accepts: --json FILE, --rounds R, --milliseconds M (per cell and round), --only TEXT (workloads
-/// that contain it), --quick (one round, one millisecond: that it works, not what it measures).
+/// What every such benchmark accepts: --json FILE, --rounds R, --milliseconds M (per cell and round), --only TEXT
+/// (workloads that contain it), --quick (one round, one millisecond: that it works, not what it measures).
 struct MeasureOptions {
   std::string json;
   int rounds = 7;

@@ -9,19 +9,19 @@
 namespace kaido::bench {
 namespace {
 
-std::vector<double> column(const Cell& cell, double Sample::*member) {
+std::vector<double> column(const Cell& cell, double Sample::* member) {
   std::vector<double> values;
   for (const Sample& sample : cell.rounds) values.push_back(sample.*member);
   return values;
 }
 
-std::string shown(const Cell& cell, double Sample::*member) {
+std::string shown(const Cell& cell, double Sample::* member) {
   const Spread spread = spread_of(column(cell, member));
   if (spread.max == 0) return "–";
   return fmt::format("{} ({}–{})", short_number(spread.median), short_number(spread.min), short_number(spread.max));
 }
 
-std::string json_of(const Cell& cell, double Sample::*member) {
+std::string json_of(const Cell& cell, double Sample::* member) {
   const Spread spread = spread_of(column(cell, member));
   return fmt::format(R"({{"median": {:.4f}, "min": {:.4f}, "max": {:.4f}}})", spread.median, spread.min, spread.max);
 }
@@ -32,7 +32,7 @@ struct Ratio {
   const char* subject;
   const char* base;
   std::size_t window;
-  double Sample::*member;
+  double Sample::* member;
 };
 
 constexpr Ratio kRatios[] = {

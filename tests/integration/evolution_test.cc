@@ -128,7 +128,8 @@ std::string registration(const std::string& schema) {
 TEST_F(Evolution, AMalformedOrHugeSchemaIsRefusedWithAReasonAndNobodyElseNotices) {
   const auto worker = App::version(cluster["a"], 1);
   int refused = 0;
-  for (const std::string& schema : {std::string("\xff\xff"), std::string("\x0a\x03\x0a\x01x"), std::string(100000, 'x')}) {
+  for (const std::string& schema :
+       {std::string("\xff\xff"), std::string("\x0a\x03\x0a\x01x"), std::string(100000, 'x')}) {
     RawSocket app = RawSocket::connect_unix(cluster["a"].app_socket());
     ASSERT_TRUE(app.write(registration(schema)));
     const std::string answer = app.read_to_end();

@@ -48,10 +48,13 @@ class Operator : public ::testing::Test {
 TEST_F(Operator, PrintsAFunctionOfAnotherNodeAsProto) {
   const Ending run = kaidoctl({"functions", "kaido::test::summarize"});
   ASSERT_EQ(run.code, 0) << run.err;
-  EXPECT_EQ(run.out.find("// kaido::test::summarize(string, repeated double, optional int64) -> {repeated string, double}\n"), 0U)
+  EXPECT_EQ(
+      run.out.find("// kaido::test::summarize(string, repeated double, optional int64) -> {repeated string, double}\n"),
+      0U)
       << run.out;
   EXPECT_NE(run.out.find("// offered by b (64 slots)\n"), std::string::npos) << run.out;
-  EXPECT_NE(run.out.find("  string text = 1;\n  repeated double weights = 2;\n  optional int64 limit = 3;\n"), std::string::npos)
+  EXPECT_NE(run.out.find("  string text = 1;\n  repeated double weights = 2;\n  optional int64 limit = 3;\n"),
+            std::string::npos)
       << run.out;
   // protoc takes what was printed, and what was written.
   const std::string file = folder.write("printed.proto", run.out);
@@ -61,7 +64,8 @@ TEST_F(Operator, PrintsAFunctionOfAnotherNodeAsProto) {
 }
 
 TEST_F(Operator, CallsAFunctionOnAnotherNode) {
-  const Ending text = kaidoctl({"call", "kaido::test::summarize", R"({"text": "a b c", "weights": [1, 0.5], "limit": "2"})"});
+  const Ending text =
+      kaidoctl({"call", "kaido::test::summarize", R"({"text": "a b c", "weights": [1, 0.5], "limit": "2"})"});
   ASSERT_EQ(text.code, 0) << text.err;
   EXPECT_NE(text.out.find(R"(["a","b"])"), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("1.5"), std::string::npos) << text.out;

@@ -105,7 +105,9 @@ Task<void> channel_story(World& world, Alive) {
   for (int sender = 0; sender < kSenders; ++sender) {
     handles.push_back(set.spawn(send_numbers(world, world.frame(), tx, sender)));
   }
-  { auto last = std::move(tx); }
+  {
+    auto last = std::move(tx);
+  }
   set.spawn(receive_numbers(world, world.frame(), std::move(rx), kSenders));
   co_await pause(world);
   abort_some(world, handles);
@@ -132,7 +134,8 @@ Task<void> oneshot_story(World& world, Alive) {
 // --- locks: at most so many inside, and nothing is lost by an abort.
 
 struct Guarded {
-  explicit Guarded(std::size_t permits) : semaphore(std::make_shared<Semaphore>(permits)), limit(static_cast<int>(permits)) {}
+  explicit Guarded(std::size_t permits)
+      : semaphore(std::make_shared<Semaphore>(permits)), limit(static_cast<int>(permits)) {}
   std::shared_ptr<Semaphore> semaphore;
   int limit;
   std::atomic<int> inside = 0;

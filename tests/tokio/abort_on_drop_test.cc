@@ -22,7 +22,9 @@ struct Held {
 TEST(abort_on_drop, aborts_task_on_drop) {
   current_thread().block_on([]() -> Task<void> {
     Held held;
-    { const AbortOnDropHandle<void> guard(std::move(held.handle)); }
+    {
+      const AbortOnDropHandle<void> guard(std::move(held.handle));
+    }
     co_await yield_now();
     EXPECT_TRUE(held.frame.expired());
   });
@@ -46,7 +48,9 @@ TEST(abort_on_drop, does_not_abort_after_detach) {
   current_thread().block_on([]() -> Task<void> {
     Held held;
     AbortOnDropHandle<void> guard(std::move(held.handle));
-    { const JoinHandle<void> plain = guard.detach(); }
+    {
+      const JoinHandle<void> plain = guard.detach();
+    }
     co_await yield_now();
     EXPECT_FALSE(held.frame.expired());
   });
@@ -55,7 +59,9 @@ TEST(abort_on_drop, does_not_abort_after_detach) {
 TEST(abort_on_drop, handle_aborts_task_on_drop) {
   current_thread().block_on([]() -> Task<void> {
     Held held;
-    { const AbortOnDrop guard(held.handle.abort_handle()); }
+    {
+      const AbortOnDrop guard(held.handle.abort_handle());
+    }
     co_await yield_now();
     EXPECT_TRUE(held.frame.expired());
   });
@@ -77,7 +83,9 @@ TEST(abort_on_drop, handle_does_not_abort_after_detach) {
   current_thread().block_on([]() -> Task<void> {
     Held held;
     AbortOnDrop guard(held.handle.abort_handle());
-    { const AbortHandle plain = guard.detach(); }
+    {
+      const AbortHandle plain = guard.detach();
+    }
     co_await yield_now();
     EXPECT_FALSE(held.frame.expired());
   });

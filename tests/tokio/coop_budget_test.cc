@@ -49,9 +49,7 @@ TEST(coop_budget, coop_budget_udp_send_recv) {
   // Twice 1024 operations, 128 of which make a budget.
   Runtime rt = current_thread();
   int waits = 0;
-  rt.block_on([&waits]() -> Task<void> {
-    co_await CountWaits(send_and_receive_1024(), waits);
-  });
+  rt.block_on([&waits]() -> Task<void> { co_await CountWaits(send_and_receive_1024(), waits); });
   EXPECT_EQ(rt.metrics().budget_forced_yield_count(), 16u);
   // The last unit is spent by the last operation: nobody waits for more.
   EXPECT_EQ(waits, 15);

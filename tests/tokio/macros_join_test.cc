@@ -103,18 +103,16 @@ class Noting {
 
 TEST(macros_join, a_different_future_is_polled_first_every_time_poll_fn_is_polled) {
   std::vector<int> order;
-  parity::current_thread().block_on([&]() -> Task<void> {
-    co_await join(Noting(order, 1, 4), Noting(order, 2, 4), Noting(order, 3, 4));
-  });
+  parity::current_thread().block_on(
+      [&]() -> Task<void> { co_await join(Noting(order, 1, 4), Noting(order, 2, 4), Noting(order, 3, 4)); });
   const std::vector<int> expected{1, 2, 3, 2, 3, 1, 3, 1, 2, 1, 2, 3};
   EXPECT_EQ(order, expected);
 }
 
 TEST(macros_join, futures_are_polled_in_order_in_biased_mode) {
   std::vector<int> order;
-  parity::current_thread().block_on([&]() -> Task<void> {
-    co_await join(biased, Noting(order, 1, 4), Noting(order, 2, 4), Noting(order, 3, 4));
-  });
+  parity::current_thread().block_on(
+      [&]() -> Task<void> { co_await join(biased, Noting(order, 1, 4), Noting(order, 2, 4), Noting(order, 3, 4)); });
   const std::vector<int> expected{1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3};
   EXPECT_EQ(order, expected);
 }

@@ -94,8 +94,8 @@ TEST(macros_select, one_ready) {
     auto [first_sender, first] = oneshot::channel<int>();
     auto [second_sender, second] = oneshot::channel<int>();
     EXPECT_TRUE(first_sender.send(1));
-    const int won = co_await select(on_value(first, [](int value) { return value; }),
-                                    on_value(second, [](int) { return 0; }));
+    const int won =
+        co_await select(on_value(first, [](int value) { return value; }), on_value(second, [](int) { return 0; }));
     EXPECT_EQ(won, 1);
   });
 }
@@ -111,8 +111,12 @@ TEST(macros_select, select_streams) {
       co_await yield_now();
       EXPECT_TRUE(second.send("three"));
       co_await yield_now();
-      { auto dropped = std::move(first); }
-      { auto dropped = std::move(second); }
+      {
+        auto dropped = std::move(first);
+      }
+      {
+        auto dropped = std::move(second);
+      }
     });
     std::vector<std::string> received;
     auto keep = [&](std::string value) { received.push_back(std::move(value)); };
@@ -142,12 +146,13 @@ TEST(macros_select, move_uncompleted_futures) {
 
 TEST(macros_select, nested) {
   parity::current_thread().block_on([]() -> Task<void> {
-    const int won = co_await select(
-        on(value_of(1), [](int outer) -> Task<int> {
-          co_return co_await select(
-              on(value_of(2), [&](int inner) { return outer + inner; }), on(Pending(), [] { return 0; }));
-        }),
-        on(Pending(), [] { return 0; }));
+    const int won =
+        co_await select(on(value_of(1),
+                           [](int outer) -> Task<int> {
+                             co_return co_await select(on(value_of(2), [&](int inner) { return outer + inner; }),
+                                                       on(Pending(), [] { return 0; }));
+                           }),
+                        on(Pending(), [] { return 0; }));
     EXPECT_EQ(won, 3);
   });
 }
@@ -234,7 +239,8 @@ TEST(macros_select, use_future_in_if_condition_biased) {
 
 template <std::size_t... I>
 Task<std::size_t> select_of_many(std::size_t ready, std::index_sequence<I...>) {
-  co_return co_await select(on(Pending(), [] { return I; }).when(false)..., on(value_of(ready), [](std::size_t value) { return value; }));
+  co_return co_await select(on(Pending(), [] { return I; }).when(false)...,
+                            on(value_of(ready), [](std::size_t value) { return value; }));
 }
 
 TEST(macros_select, many_branches) {

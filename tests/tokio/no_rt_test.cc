@@ -14,7 +14,8 @@ namespace {
 
 TEST(no_rt, timeout_panics_when_no_tokio_context) {
   const auto run = [] {
-    foreign_block_on([]() -> Task<void> { static_cast<void>(co_await timeout(std::chrono::milliseconds(20), pending())); });
+    foreign_block_on(
+        []() -> Task<void> { static_cast<void>(co_await timeout(std::chrono::milliseconds(20), pending())); });
   };
   EXPECT_THROW(run(), std::logic_error);
 }

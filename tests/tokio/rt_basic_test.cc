@@ -68,7 +68,9 @@ TEST(rt_basic, no_extra_poll) {
   EXPECT_TRUE(sender.send(1).has_value());
   runtime.block_on(yield_once());
   EXPECT_EQ(polls, 3);  // Once to receive, once to wait again.
-  { auto dropped = std::move(sender); }
+  {
+    auto dropped = std::move(sender);
+  }
   runtime.block_on(yield_once());
   EXPECT_EQ(polls, 4);
 }
@@ -162,14 +164,15 @@ TEST(rt_basic, spawn_remote) {
   std::thread thread;
   const std::string out = runtime->block_on([&thread]() -> Task<std::string> {
     auto [sender, receiver] = oneshot::channel<std::string>();
-    auto handle = spawn([&thread, sender = std::move(sender), receiver = std::move(receiver)]() mutable -> Task<std::string> {
-      // The thread sends once the task waits: its waker then comes from outside.
-      thread = std::thread([sender = std::move(sender), runtime = Handle::current()]() mutable {
-        while (runtime.metrics().worker_park_count(0) == 0) std::this_thread::yield();
-        send(sender, "ZOMG");
-      });
-      co_return (co_await receiver).value();
-    });
+    auto handle =
+        spawn([&thread, sender = std::move(sender), receiver = std::move(receiver)]() mutable -> Task<std::string> {
+          // The thread sends once the task waits: its waker then comes from outside.
+          thread = std::thread([sender = std::move(sender), runtime = Handle::current()]() mutable {
+            while (runtime.metrics().worker_park_count(0) == 0) std::this_thread::yield();
+            send(sender, "ZOMG");
+          });
+          co_return (co_await receiver).value();
+        });
     co_return (co_await handle).value();
   });
   thread.join();

@@ -150,7 +150,8 @@ TEST_P(rt_common, shutdown_concurrent_spawn) {
       for (int i = 0; i < kTasks; ++i) {
         auto [sender, receiver] = oneshot::channel<int>();
         senders.push_back(std::move(sender));
-        start_on(rt, [receiver = std::move(receiver)]() mutable -> Task<void> { static_cast<void>(co_await receiver); });
+        start_on(rt,
+                 [receiver = std::move(receiver)]() mutable -> Task<void> { static_cast<void>(co_await receiver); });
       }
       thread = std::thread([&senders] {
         for (auto& sender : senders) send(sender, 1);

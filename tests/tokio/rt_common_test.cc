@@ -1,4 +1,5 @@
-/// tokio's rt_common.rs, on each flavour: what block_on and spawn do. Shutdown and I/O are in the files beside this one.
+/// tokio's rt_common.rs, on each flavour: what block_on and spawn do. Shutdown and I/O are in the files beside this
+/// one.
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -176,7 +177,8 @@ TEST_P(rt_common, nested_rt) {
 
 TEST_P(rt_common, create_rt_in_block_on) {
   Runtime rt = runtime();
-  auto inner = rt.block_on([this]() -> Task<std::unique_ptr<Runtime>> { co_return std::make_unique<Runtime>(runtime()); });
+  auto inner =
+      rt.block_on([this]() -> Task<std::unique_ptr<Runtime>> { co_return std::make_unique<Runtime>(runtime()); });
   EXPECT_EQ(inner->block_on(hello()), "hello");
 }
 

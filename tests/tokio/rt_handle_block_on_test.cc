@@ -1,5 +1,5 @@
-/// tokio's rt_handle_block_on.rs: Handle::block_on, on each flavour. On a current-thread runtime it drives nothing, so there
-/// another thread does where a case needs timers or sockets.
+/// tokio's rt_handle_block_on.rs: Handle::block_on, on each flavour. On a current-thread runtime it drives nothing, so
+/// there another thread does where a case needs timers or sockets.
 #include <chrono>
 #include <future>
 #include <optional>
@@ -41,7 +41,8 @@ class Driven {
     auto [sender, receiver] = oneshot::channel<int>();
     stop_ = std::move(sender);
     if (rt.handle().runtime_flavor() != RuntimeFlavor::kCurrentThread) return;
-    thread_ = std::thread([&rt, receiver = std::move(receiver)]() mutable { static_cast<void>(rt.block_on(receiver)); });
+    thread_ =
+        std::thread([&rt, receiver = std::move(receiver)]() mutable { static_cast<void>(rt.block_on(receiver)); });
   }
   Driven(const Driven&) = delete;
   Driven& operator=(const Driven&) = delete;
@@ -180,7 +181,9 @@ TEST_P(rt_handle_block_on, spawn_after_runtime_dropped) {
   Runtime rt = runtime();
   const Handle handle = rt.handle();
   auto before = handle.spawn([]() -> Task<void> { co_await pending(); });
-  { const Runtime dropped = std::move(rt); }
+  {
+    const Runtime dropped = std::move(rt);
+  }
   auto after = handle.spawn([]() -> Task<void> { co_await pending(); });
   for (auto* joined : {&before, &after}) {
     EXPECT_TRUE(joined->is_finished());
@@ -197,8 +200,8 @@ TEST_P(rt_handle_block_on, unix_listener_bind) {
   Handle::current().block_on([]() -> Task<void> {
     using boost::asio::local::stream_protocol;
     // An address of the abstract namespace: no file.
-    const std::string address = std::string(1, '\0') + "kaido-parity-" + std::to_string(Handle::current().id().value()) +
-                                "-" + std::to_string(::getpid());
+    const std::string address = std::string(1, '\0') + "kaido-parity-" +
+                                std::to_string(Handle::current().id().value()) + "-" + std::to_string(::getpid());
     stream_protocol::acceptor acceptor(io_executor(), stream_protocol::endpoint(address));
     // Nobody comes, which is no error.
     const auto accepted = co_await timeout(10ms, acceptor.async_accept(use_task));

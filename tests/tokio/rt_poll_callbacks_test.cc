@@ -45,7 +45,9 @@ void check_callbacks(RuntimeBuilder builder) {
   EXPECT_EQ(polls.task, id.value());
 }
 
-TEST(rt_poll_callbacks, callbacks_fire_multi_thread) { check_callbacks(RuntimeBuilder::new_multi_thread().worker_threads(1)); }
+TEST(rt_poll_callbacks, callbacks_fire_multi_thread) {
+  check_callbacks(RuntimeBuilder::new_multi_thread().worker_threads(1));
+}
 
 TEST(rt_poll_callbacks, callbacks_fire_current_thread) { check_callbacks(RuntimeBuilder::new_current_thread()); }
 

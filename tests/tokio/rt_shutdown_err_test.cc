@@ -30,8 +30,8 @@ TEST(rt_shutdown_err, test_is_rt_shutdown_err) {
 }
 
 TEST(rt_shutdown_err, test_is_not_rt_shutdown_err) {
-  for (std::errc code : {std::errc::not_connected, std::errc::connection_reset, std::errc::operation_canceled,
-                         std::errc::broken_pipe}) {
+  for (std::errc code :
+       {std::errc::not_connected, std::errc::connection_reset, std::errc::operation_canceled, std::errc::broken_pipe}) {
     EXPECT_FALSE(is_rt_shutdown_err(std::make_error_code(code)));
   }
   EXPECT_FALSE(is_rt_shutdown_err(std::error_code(1, std::system_category())));

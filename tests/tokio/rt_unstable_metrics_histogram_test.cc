@@ -68,7 +68,8 @@ TEST(rt_unstable_metrics, log_histogram) {
   rt.reset();
   EXPECT_EQ(metrics.poll_time_histogram_bucket_range(0), HistogramRange(0ns, 96ns));
   EXPECT_EQ(metrics.poll_time_histogram_bucket_range(1), HistogramRange(96ns, 112ns));
-  EXPECT_EQ(metrics.poll_time_histogram_bucket_range(118), HistogramRange(60'129'542'144ns, std::chrono::nanoseconds::max()));
+  EXPECT_EQ(metrics.poll_time_histogram_bucket_range(118),
+            HistogramRange(60'129'542'144ns, std::chrono::nanoseconds::max()));
   EXPECT_EQ(poll_samples(metrics), 50u);
 }
 
@@ -98,12 +99,11 @@ TEST(rt_unstable_metrics, log_histogram_default_configuration) {
 
 TEST(rt_unstable_metrics, worker_poll_count_histogram) {
   for (bool is_multi_thread : {false, true}) {
-    std::optional<Runtime> rt(
-        builder_of(is_multi_thread)
-            .enable_metrics_poll_time_histogram()
-            .metrics_poll_time_histogram_configuration(HistogramConfiguration::linear(50ms, 3))
-            .build()
-            .value());
+    std::optional<Runtime> rt(builder_of(is_multi_thread)
+                                  .enable_metrics_poll_time_histogram()
+                                  .metrics_poll_time_histogram_configuration(HistogramConfiguration::linear(50ms, 3))
+                                  .build()
+                                  .value());
     const RuntimeMetrics metrics = rt->metrics();
     EXPECT_EQ(metrics.poll_time_histogram_num_buckets(), 3u);
     rt->block_on(spawn_and_join(5));

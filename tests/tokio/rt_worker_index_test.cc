@@ -39,7 +39,7 @@ TEST(rt_worker_index, worker_index_matches_metrics_worker_thread_id) {
   Runtime rt = multi_thread(4);
   auto handle = rt.spawn([]() -> Task<bool> {
     const Index index = worker_index();
-    co_return index && Handle::current().metrics().worker_thread_id(*index) == std::this_thread::get_id();
+    co_return index&& Handle::current().metrics().worker_thread_id(*index) == std::this_thread::get_id();
   });
   EXPECT_TRUE(rt.block_on(handle).value());
 }

@@ -56,11 +56,11 @@ class FlavourTest : public ::testing::TestWithParam<Flavour> {
 };
 
 /// Runs the cases of fixture `suite` on every flavour.
-#define KAIDO_FLAVOURS(suite)                                                                                    \
-  INSTANTIATE_TEST_SUITE_P(Flavours, suite,                                                                      \
-                           ::testing::Values(::kaido::parity::Flavour::kCurrentThread,                           \
-                                             ::kaido::parity::Flavour::kMultiThread4,                            \
-                                             ::kaido::parity::Flavour::kMultiThread1),                           \
-                           ::kaido::parity::flavour_name)
+#define KAIDO_FLAVOURS(suite)                                                                              \
+  INSTANTIATE_TEST_SUITE_P(                                                                                \
+      Flavours, suite,                                                                                     \
+      ::testing::Values(::kaido::parity::Flavour::kCurrentThread, ::kaido::parity::Flavour::kMultiThread4, \
+                        ::kaido::parity::Flavour::kMultiThread1),                                          \
+      ::kaido::parity::flavour_name)
 
 }  // namespace kaido::parity

@@ -114,15 +114,21 @@ TEST(sync_broadcast, drop_rx_while_values_remain) {
   auto rx2 = tx.subscribe();
   EXPECT_TRUE(tx.send("one"));
   EXPECT_TRUE(tx.send("two"));
-  { auto dropped = std::move(rx1); }
+  {
+    auto dropped = std::move(rx1);
+  }
   expect_value(rx2, "one");
-  { auto dropped = std::move(rx2); }
+  {
+    auto dropped = std::move(rx2);
+  }
   EXPECT_EQ(tx.len(), 0U);
 }
 
 TEST(sync_broadcast, send_no_rx) {
   auto [tx, rx] = broadcast::channel<std::string>(16);
-  { auto dropped = std::move(rx); }
+  {
+    auto dropped = std::move(rx);
+  }
   auto sent = tx.send("hello");
   ASSERT_FALSE(sent);
   EXPECT_EQ(sent.error().value, "hello");
@@ -192,7 +198,9 @@ TEST(sync_broadcast, unconsumed_messages_are_dropped) {
   auto [tx, rx] = broadcast::channel<std::shared_ptr<int>>(16);
   EXPECT_TRUE(tx.send(message));
   EXPECT_EQ(message.use_count(), 2);
-  { auto dropped = std::move(rx); }
+  {
+    auto dropped = std::move(rx);
+  }
   EXPECT_EQ(message.use_count(), 1);
 }
 
@@ -210,7 +218,9 @@ TEST(sync_broadcast, resubscribe_points_to_tail) {
 
 TEST(sync_broadcast, resubscribe_to_closed_channel) {
   auto [tx, rx] = broadcast::channel<int>(2);
-  { auto dropped = std::move(tx); }
+  {
+    auto dropped = std::move(tx);
+  }
   auto again = rx.resubscribe();
   expect_closed(again);
 }

@@ -22,7 +22,9 @@ TEST(sync_broadcast_weak, weak_sender) {
     parity::send_numbers(*sender, 1, 3);
   }
   parity::expect_numbers(rx, 1, 3);
-  { IntSender dropped = std::move(tx); }
+  {
+    IntSender dropped = std::move(tx);
+  }
   EXPECT_FALSE(weak.upgrade());
   parity::expect_closed(rx);
 }
@@ -30,7 +32,9 @@ TEST(sync_broadcast_weak, weak_sender) {
 TEST(sync_broadcast_weak, downgrade_upgrade_sender_failure) {
   auto [tx, rx] = broadcast::channel<int>(1);
   WeakIntSender weak = tx.downgrade();
-  { IntSender dropped = std::move(tx); }
+  {
+    IntSender dropped = std::move(tx);
+  }
   EXPECT_FALSE(weak.upgrade());
 }
 
@@ -38,7 +42,9 @@ TEST(sync_broadcast_weak, downgrade_drop_upgrade) {
   auto [tx, rx] = broadcast::channel<int>(1);
   // Of a copy that is gone at once.
   WeakIntSender weak = IntSender(tx).downgrade();
-  { IntSender dropped = std::move(tx); }
+  {
+    IntSender dropped = std::move(tx);
+  }
   EXPECT_FALSE(weak.upgrade());
 }
 
@@ -48,7 +54,9 @@ TEST(sync_broadcast_weak, test_tx_count_weak_sender) {
   WeakIntSender other = tx.downgrade();
   EXPECT_EQ(tx.strong_count(), 1U);
   EXPECT_EQ(tx.weak_count(), 2U);
-  { IntSender dropped = std::move(tx); }
+  {
+    IntSender dropped = std::move(tx);
+  }
   EXPECT_FALSE(weak.upgrade());
   EXPECT_FALSE(other.upgrade());
   EXPECT_EQ(weak.strong_count(), 0U);
@@ -59,7 +67,9 @@ TEST(sync_broadcast_weak, test_rx_is_closed_when_dropping_all_senders_except_wea
   auto [tx, rx] = broadcast::channel<int>(10);
   WeakIntSender weak = tx.downgrade();
   EXPECT_FALSE(rx.is_closed());
-  { IntSender dropped = std::move(tx); }
+  {
+    IntSender dropped = std::move(tx);
+  }
   EXPECT_TRUE(rx.is_closed());
   parity::expect_closed(rx);
 }
@@ -82,14 +92,18 @@ TEST(sync_broadcast_weak, sender_weak_count_when_downgraded) {
 
 TEST(sync_broadcast_weak, sender_strong_count_when_dropped) {
   auto [tx, rx] = broadcast::channel<int>(1);
-  { IntSender copy = tx; }
+  {
+    IntSender copy = tx;
+  }
   EXPECT_EQ(tx.strong_count(), 1U);
   EXPECT_EQ(rx.sender_strong_count(), 1U);
 }
 
 TEST(sync_broadcast_weak, sender_weak_count_when_dropped) {
   auto [tx, rx] = broadcast::channel<int>(1);
-  { WeakIntSender weak = tx.downgrade(); }
+  {
+    WeakIntSender weak = tx.downgrade();
+  }
   EXPECT_EQ(tx.weak_count(), 0U);
   EXPECT_EQ(rx.sender_weak_count(), 0U);
 }

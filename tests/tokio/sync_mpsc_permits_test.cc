@@ -232,16 +232,13 @@ TEST(sync_mpsc, dropping_last_permit_iterator_wakes_closed_receiver) {
   last_permit_wakes_closed_receiver(hold_iterator, drop_it, std::nullopt);
 }
 TEST(sync_mpsc, sending_last_permit_wakes_closed_receiver) {
-  last_permit_wakes_closed_receiver(
-      hold_permit, [](auto held) { held.send(7); }, 7);
+  last_permit_wakes_closed_receiver(hold_permit, [](auto held) { held.send(7); }, 7);
 }
 TEST(sync_mpsc, sending_last_owned_permit_wakes_closed_receiver) {
-  last_permit_wakes_closed_receiver(
-      hold_owned, [](auto held) { drop(std::move(held).send(7)); }, 7);
+  last_permit_wakes_closed_receiver(hold_owned, [](auto held) { drop(std::move(held).send(7)); }, 7);
 }
 TEST(sync_mpsc, releasing_last_owned_permit_wakes_closed_receiver) {
-  last_permit_wakes_closed_receiver(
-      hold_owned, [](auto held) { drop(std::move(held).release()); }, std::nullopt);
+  last_permit_wakes_closed_receiver(hold_owned, [](auto held) { drop(std::move(held).release()); }, std::nullopt);
 }
 
 TEST(sync_mpsc, failed_reserve_many_wakes_closed_receiver) {

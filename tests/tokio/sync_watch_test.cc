@@ -136,7 +136,9 @@ TEST(sync_watch, multi_rx) {
 TEST(sync_watch, rx_observes_final_value) {
   {
     auto [tx, rx] = watch::channel<std::string>("one");
-    { watch::Sender<std::string> dropped = std::move(tx); }
+    {
+      watch::Sender<std::string> dropped = std::move(tx);
+    }
     EXPECT_TRUE(fails_at_once(rx));
     EXPECT_EQ(*rx.borrow(), "one");
   }
@@ -198,7 +200,9 @@ TEST(sync_watch, borrow_and_update) {
 TEST(sync_watch, reopened_after_subscribe) {
   auto [tx, rx] = watch::channel<std::string>("one");
   EXPECT_FALSE(tx.is_closed());
-  { watch::Receiver<std::string> dropped = std::move(rx); }
+  {
+    watch::Receiver<std::string> dropped = std::move(rx);
+  }
   EXPECT_TRUE(tx.is_closed());
   auto again = std::make_optional(tx.subscribe());
   EXPECT_FALSE(tx.is_closed());
@@ -319,7 +323,9 @@ TEST(sync_watch, sender_closed_is_cooperative) {
 TEST(sync_watch, changed_succeeds_on_closed_channel_with_unseen_value) {
   auto [tx, rx] = watch::channel(0);
   EXPECT_TRUE(tx.send(1));
-  { watch::Sender<int> dropped = std::move(tx); }
+  {
+    watch::Sender<int> dropped = std::move(tx);
+  }
   EXPECT_TRUE(changes_at_once(rx));
 }
 
@@ -331,7 +337,9 @@ TEST(sync_watch, changed_errors_on_closed_channel_with_seen_value) {
 TEST(sync_watch, has_changed_errors_on_closed_channel_with_unseen_value) {
   auto [tx, rx] = watch::channel(0);
   EXPECT_TRUE(tx.send(1));
-  { watch::Sender<int> dropped = std::move(tx); }
+  {
+    watch::Sender<int> dropped = std::move(tx);
+  }
   EXPECT_EQ(rx.has_changed().error(), watch::RecvError());
 }
 

@@ -74,8 +74,14 @@ Error error_of(Runtime& rt, JoinHandle<void> handle) { return rt.block_on(handle
 
 TEST(task_abort, test_join_error_display) {
   Runtime rt = current_thread();
-  const auto panic = [](std::string text) -> Task<void> { throw std::runtime_error(text); co_return; };
-  const auto panic_without_text = []() -> Task<void> { throw 1; co_return; };
+  const auto panic = [](std::string text) -> Task<void> {
+    throw std::runtime_error(text);
+    co_return;
+  };
+  const auto panic_without_text = []() -> Task<void> {
+    throw 1;
+    co_return;
+  };
 
   auto with_text = rt.spawn(panic("Format-able string"));
   std::string task = "task " + std::to_string(with_text.id().value());

@@ -52,12 +52,15 @@ TEST(task_blocking, block_in_blocking) {
 TEST(task_blocking, block_in_block) {
   Runtime rt = multi_thread(2);
   for (int round = 0; round < 100; ++round) {
-    auto handle = rt.spawn([]() -> Task<int> { co_return block_in_place([] { return block_in_place([] { return 42; }); }); });
+    auto handle =
+        rt.spawn([]() -> Task<int> { co_return block_in_place([] { return block_in_place([] { return 42; }); }); });
     ASSERT_EQ(rt.block_on(handle).value(), 42);
   }
 }
 
-Task<int> block_here() { co_return block_in_place([] { return 42; }); }
+Task<int> block_here() {
+  co_return block_in_place([] { return 42; });
+}
 
 TEST(task_blocking, no_block_in_current_thread_scheduler) {
   Runtime rt = current_thread();

@@ -1,6 +1,6 @@
-// Every combination of how a task ends, how its JoinHandle is used, and when and by what it is aborted: on each flavour,
-// alone and in a LocalSet. The task waits twice, for its first poll and for permission to end, so that each combination has
-// exactly one right outcome.
+// Every combination of how a task ends, how its JoinHandle is used, and when and by what it is aborted: on each
+// flavour, alone and in a LocalSet. The task waits twice, for its first poll and for permission to end, so that each
+// combination has exactly one right outcome.
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -19,8 +19,8 @@
 namespace kaido::parity {
 namespace {
 
-// Points in a task's life, in order. What happens at a point happens in the order: abort, drop of the abort handle, drop
-// of the join handle.
+// Points in a task's life, in order. What happens at a point happens in the order: abort, drop of the abort handle,
+// drop of the join handle.
 enum class Point { kNever, kAtOnce, kFirstPoll, kAfterFinish, kAfterTaken };
 constexpr Point kPoints[] = {Point::kNever, Point::kAtOnce, Point::kFirstPoll, Point::kAfterFinish, Point::kAfterTaken};
 enum class Source { kJoinHandle, kAbortHandle };
@@ -28,8 +28,8 @@ enum class Source { kJoinHandle, kAbortHandle };
 struct Combination {
   bool throws = false;
   bool is_join_polled = false;
-  Point join_dropped = Point::kAfterTaken;        // Not kNever. kAfterTaken: the output is taken before.
-  Point abort_handle_dropped = Point::kNever;     // kNever: there is none.
+  Point join_dropped = Point::kAfterTaken;     // Not kNever. kAfterTaken: the output is taken before.
+  Point abort_handle_dropped = Point::kNever;  // kNever: there is none.
   Point aborted = Point::kNever;
   Source source = Source::kJoinHandle;
 

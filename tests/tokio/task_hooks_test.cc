@@ -153,7 +153,8 @@ void stall_30ms() { std::this_thread::sleep_for(30ms); }
 void expect_latency_above_25ms(Seen& before, Seen& after) {
   const auto measured = before.latencies();
   EXPECT_EQ(measured, after.latencies());
-  EXPECT_TRUE(std::all_of(measured.begin(), measured.end(), [](const Latency& latency) { return latency.has_value(); }));
+  EXPECT_TRUE(
+      std::all_of(measured.begin(), measured.end(), [](const Latency& latency) { return latency.has_value(); }));
   EXPECT_TRUE(std::any_of(measured.begin(), measured.end(), [](const Latency& latency) { return *latency >= 25ms; }));
 }
 

@@ -102,9 +102,7 @@ TEST(task_join_map, spawn_local__local_runtime__spawn_then_join_next) {
 TEST(task_join_map, spawn_local__local_runtime__spawn_then_shutdown) {
   local_runtime().block_on(spawn_and_shut_down_eight());
 }
-TEST(task_join_map, spawn_local__local_runtime__spawn_then_drop) {
-  local_runtime().block_on(spawn_and_drop_eight());
-}
+TEST(task_join_map, spawn_local__local_runtime__spawn_then_drop) { local_runtime().block_on(spawn_and_drop_eight()); }
 TEST(task_join_map, spawn_local__local_set__spawn_then_join_next) {
   const Runtime runtime = current_thread();
   LocalSet().block_on(runtime, spawn_and_join_eight());
@@ -130,9 +128,7 @@ void spawn_on_idle_set_then_join(const Runtime& runtime) {
 TEST(task_join_map, spawn_local_on__local_runtime__spawn_then_join_next) {
   spawn_on_idle_set_then_join(local_runtime());
 }
-TEST(task_join_map, spawn_local_on__local_set__spawn_then_join_next) {
-  spawn_on_idle_set_then_join(current_thread());
-}
+TEST(task_join_map, spawn_local_on__local_set__spawn_then_join_next) { spawn_on_idle_set_then_join(current_thread()); }
 
 TEST(task_join_map, spawn_local_on__local_set__spawn_then_shutdown) {
   const Runtime runtime = current_thread();

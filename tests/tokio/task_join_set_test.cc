@@ -14,7 +14,6 @@
 #include <kaido/sync/oneshot.h>
 #include <kaido/time.h>
 
-
 #include "tests/tokio/task_support.h"
 
 namespace kaido::parity {

@@ -136,7 +136,9 @@ TEST(task_local_set, enter_guard_spawn) {
   });
 }
 
-void expect_no_blocking_in_place() { EXPECT_THROW(block_in_place([] {}), std::logic_error); }
+void expect_no_blocking_in_place() {
+  EXPECT_THROW(block_in_place([] {}), std::logic_error);
+}
 
 Task<void> block_in_place_in_task() {
   auto result = co_await spawn_local([]() -> Task<void> {
@@ -291,8 +293,8 @@ TEST(task_local_set, local_tasks_are_polled_after_tick) {
     for (int i = 0; i < kTasks; ++i) {
       auto [to_task, from_test] = mpsc::unbounded_channel<int>();
       senders.push_back(to_task);
-      static_cast<void>(spawn_local(
-          [&received, from_test = std::move(from_test), done_sender = done_sender]() mutable -> Task<void> {
+      static_cast<void>(
+          spawn_local([&received, from_test = std::move(from_test), done_sender = done_sender]() mutable -> Task<void> {
             for (int round = 0; round < 2; ++round) {
               auto message = co_await from_test.recv();
               if (message) ++received;

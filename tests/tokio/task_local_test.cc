@@ -10,7 +10,6 @@
 #include <kaido/sync/oneshot.h>
 #include <kaido/task_local.h>
 
-
 #include "tests/tokio/task_support.h"
 
 namespace kaido::parity {

@@ -47,7 +47,9 @@ TEST(task_panic, local_key_sync_scope_panic_caller) {
   });
 }
 
-TEST(task_panic, local_key_with_panic_caller) { EXPECT_THROW(kKey.with([](int) {}), std::logic_error); }
+TEST(task_panic, local_key_with_panic_caller) {
+  EXPECT_THROW(kKey.with([](int) {}), std::logic_error);
+}
 
 TEST(task_panic, local_key_get_panic_caller) { EXPECT_THROW(static_cast<void>(kKey.get()), std::logic_error); }
 

@@ -24,7 +24,8 @@ using testing::Probe;
 /// An interval of `period` from 1 ms after the start, ticked by hand. Times are milliseconds since the start.
 class Ticks {
  public:
-  explicit Ticks(std::chrono::milliseconds period) : start_(Clock::now()), interval_(interval_at(start_ + 1ms, period)) {}
+  explicit Ticks(std::chrono::milliseconds period)
+      : start_(Clock::now()), interval_(interval_at(start_ + 1ms, period)) {}
 
   /// The next tick if there is one now.
   std::optional<std::chrono::milliseconds> poll() {
@@ -114,8 +115,8 @@ TEST(time_interval, skip) {
   });
 }
 
-// Ticks at 1 and 301 ms, looked at on time; then it is 401 ms and `act` is called. Up to 1001 ms in steps of 100 ms, these
-// come.
+// Ticks at 1 and 301 ms, looked at on time; then it is 401 ms and `act` is called. Up to 1001 ms in steps of 100 ms,
+// these come.
 void expect_after(std::function<void(Ticks&)> act, List expected) {
   with_paused_clock([&]() -> Task<void> {
     Ticks ticks(300ms);

@@ -73,8 +73,8 @@ TEST(time_rt, timeout_value) {
 }
 
 TEST(time_rt, tickspace) {
-  // Two clocks that stand still; the second is ahead by a minute. A sleep of the first, armed and reset while the second is
-  // the current one, still counts the first one's time.
+  // Two clocks that stand still; the second is ahead by a minute. A sleep of the first, armed and reset while the
+  // second is the current one, still counts the first one's time.
   auto first = parity::paused();
   auto second = parity::paused();
   second.block_on([]() -> Task<void> { co_await advance_clock(1min); });

@@ -214,7 +214,8 @@ TEST(time_sleep, exactly_max) {
 
 TEST(time_sleep, issue_5183) {
   paused([]() -> Task<void> {
-    const auto won = co_await select(sleep(std::chrono::nanoseconds(std::chrono::hours(1024 * 365 * 24) / 50)), sleep(1ns));
+    const auto won =
+        co_await select(sleep(std::chrono::nanoseconds(std::chrono::hours(1024 * 365 * 24) / 50)), sleep(1ns));
     EXPECT_EQ(won.index(), 1u);
   });
 }

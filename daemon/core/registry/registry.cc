@@ -13,8 +13,8 @@ namespace {
 std::string describe(const FunctionInfo& function) {
   char fingerprint[17];
   std::snprintf(fingerprint, sizeof fingerprint, "%016llx", static_cast<unsigned long long>(function.fingerprint));
-  return function.name + " " + function.signature + (function.signature.empty() ? "" : " ") + "(fingerprint " + fingerprint +
-         ")";
+  return function.name + " " + function.signature + (function.signature.empty() ? "" : " ") + "(fingerprint " +
+         fingerprint + ")";
 }
 
 std::size_t bytes_of(const FunctionInfo& function) {
@@ -24,10 +24,12 @@ std::size_t bytes_of(const FunctionInfo& function) {
 }  // namespace
 
 std::optional<Registry::Refusal> Registry::check_function(const FunctionInfo& function) const {
-  if (function.name.empty()) return Refusal{absl::InvalidArgumentError("a function without a name was registered; name it")};
+  if (function.name.empty())
+    return Refusal{absl::InvalidArgumentError("a function without a name was registered; name it")};
   if (function.name.size() > options_.name_bytes_max) {
-    return Refusal{absl::InvalidArgumentError("the name of function " + function.name.substr(0, 64) + "… is longer than " +
-                                              std::to_string(options_.name_bytes_max) + " bytes; shorten it")};
+    return Refusal{absl::InvalidArgumentError("the name of function " + function.name.substr(0, 64) +
+                                              "… is longer than " + std::to_string(options_.name_bytes_max) +
+                                              " bytes; shorten it")};
   }
   const auto it = functions_.find(function.id);
   if (it == functions_.end()) return check_schema(function);
@@ -49,19 +51,21 @@ std::optional<Registry::Refusal> Registry::check_function(const FunctionInfo& fu
 std::optional<Registry::Refusal> Registry::check_schema(const FunctionInfo& function) const {
   const std::size_t bytes = function.schema.bytes().size();
   if (bytes > options_.schema_bytes_max || function.signature.size() > options_.signature_bytes_max) {
-    return Refusal{absl::ResourceExhaustedError("the schema of function " + function.name + " takes " +
-                                                std::to_string(bytes) + " bytes, its signature " +
-                                                std::to_string(function.signature.size()) + "; they may take " +
-                                                std::to_string(options_.schema_bytes_max) + " and " +
-                                                std::to_string(options_.signature_bytes_max) + ": use smaller types"),
-                   &RegistryCounters::refused_schema};
+    return Refusal{
+        absl::ResourceExhaustedError("the schema of function " + function.name + " takes " + std::to_string(bytes) +
+                                     " bytes, its signature " + std::to_string(function.signature.size()) +
+                                     "; they may take " + std::to_string(options_.schema_bytes_max) + " and " +
+                                     std::to_string(options_.signature_bytes_max) + ": use smaller types"),
+        &RegistryCounters::refused_schema};
   }
   if (function.schema.empty()) return std::nullopt;
-  if (const auto it = checked_.find(function.id); it != checked_.end() && it->second == function.schema) return std::nullopt;
+  if (const auto it = checked_.find(function.id); it != checked_.end() && it->second == function.schema)
+    return std::nullopt;
   const auto parsed = ParsedSchema::parse(function.schema.bytes());
   if (parsed.ok()) return std::nullopt;
-  return Refusal{absl::InvalidArgumentError("function " + function.name + " has a " + std::string(parsed.status().message())),
-                 &RegistryCounters::refused_schema};
+  return Refusal{
+      absl::InvalidArgumentError("function " + function.name + " has a " + std::string(parsed.status().message())),
+      &RegistryCounters::refused_schema};
 }
 
 void Registry::remember_checked(const FunctionInfo& function) {
@@ -98,10 +102,12 @@ std::optional<Registry::Refusal> Registry::check_functions(std::span<const Funct
   }
   if (bytes > options_.bytes_per_app_max) {
     return limit("the app's functions are described in " + std::to_string(bytes) + " bytes, more than the " +
-                 std::to_string(options_.bytes_per_app_max) + " that one app may take; offer fewer, or with smaller types");
+                 std::to_string(options_.bytes_per_app_max) +
+                 " that one app may take; offer fewer, or with smaller types");
   }
   if (bytes_ + new_bytes > options_.bytes_max) {
-    return limit("this node would describe its functions in more than " + std::to_string(options_.bytes_max) + " bytes");
+    return limit("this node would describe its functions in more than " + std::to_string(options_.bytes_max) +
+                 " bytes");
   }
   // Last, for reading schemas is what costs.
   for (const FunctionInfo& function : functions) {
@@ -112,11 +118,12 @@ std::optional<Registry::Refusal> Registry::check_functions(std::span<const Funct
 
 std::optional<Registry::Refusal> Registry::check_session(std::uint32_t session, std::span<const FunctionInfo> functions,
                                                          std::uint32_t slots) const {
-  if (sessions_.contains(session)) return Refusal{absl::AlreadyExistsError("the app has registered its functions already")};
+  if (sessions_.contains(session))
+    return Refusal{absl::AlreadyExistsError("the app has registered its functions already")};
   if (functions.size() > options_.functions_per_app_max) {
-    return Refusal{absl::ResourceExhaustedError("the app registers " + std::to_string(functions.size()) +
-                                                " functions, more than the " +
-                                                std::to_string(options_.functions_per_app_max) + " that one app may offer"),
+    return Refusal{absl::ResourceExhaustedError(
+                       "the app registers " + std::to_string(functions.size()) + " functions, more than the " +
+                       std::to_string(options_.functions_per_app_max) + " that one app may offer"),
                    &RegistryCounters::refused_limit};
   }
   if (slots > options_.slots_per_app_max) {

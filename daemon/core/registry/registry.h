@@ -93,7 +93,7 @@ class Registry {
   /// A refusal, and the counter that it belongs to.
   struct Refusal {
     base::Status status;
-    std::uint64_t RegistryCounters::*counter = &RegistryCounters::refused_invalid;
+    std::uint64_t RegistryCounters::* counter = &RegistryCounters::refused_invalid;
   };
   [[nodiscard]] std::optional<Refusal> check_session(std::uint32_t session, std::span<const FunctionInfo> functions,
                                                      std::uint32_t slots) const;

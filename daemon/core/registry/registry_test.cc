@@ -86,7 +86,8 @@ TEST(Registry, AMalformedOrTooLargeSchemaIsRefusedByNameAndCounted) {
   Registry registry({.schema_bytes_max = 200});
   const auto malformed = registry.register_session(1, std::vector{described(1, {}), described(2, Schema("junk"))}, 1);
   EXPECT_EQ(malformed.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_TRUE(says(malformed, "function f2 has a malformed schema: it is no google.protobuf.FileDescriptorSet")) << malformed;
+  EXPECT_TRUE(says(malformed, "function f2 has a malformed schema: it is no google.protobuf.FileDescriptorSet"))
+      << malformed;
   const auto large = registry.register_session(1, std::vector{described(1, Schema(std::string(201, 'x')))}, 1);
   EXPECT_EQ(large.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(says(large, "the schema of function f1 takes 201 bytes")) << large;

@@ -58,13 +58,20 @@ struct Width {
 };
 Width width_of(pb::FieldDescriptor::Type type) {
   switch (type) {
-    case pb::FieldDescriptor::TYPE_INT32: return {1, 32};
-    case pb::FieldDescriptor::TYPE_INT64: return {1, 64};
-    case pb::FieldDescriptor::TYPE_UINT32: return {2, 32};
-    case pb::FieldDescriptor::TYPE_UINT64: return {2, 64};
-    case pb::FieldDescriptor::TYPE_SINT32: return {3, 32};
-    case pb::FieldDescriptor::TYPE_SINT64: return {3, 64};
-    default: return {};
+    case pb::FieldDescriptor::TYPE_INT32:
+      return {1, 32};
+    case pb::FieldDescriptor::TYPE_INT64:
+      return {1, 64};
+    case pb::FieldDescriptor::TYPE_UINT32:
+      return {2, 32};
+    case pb::FieldDescriptor::TYPE_UINT64:
+      return {2, 64};
+    case pb::FieldDescriptor::TYPE_SINT32:
+      return {3, 32};
+    case pb::FieldDescriptor::TYPE_SINT64:
+      return {3, 64};
+    default:
+      return {};
   }
 }
 
@@ -166,8 +173,9 @@ Difference Comparison::judge_shape(const pb::FieldDescriptor& sent, const pb::Fi
     return differ(sent, received, path, "they are not alternatives of the same choice");
   }
   const bool is_message = sent.message_type() != nullptr && received.message_type() != nullptr;
-  const bool presence_differs = is_message ? !generated && sent.has_optional_keyword() != received.has_optional_keyword()
-                                           : sent.has_presence() != received.has_presence();
+  const bool presence_differs = is_message
+                                    ? !generated && sent.has_optional_keyword() != received.has_optional_keyword()
+                                    : sent.has_presence() != received.has_presence();
   if (!presence_differs) return std::nullopt;
   return differ(sent, received, path, "zero and absent would change places");
 }
@@ -176,8 +184,8 @@ Difference Comparison::judge_alone(const pb::FieldDescriptor& field, const pb::D
                                    const std::string& path) const {
   const std::string known = path + ": " + type_text(field) + ", which only the " +
                             std::string(is_senders ? sender_.name : receiver_.name) + " knows, ";
-  const bool generated = is_senders ? are_generated(*field.containing_type(), other)
-                                    : are_generated(other, *field.containing_type());
+  const bool generated =
+      is_senders ? are_generated(*field.containing_type(), other) : are_generated(other, *field.containing_type());
   if (generated) {
     if (!field.is_required()) return std::nullopt;
     return known + "is required";

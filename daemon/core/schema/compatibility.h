@@ -8,8 +8,8 @@
 
 namespace kaido::daemon {
 
-/// The first difference that keeps the two apart, in words for people ("argument 2 (limit): int32 for the caller, string
-/// for the worker"); nothing if a call and its result mean the same on both sides. docs/protocol/arguments.md,
+/// The first difference that keeps the two apart, in words for people ("argument 2 (limit): int32 for the caller,
+/// string for the worker"); nothing if a call and its result mean the same on both sides. docs/protocol/arguments.md,
 /// "Evolution", has the rule; compatibility_test.cc is its table.
 ///
 /// Pure. A schema that is empty or malformed agrees with nothing but its equal.

@@ -31,9 +31,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"string a = 1;", "string text = 1;", ""},  // names are for people
         Case{"int32 a = 1;", "int64 a = 1;", ""}, Case{"int64 a = 1;", "int32 a = 1;", ""},
         Case{"uint32 a = 1;", "uint64 a = 1;", ""}, Case{"sint64 a = 1;", "sint32 a = 1;", ""},
-        Case{"repeated int32 a = 1;", "repeated int64 a = 1;", ""},
-        Case{"string a = 1;", "bytes a = 1;", ""}, Case{"bytes a = 1;", "string a = 1;", ""},
-        Case{"map<string, int32> a = 1;", "map<string, int64> a = 1;", ""},
+        Case{"repeated int32 a = 1;", "repeated int64 a = 1;", ""}, Case{"string a = 1;", "bytes a = 1;", ""},
+        Case{"bytes a = 1;", "string a = 1;", ""}, Case{"map<string, int32> a = 1;", "map<string, int64> a = 1;", ""},
         Case{"int32 a = 1;", "uint32 a = 1;", "argument 1 (a): int32 for the caller, uint32 for the worker"},
         Case{"int32 a = 1;", "uint64 a = 1;", "argument 1 (a): int32 for the caller, uint64 for the worker"},
         Case{"int32 a = 1;", "sint32 a = 1;", "argument 1 (a): int32 for the caller, sint32 for the worker"},
@@ -48,15 +47,20 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Shape, Arguments,
     ::testing::Values(
-        Case{"int32 a = 1;", "repeated int32 a = 1;", "argument 1 (a): int32 for the caller, repeated int32 for the worker"},
-        Case{"repeated int32 a = 1;", "int32 a = 1;", "argument 1 (a): repeated int32 for the caller, int32 for the worker"},
-        Case{"int32 a = 1;", "optional int32 a = 1;",
-             "argument 1 (a): int32 for the caller, optional int32 for the worker; zero and absent would change places"},
-        Case{"optional int32 a = 1;", "int32 a = 1;",
-             "argument 1 (a): optional int32 for the caller, int32 for the worker; zero and absent would change places"},
+        Case{"int32 a = 1;", "repeated int32 a = 1;",
+             "argument 1 (a): int32 for the caller, repeated int32 for the worker"},
+        Case{"repeated int32 a = 1;", "int32 a = 1;",
+             "argument 1 (a): repeated int32 for the caller, int32 for the worker"},
+        Case{
+            "int32 a = 1;", "optional int32 a = 1;",
+            "argument 1 (a): int32 for the caller, optional int32 for the worker; zero and absent would change places"},
+        Case{
+            "optional int32 a = 1;", "int32 a = 1;",
+            "argument 1 (a): optional int32 for the caller, int32 for the worker; zero and absent would change places"},
         Case{"optional int32 a = 1;", "optional int64 a = 1;", ""},
         Case{"message P { int32 x = 1; } P a = 1;", "message P { int32 x = 1; } optional P a = 1;",
-             "argument 1 (a): message P for the caller, optional message P for the worker; zero and absent would change places"},
+             "argument 1 (a): message P for the caller, optional message P for the worker; zero and absent would "
+             "change places"},
         Case{"message P { int32 x = 1; } P a = 1;", "bytes a = 1;",
              "argument 1 (a): message P for the caller, bytes for the worker; zero and absent would change places"},
         Case{"message P { int32 x = 1; } repeated P a = 1;", "repeated bytes a = 1;",
@@ -84,7 +88,8 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Nested, Arguments,
     ::testing::Values(
-        Case{"message P { int32 x = 1; } P a = 1;", "message Q { int64 left = 1; optional string label = 2; } Q a = 1;", ""},
+        Case{"message P { int32 x = 1; } P a = 1;", "message Q { int64 left = 1; optional string label = 2; } Q a = 1;",
+             ""},
         Case{"message P { int32 x = 1; } P a = 1;", "message P { int32 x = 1; int32 y = 2; } P a = 1;",
              "argument 1 (a), field 2 (y): int32, which only the worker knows, is neither optional nor repeated"},
         Case{"message P { int32 x = 1; } repeated P a = 1;", "message P { string x = 1; } repeated P a = 1;",
@@ -127,7 +132,8 @@ TEST(Compatibility, TheResultGoesTheOtherWayByTheSameRules) {
        "result, field 1 (x): bool for the worker, int32 for the caller"},
   };
   for (const ResultCase& c : cases) {
-    EXPECT_EQ(difference(schema_of("", c.caller), schema_of("", c.worker)), c.difference) << c.caller << " ← " << c.worker;
+    EXPECT_EQ(difference(schema_of("", c.caller), schema_of("", c.worker)), c.difference)
+        << c.caller << " ← " << c.worker;
   }
 }
 
@@ -137,12 +143,16 @@ Schema with_point(const std::string& fields) {
 }
 
 TEST(Compatibility, GeneratedMessagesGoByProtobufsOwnRules) {
-  EXPECT_EQ(difference(with_point("double x = 1; double z = 3;"), with_point("double x = 1; double y = 2; double z = 3;")), "");
-  EXPECT_EQ(difference(with_point("double x = 1;"), with_point("oneof o { double x = 1; int32 y = 2; }")),
-            "argument 1 (p), field 1 (x): double for the caller, double for the worker; zero and absent would change places");
-  EXPECT_EQ(difference(with_point("int64 x = 1;"), with_point("int32 x = 1;")),
-            "argument 1 (p), field 1 (x): int64 for the caller, int32 for the worker; a generated message would cut off "
-            "what does not fit");
+  EXPECT_EQ(
+      difference(with_point("double x = 1; double z = 3;"), with_point("double x = 1; double y = 2; double z = 3;")),
+      "");
+  EXPECT_EQ(
+      difference(with_point("double x = 1;"), with_point("oneof o { double x = 1; int32 y = 2; }")),
+      "argument 1 (p), field 1 (x): double for the caller, double for the worker; zero and absent would change places");
+  EXPECT_EQ(
+      difference(with_point("int64 x = 1;"), with_point("int32 x = 1;")),
+      "argument 1 (p), field 1 (x): int64 for the caller, int32 for the worker; a generated message would cut off "
+      "what does not fit");
   EXPECT_EQ(difference(with_point("double x = 1;"), with_point("float x = 1;")),
             "argument 1 (p), field 1 (x): double for the caller, float for the worker");
 }
@@ -151,8 +161,10 @@ TEST(Compatibility, OfWhatIsUnknownOnlyTheSameIsCompatible) {
   const Schema known = schema_of("string a = 1;");
   EXPECT_EQ(difference(Schema(), known), "the caller states no schema to compare");
   EXPECT_EQ(difference(known, Schema()), "the worker states no schema to compare");
-  EXPECT_EQ(difference(known, Schema("junk")), "the worker has a malformed schema: it is no google.protobuf.FileDescriptorSet");
-  EXPECT_EQ(difference(Schema("junk"), known), "the caller has a malformed schema: it is no google.protobuf.FileDescriptorSet");
+  EXPECT_EQ(difference(known, Schema("junk")),
+            "the worker has a malformed schema: it is no google.protobuf.FileDescriptorSet");
+  EXPECT_EQ(difference(Schema("junk"), known),
+            "the caller has a malformed schema: it is no google.protobuf.FileDescriptorSet");
   EXPECT_EQ(difference(known, known), "");
 }
 

@@ -24,8 +24,9 @@ TEST(ParsedSchema, GivesTheMessagesOfArgumentsAndResult) {
 }
 
 TEST(ParsedSchema, ReadsTheFilesThatItImports) {
-  const Schema bytes = schema_from_text("message Arguments { geo.Point a1 = 1; } message Result {}",
-                                        {{"geo.proto", "syntax = \"proto3\"; package geo; message Point { double x = 1; }"}});
+  const Schema bytes =
+      schema_from_text("message Arguments { geo.Point a1 = 1; } message Result {}",
+                       {{"geo.proto", "syntax = \"proto3\"; package geo; message Point { double x = 1; }"}});
   const auto schema = ParsedSchema::parse(bytes.bytes());
   ASSERT_TRUE(schema.ok()) << schema.status();
   EXPECT_EQ(schema->arguments().field(0)->message_type()->full_name(), "geo.Point");
@@ -37,7 +38,8 @@ TEST(ParsedSchema, RefusesWhatIsNoSchemaAndSaysWhy) {
   EXPECT_EQ(refusal(schema_from_text("message Arguments {}")),
             "malformed schema: its last file lacks the message Arguments or Result");
   EXPECT_EQ(refusal(schema_of("", "int64 value = 2;")), "malformed schema: Result has other fields than value = 1");
-  EXPECT_EQ(refusal(schema_of("Nobody a1 = 1;")), "malformed schema: Arguments.a1 in function.proto: \"Nobody\" is not defined.");
+  EXPECT_EQ(refusal(schema_of("Nobody a1 = 1;")),
+            "malformed schema: Arguments.a1 in function.proto: \"Nobody\" is not defined.");
   google::protobuf::FileDescriptorSet proto2;
   proto2.add_file()->set_name("f.proto");
   EXPECT_EQ(refusal(Schema(proto2.SerializeAsString())), "malformed schema: its last file is not proto3");

@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto parsed = ParsedSchema::parse(schema.bytes());
     KAIDO_CHECK(parsed.ok() || !parsed.status().message().empty());
     // A copy: what is equal is not looked at.
-    if (parsed.ok()) KAIDO_CHECK(!find_incompatibility(schema, Schema(std::string(schema.bytes()) + std::string(1, '\x12') + '\0')));
+    if (parsed.ok())
+      KAIDO_CHECK(!find_incompatibility(schema, Schema(std::string(schema.bytes()) + std::string(1, '\x12') + '\0')));
   }
   const auto difference = find_incompatibility(caller, worker);
   KAIDO_CHECK(!difference || !difference->empty());

@@ -98,7 +98,8 @@ void AppSession::handle_prepare(const wire::FrameView& frame) {
                      std::to_string(templates_.size()));
   }
   if (id > options_.templates_max) {
-    return violation("more than " + std::to_string(options_.templates_max) + " templates: reuse some, or raise "
+    return violation("more than " + std::to_string(options_.templates_max) +
+                     " templates: reuse some, or raise "
                      "limits.templates_per_connection");
   }
   auto message = parse_metadata<v1::Prepare>(frame);
@@ -138,12 +139,14 @@ void AppSession::handle_call(const wire::FrameView& frame) {
   if (calls_in_flight_ >= options_.credits) [[unlikely]] {
     ++calls_over_credit_;
     TaskError error;
-    error.message = "the app has " + std::to_string(options_.credits) + " calls in flight already (limits.calls_per_app)";
+    error.message =
+        "the app has " + std::to_string(options_.credits) + " calls in flight already (limits.calls_per_app)";
     error.retry_after = options_.retry_after;
     return send_result(frame.header.call_id, wire::Outcome::kRejected, error);
   }
   ++calls_in_flight_;
-  const AppCall call{frame.header.call_id, prepared.placement, to_duration(frame.header.budget_ns), frame.header.trace, frame.payload};
+  const AppCall call{frame.header.call_id, prepared.placement, to_duration(frame.header.budget_ns), frame.header.trace,
+                     frame.payload};
   if (!actions_.submit(call)) [[unlikely]] {
     --calls_in_flight_;
     violation("call id " + std::to_string(frame.header.call_id) + " is in flight already");
@@ -184,8 +187,9 @@ void AppSession::deliver(std::uint64_t call_id, wire::Outcome outcome, const Tas
   actions_.send(header, {}, payload);
 }
 
-void AppSession::dispatch(std::uint32_t function_index, std::uint64_t call, std::uint32_t attempt, base::Duration budget,
-                          const wire::TraceContext& trace, std::span<const std::byte> info, Payload payload) {
+void AppSession::dispatch(std::uint32_t function_index, std::uint64_t call, std::uint32_t attempt,
+                          base::Duration budget, const wire::TraceContext& trace, std::span<const std::byte> info,
+                          Payload payload) {
   if (state_ != State::kReady) return;
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kCall;

@@ -71,8 +71,8 @@ class AppSessionActions {
 
 /// The protocol of docs/protocol/local.md, the node's side.
 ///
-/// The app's mistakes end its own session with a Goodbye that says what was wrong, and nobody else notices. A call beyond
-/// the credits is answered `rejected`, since an app may learn late of a smaller window.
+/// The app's mistakes end its own session with a Goodbye that says what was wrong, and nobody else notices. A call
+/// beyond the credits is answered `rejected`, since an app may learn late of a smaller window.
 ///
 /// Threading: confined to the node strand.
 /// Cost: about 20 ns a frame, no allocation.

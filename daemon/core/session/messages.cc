@@ -12,7 +12,8 @@ namespace {
 base::Status check_name(std::string_view what, std::string_view name) {
   if (name.empty()) return absl::InvalidArgumentError(std::string(what) + " is empty");
   if (name.size() > wire::kMaxNameBytes) {
-    return absl::InvalidArgumentError(std::string(what) + " is longer than " + std::to_string(wire::kMaxNameBytes) + " bytes");
+    return absl::InvalidArgumentError(std::string(what) + " is longer than " + std::to_string(wire::kMaxNameBytes) +
+                                      " bytes");
   }
   return absl::OkStatus();
 }
@@ -65,7 +66,8 @@ base::StatusOr<FunctionInfo> to_function(const v1::Function& message) {
 base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message) {
   auto function = to_function(message.function());
   if (!function.ok()) return function.status();
-  if (function->signature.size() > wire::kMaxSignatureBytes || function->schema.bytes().size() > wire::kMaxSchemaBytes) {
+  if (function->signature.size() > wire::kMaxSignatureBytes ||
+      function->schema.bytes().size() > wire::kMaxSchemaBytes) {
     return absl::InvalidArgumentError("the signature of function " + function->name + " takes " +
                                       std::to_string(function->schema.bytes().size()) + " bytes, more than the " +
                                       std::to_string(wire::kMaxSchemaBytes) + " that one may take");
@@ -74,7 +76,8 @@ base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message) {
   auto tags = to_tags(placement.tags());
   if (!tags.ok()) return tags.status();
   KAIDO_RETURN_IF_ERROR(check_count("tolerations", placement.tolerations_size(), kMaxTaintsPerMessage));
-  if (!placement.node_name().empty()) KAIDO_RETURN_IF_ERROR(check_name("the node name of a placement", placement.node_name()));
+  if (!placement.node_name().empty())
+    KAIDO_RETURN_IF_ERROR(check_name("the node name of a placement", placement.node_name()));
   PlacementSpec spec;
   spec.function = function->id;
   spec.function_name = function->name;
@@ -191,8 +194,9 @@ v1::ResultError to_message(const TaskError& error) {
 
 namespace {
 
-constexpr std::array kRedirectReasons = {RedirectReason::kMismatch, RedirectReason::kNotOffered, RedirectReason::kDraining,
-                                         RedirectReason::kQueueFull, RedirectReason::kUnreachable};
+constexpr std::array kRedirectReasons = {RedirectReason::kMismatch, RedirectReason::kNotOffered,
+                                         RedirectReason::kDraining, RedirectReason::kQueueFull,
+                                         RedirectReason::kUnreachable};
 
 }  // namespace
 

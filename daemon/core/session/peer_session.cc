@@ -54,7 +54,8 @@ void PeerSession::handle_frame(base::Instant now, const wire::FrameView& frame) 
     const std::string reason = goodbye.ok() ? goodbye->reason() : "no readable reason";
     return actions_.close(absl::UnavailableError("the peer said goodbye: " + reason));
   }
-  if (state_ == State::kEstablished) [[likely]] return handle_established(now, frame);
+  if (state_ == State::kEstablished) [[likely]]
+    return handle_established(now, frame);
   handle_handshake(frame);
 }
 
@@ -147,7 +148,8 @@ void PeerSession::handle_established(base::Instant now, const wire::FrameView& f
 
 void PeerSession::handle_prepare(const wire::FrameView& frame) {
   const std::uint32_t id = frame.header.template_or_status;
-  if (id == 0 || id > options_.templates_max) return violation("template id " + std::to_string(id) + " is out of range");
+  if (id == 0 || id > options_.templates_max)
+    return violation("template id " + std::to_string(id) + " is out of range");
   auto message = parse_metadata<v1::Prepare>(frame);
   if (!message.ok()) return violation(std::string(message.status().message()));
   auto spec = to_placement(*message);
@@ -165,9 +167,11 @@ void PeerSession::handle_call(const wire::FrameView& frame) {
   const PlacementRef& placement = received_templates_[id - 1];
   if (placement == nullptr) [[unlikely]] {
     // Too many placements are remembered here: somebody else has to run it.
-    return send_redirect(header.call_id, header.attempt, RedirectReason::kQueueFull, base::Duration(0), frame.payload, {});
+    return send_redirect(header.call_id, header.attempt, RedirectReason::kQueueFull, base::Duration(0), frame.payload,
+                         {});
   }
-  actions_.call({header.call_id, header.attempt, placement, to_duration(header.budget_ns), header.trace, frame.payload});
+  actions_.call(
+      {header.call_id, header.attempt, placement, to_duration(header.budget_ns), header.trace, frame.payload});
 }
 
 void PeerSession::handle_result(const wire::FrameView& frame) {
@@ -195,7 +199,8 @@ void PeerSession::handle_node_info(const wire::FrameView& frame) {
   if (!message.ok()) return violation(std::string(message.status().message()));
   auto info = to_node_info(*message);
   if (!info.ok()) return violation(std::string(info.status().message()));
-  if (info->id != peer_->id || info->epoch != peer_->epoch) return violation("node info speaks of another node than hello");
+  if (info->id != peer_->id || info->epoch != peer_->epoch)
+    return violation("node info speaks of another node than hello");
   actions_.node_info(*std::move(info));
 }
 
@@ -206,9 +211,10 @@ void PeerSession::handle_timeout(base::Instant now) {
     return;
   }
   if (now >= last_heard_ + options_.silence_timeout) {
-    return close(absl::DeadlineExceededError("nothing was heard of the peer for " +
-                                             std::to_string(options_.silence_timeout / std::chrono::milliseconds(1)) + " ms"),
-                 /*retry=*/true);
+    return close(
+        absl::DeadlineExceededError("nothing was heard of the peer for " +
+                                    std::to_string(options_.silence_timeout / std::chrono::milliseconds(1)) + " ms"),
+        /*retry=*/true);
   }
   if (now >= next_ping_) ping(now);
 }
@@ -227,7 +233,8 @@ std::optional<base::Instant> PeerSession::next_timeout() const {
 void PeerSession::ping(base::Instant now) {
   next_ping_ = now + options_.ping_interval;
   if (state_ != State::kEstablished) return;
-  actions_.send(header_of(wire::FrameKind::kPing, static_cast<std::uint64_t>(now.time_since_epoch().count()), 0), {}, {});
+  actions_.send(header_of(wire::FrameKind::kPing, static_cast<std::uint64_t>(now.time_since_epoch().count()), 0), {},
+                {});
 }
 
 void PeerSession::send_node_info(const NodeInfo& info) {
@@ -267,8 +274,8 @@ void PeerSession::send_started(std::uint64_t sequence, std::uint32_t attempt, wi
   actions_.send(header, {}, {});
 }
 
-void PeerSession::send_result(std::uint64_t sequence, std::uint32_t attempt, wire::Outcome outcome, const TaskError* error,
-                              Payload payload, wire::Load load) {
+void PeerSession::send_result(std::uint64_t sequence, std::uint32_t attempt, wire::Outcome outcome,
+                              const TaskError* error, Payload payload, wire::Load load) {
   if (state_ != State::kEstablished) return;
   wire::FrameHeader header = header_of(wire::FrameKind::kResult, sequence, attempt);
   header.template_or_status = static_cast<std::uint32_t>(outcome);

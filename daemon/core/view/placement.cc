@@ -89,9 +89,9 @@ const PreparedPlacement::Verdict& PreparedPlacement::judge(const FunctionInfo& o
 }
 
 std::string PreparedPlacement::describe_signature(const FunctionInfo& offered) const {
-  return "signature mismatch of " + offered.name + ": the caller has " + version_text(spec_.signature, spec_.fingerprint) +
-         ", the node offers " + version_text(offered.signature, offered.fingerprint) + "; " +
-         judge(offered).difference.value_or("");
+  return "signature mismatch of " + offered.name + ": the caller has " +
+         version_text(spec_.signature, spec_.fingerprint) + ", the node offers " +
+         version_text(offered.signature, offered.fingerprint) + "; " + judge(offered).difference.value_or("");
 }
 
 std::string PreparedPlacement::describe_mismatch(const NodeView& node) const {

@@ -46,25 +46,20 @@ TEST(Placement, EveryRuleExcludesAndSaysWhy) {
       {Mismatch::kDraining, "draining", [](PlacementSpec&, NodeInfo& node) { node.draining = true; }},
       {Mismatch::kNodeName, "not the node named b", [](PlacementSpec& spec, NodeInfo&) { spec.node_name = "b"; }},
       {Mismatch::kTag, "tag gpu=h100 missing (has gpu=a100)",
-       [](PlacementSpec& spec, NodeInfo&) {
-         spec.tags = {{"zone", "north"}, {"gpu", "h100"}};
-       }},
-      {Mismatch::kTag, "tag disk=ssd missing",
-       [](PlacementSpec& spec, NodeInfo&) {
-         spec.tags = {{"disk", "ssd"}};
-       }},
+       [](PlacementSpec& spec, NodeInfo&) { spec.tags = {{"zone", "north"}, {"gpu", "h100"}}; }},
+      {Mismatch::kTag, "tag disk=ssd missing", [](PlacementSpec& spec, NodeInfo&) { spec.tags = {{"disk", "ssd"}}; }},
       {Mismatch::kTaint, "taint team=red:NoSchedule not tolerated",
-       [](PlacementSpec&, NodeInfo& node) {
-         node.taints = {{"team", "red", "NoSchedule"}};
-       }},
+       [](PlacementSpec&, NodeInfo& node) { node.taints = {{"team", "red", "NoSchedule"}}; }},
       {Mismatch::kNotOffered, "no app offers count_words",
        [](PlacementSpec&, NodeInfo& node) { node.functions.clear(); }},
       {Mismatch::kSignature,
-       "signature mismatch of count_words: the caller has fingerprint 0000000000000047, the node offers (string) -> int64; "
+       "signature mismatch of count_words: the caller has fingerprint 0000000000000047, the node offers (string) -> "
+       "int64; "
        "the caller states no schema to compare",
        [](PlacementSpec& spec, NodeInfo&) { spec.fingerprint = 71; }},
       {Mismatch::kSignature,
-       "signature mismatch of count_words: the caller has (int32) -> int64, the node offers (string) -> int64; argument 1 "
+       "signature mismatch of count_words: the caller has (int32) -> int64, the node offers (string) -> int64; "
+       "argument 1 "
        "(a1): int32 for the caller, string for the worker",
        [](PlacementSpec& spec, NodeInfo&) {
          spec.fingerprint = 71;

@@ -15,5 +15,6 @@ struct Part {
 };
 
 std::map<std::string, Part> assemble(std::string_view name, const std::vector<Part>& parts, Part&& lid,
-                                     std::chrono::system_clock::time_point when, std::vector<std::string_view> tags = {});
+                                     std::chrono::system_clock::time_point when,
+                                     std::vector<std::string_view> tags = {});
 KAIDO_FUNCTION(assemble);

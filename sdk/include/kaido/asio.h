@@ -1,4 +1,5 @@
-/// Asio inside Kaido: its operations and coroutines awaited in Tasks, the runtime as an executor of Asio's. Includes Asio.
+/// Asio inside Kaido: its operations and coroutines awaited in Tasks, the runtime as an executor of Asio's. Includes
+/// Asio.
 ///
 ///     asio::ip::tcp::socket socket(kaido::io_executor());
 ///     auto read = co_await socket.async_read_some(asio::buffer(data), kaido::use_task);
@@ -9,11 +10,11 @@
 ///
 ///     asio::co_spawn(kaido::executor(), session(std::move(stream)), asio::detached);         // Asio's own coroutines
 ///
-/// An operation of Asio's borrows buffers and streams from the frame that awaits it. So a frame that waits in one is not
-/// destroyed at once when its task is aborted, or when its branch of a select or its timeout loses: the operation is
-/// cancelled, and the frame goes when that has completed, without being resumed. Whoever drops it waits for that: select,
-/// timeout, join, the abort (the task is finished later), the runtime's end. Dropping a JoinSet or aborting waits for nothing
-/// itself. What cannot be cancelled (a name look-up) is waited for until it ends by itself.
+/// An operation of Asio's borrows buffers and streams from the frame that awaits it. So a frame that waits in one is
+/// not destroyed at once when its task is aborted, or when its branch of a select or its timeout loses: the operation
+/// is cancelled, and the frame goes when that has completed, without being resumed. Whoever drops it waits for that:
+/// select, timeout, join, the abort (the task is finished later), the runtime's end. Dropping a JoinSet or aborting
+/// waits for nothing itself. What cannot be cancelled (a name look-up) is waited for until it ends by itself.
 #pragma once
 
 #include <concepts>
@@ -48,9 +49,9 @@ namespace kaido {
 template <typename T>
 using IoResult = boost::system::result<T>;
 
-/// The executor of the runtime's own I/O loop, for sockets, timers and streams. Handlers run on a thread of the runtime,
-/// one at a time, in the runtime's context; they must be short and must not throw. Without an argument that of the current
-/// runtime: throws std::logic_error outside one.
+/// The executor of the runtime's own I/O loop, for sockets, timers and streams. Handlers run on a thread of the
+/// runtime, one at a time, in the runtime's context; they must be short and must not throw. Without an argument that of
+/// the current runtime: throws std::logic_error outside one.
 ///
 /// Lifetime: keeps nothing alive. Objects made with it must end before the runtime's last Handle.
 [[nodiscard]] inline boost::asio::io_context::executor_type io_executor(const Handle& handle) noexcept {
@@ -59,8 +60,8 @@ using IoResult = boost::system::result<T>;
 [[nodiscard]] inline boost::asio::io_context::executor_type io_executor() { return io_executor(Handle::current()); }
 
 /// The runtime as an executor: what is posted runs as tasks of the runtime, on any of its workers. For
-/// asio::co_spawn, Beast's examples and everything else written for an executor. As with an asio::thread_pool, what must
-/// not run at the same time needs an asio::strand of it. See detail::Executor for its rules.
+/// asio::co_spawn, Beast's examples and everything else written for an executor. As with an asio::thread_pool, what
+/// must not run at the same time needs an asio::strand of it. See detail::Executor for its rules.
 using Executor = detail::AsioExecutor;
 [[nodiscard]] inline Executor executor(const Handle& handle) noexcept { return Executor(handle.core()); }
 [[nodiscard]] inline Executor executor() { return executor(Handle::current()); }
@@ -96,25 +97,25 @@ class OnTarget {
 
 }  // namespace detail
 
-/// The completion token by which an operation of Asio's becomes awaitable in a Task. Nothing starts before the await; the
-/// outcome follows from the operation's signature:
+/// The completion token by which an operation of Asio's becomes awaitable in a Task. Nothing starts before the await;
+/// the outcome follows from the operation's signature:
 ///
 ///     void(error_code)               IoResult<void>
 ///     void(error_code, T)            IoResult<T>, and IoResult<std::tuple<T...>> for several
 ///     void(exception_ptr, T)         T, or the exception is thrown
 ///     void(T), void()                T, nothing
 ///
-/// Asio's adapters work on it: `asio::as_tuple(kaido::use_task)` gives `std::tuple<error_code, std::size_t>`, which keeps the
-/// byte count beside an error; `asio::redirect_error(kaido::use_task, error)` gives the rest. As the default token of a
-/// socket or stream: `kaido::UseTask<>::as_default_on_t<tcp::socket>`.
+/// Asio's adapters work on it: `asio::as_tuple(kaido::use_task)` gives `std::tuple<error_code, std::size_t>`, which
+/// keeps the byte count beside an error; `asio::redirect_error(kaido::use_task, error)` gives the rest. As the default
+/// token of a socket or stream: `kaido::UseTask<>::as_default_on_t<tcp::socket>`.
 ///
 /// Threading: a stream (TLS, WebSocket) is used by one operation at a time, as by one thread. To read and write one
 /// stream at the same time on a multi-thread runtime, give it a strand and start its operations there:
 /// `use_task.on(stream.get_executor())`.
 /// Lifetime: buffers and streams must outlive the operation, which the frame that awaits it sees to.
-/// Cancellation: the operation is cancelled (per-operation cancellation of all types) and waited for. Whether it is safe is
-/// Asio's answer: async_read_some and async_accept lose nothing but what they completed with; a composed async_read or
-/// async_write may have moved a part of its bytes, after which the stream is of no use any more.
+/// Cancellation: the operation is cancelled (per-operation cancellation of all types) and waited for. Whether it is
+/// safe is Asio's answer: async_read_some and async_accept lose nothing but what they completed with; a composed
+/// async_read or async_write may have moved a part of its bytes, after which the stream is of no use any more.
 template <typename Target = detail::IoTarget>
 class UseTask {
  public:
@@ -138,8 +139,7 @@ class UseTask {
   };
   /// The I/O object type T with this as its default completion token.
   template <typename T>
-  using as_default_on_t =
-      typename T::template rebind_executor<executor_with_default<typename T::executor_type>>::other;
+  using as_default_on_t = typename T::template rebind_executor<executor_with_default<typename T::executor_type>>::other;
 
   [[nodiscard]] const Target& target() const noexcept { return target_; }
 
@@ -170,8 +170,8 @@ struct TryJoinPart<boost::system::result<T>> {
 
 }  // namespace detail
 
-/// Awaits an asio::awaitable in a Task: it runs on `executor` (without one on the runtime's I/O loop), and gives its value
-/// or throws its exception.
+/// Awaits an asio::awaitable in a Task: it runs on `executor` (without one on the runtime's I/O loop), and gives its
+/// value or throws its exception.
 ///
 /// Cancellation: the awaitable gets a terminal cancellation, and is waited for; what it gives then is discarded.
 /// Errors: without an executor it throws std::logic_error outside a runtime.

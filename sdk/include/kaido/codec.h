@@ -1,8 +1,8 @@
 /// Arguments and results as protobuf wire format, straight from the C++ types at compile time.
 ///
-/// The parameters of `f(std::string, std::vector<double>)` are the message `{string a1 = 1; repeated double a2 = 2;}`, a
-/// result of type T is `{T value = 1;}`. docs/protocol/arguments.md has the table of types. A type that is not supported
-/// fails to compile with a sentence that says what to do; kaido::Represent teaches Kaido a type of yours.
+/// The parameters of `f(std::string, std::vector<double>)` are the message `{string a1 = 1; repeated double a2 = 2;}`,
+/// a result of type T is `{T value = 1;}`. docs/protocol/arguments.md has the table of types. A type that is not
+/// supported fails to compile with a sentence that says what to do; kaido::Represent teaches Kaido a type of yours.
 #pragma once
 
 #include <cstddef>
@@ -73,8 +73,8 @@ struct Received<std::span<const E>> {
 };
 
 /// In a parameter list, a T that callers may leave out: sent whenever it is given, also when it is zero or empty, and
-/// received as an std::optional that says whether it came. On the wire and in the schema it is what std::optional<T> is.
-/// Arguments<int, Defaulted<T>>::write(at, 5, value) takes the value by reference and copies nothing.
+/// received as an std::optional that says whether it came. On the wire and in the schema it is what std::optional<T>
+/// is. Arguments<int, Defaulted<T>>::write(at, 5, value) takes the value by reference and copies nothing.
 template <class T>
 class Defaulted {
  public:
@@ -144,12 +144,13 @@ constexpr std::span<const FieldSchema> result_schema() {
   }
 }
 
-/// The schema of `R f(P...)` as tables (codec_schema.h); schema_descriptor(kSignature<R, P...>, names) is its protobuf form.
+/// The schema of `R f(P...)` as tables (codec_schema.h); schema_descriptor(kSignature<R, P...>, names) is its protobuf
+/// form.
 template <class R, class... P>
 inline constexpr SignatureSchema kSignature{{kParameters<P...>, sizeof...(P)}, result_schema<R>()};
 
-/// The hash of the canonical text (describe() in codec_schema.h): two programs that agree on it agree on every byte. The
-/// names of parameters do not count.
+/// The hash of the canonical text (describe() in codec_schema.h): two programs that agree on it agree on every byte.
+/// The names of parameters do not count.
 template <class R, class... P>
 [[nodiscard]] constexpr std::uint64_t fingerprint() {
   Hash64 hash;
@@ -168,7 +169,8 @@ template <class R, class... P>
 }
 
 /// "word_count: parameter 2 is malformed at byte 17: a varint is cut off".
-[[nodiscard]] inline std::string explain(std::string_view function, const DecodeFailure& failure, std::string_view what) {
+[[nodiscard]] inline std::string explain(std::string_view function, const DecodeFailure& failure,
+                                         std::string_view what) {
   std::string text(function);
   text += ": ";
   text += what;

@@ -104,7 +104,9 @@ class Context {
   [[nodiscard]] detail::CancelWait cancelled() const noexcept { return detail::CancelWait(control_); }
 
   /// By this process's clock; nothing if the call has no deadline.
-  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> deadline() const noexcept { return control_.deadline; }
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> deadline() const noexcept {
+    return control_.deadline;
+  }
   /// What is left until the deadline; negative once it has passed.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> remaining() const noexcept;
 

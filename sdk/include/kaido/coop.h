@@ -1,7 +1,7 @@
 /// Cooperation: the budget that makes tasks take turns, and block_in_place for what cannot be awaited.
 ///
-/// Each poll of a task has a budget of 128 units. Channels, locks, timers, joins and sockets take one when they are ready;
-/// once it is used up they make the task wait its turn. A loop that awaits nothing of that kind calls
+/// Each poll of a task has a budget of 128 units. Channels, locks, timers, joins and sockets take one when they are
+/// ready; once it is used up they make the task wait its turn. A loop that awaits nothing of that kind calls
 ///
 ///     co_await kaido::consume_budget();
 #pragma once
@@ -89,8 +89,8 @@ class BlockInPlace {
   ~BlockInPlace();
 
  private:
-  bool left_ = false;            // Was inside, and is to be again.
-  bool may_block_ = false;       // What it was before.
+  bool left_ = false;       // Was inside, and is to be again.
+  bool may_block_ = false;  // What it was before.
   bool gave_worker_ = false;
   Budget* budget_ = nullptr;
 };
@@ -142,7 +142,8 @@ class CoopProgress {
   detail::Context* context_;
 };
 
-/// For awaitables of your own: nothing if the budget is used up, and then poll() returns false (the wake-up is arranged).
+/// For awaitables of your own: nothing if the budget is used up, and then poll() returns false (the wake-up is
+/// arranged).
 [[nodiscard]] inline std::optional<CoopProgress> poll_proceed(detail::Context& context) noexcept {
   if (!context.may_proceed()) return std::nullopt;
   return CoopProgress(context);
@@ -152,7 +153,8 @@ class CoopProgress {
 /// another thread meanwhile. The task itself waits, and so does everything it joins or selects. Inside, block_on is
 /// allowed. Does no more than call the closure in nested use, on a blocking thread and outside a runtime.
 ///
-/// Errors: throws std::logic_error on a current-thread runtime and in a LocalSet. Exceptions of the closure pass through.
+/// Errors: throws std::logic_error on a current-thread runtime and in a LocalSet. Exceptions of the closure pass
+/// through.
 template <typename F>
 std::invoke_result_t<F&&> block_in_place(F&& closure) {
   detail::BlockInPlace scope;

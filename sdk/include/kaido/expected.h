@@ -62,12 +62,20 @@ class EitherStorage {
   explicit EitherStorage(std::true_type, Args&&... args) : value_(std::forward<Args>(args)...), has_value_(true) {}
   template <typename... Args>
   explicit EitherStorage(std::false_type, Args&&... args) : error_(std::forward<Args>(args)...), has_value_(false) {}
-  EitherStorage(const EitherStorage& other) requires kIsCopyable { construct(other); }
+  EitherStorage(const EitherStorage& other)
+    requires kIsCopyable
+  {
+    construct(other);
+  }
   EitherStorage(EitherStorage&& other) noexcept(kMovesSafely) { construct(std::move(other)); }
-  EitherStorage& operator=(const EitherStorage& other) requires(kIsCopyable&& kMovesSafely) {
+  EitherStorage& operator=(const EitherStorage& other)
+    requires(kIsCopyable && kMovesSafely)
+  {
     return *this = EitherStorage(other);
   }
-  EitherStorage& operator=(EitherStorage&& other) noexcept requires kMovesSafely {
+  EitherStorage& operator=(EitherStorage&& other) noexcept
+    requires kMovesSafely
+  {
     if (this != &other) {
       destroy();
       construct(std::move(other));
@@ -117,15 +125,15 @@ class [[nodiscard]] Expected {
   using error_type = E;
 
   template <typename U = T>
-  requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, Expected> &&
-           (!std::is_same_v<std::remove_cvref_t<U>, E> || std::is_same_v<T, E>)) Expected(U&& value)
-      : state_(std::true_type(), std::forward<U>(value)) {}
+    requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, Expected> &&
+             (!std::is_same_v<std::remove_cvref_t<U>, E> || std::is_same_v<T, E>))
+  Expected(U&& value) : state_(std::true_type(), std::forward<U>(value)) {}
   template <typename G = E>
-  requires(std::is_same_v<std::remove_cvref_t<G>, E> && !std::is_same_v<T, E>) Expected(G&& error)
-      : state_(std::false_type(), std::forward<G>(error)) {}
+    requires(std::is_same_v<std::remove_cvref_t<G>, E> && !std::is_same_v<T, E>)
+  Expected(G&& error) : state_(std::false_type(), std::forward<G>(error)) {}
   template <typename G>
-  requires std::is_constructible_v<E, G&&> Expected(Unexpected<G> error)
-      : state_(std::false_type(), std::move(error).error()) {}
+    requires std::is_constructible_v<E, G&&>
+  Expected(Unexpected<G> error) : state_(std::false_type(), std::move(error).error()) {}
 
   [[nodiscard]] bool has_value() const noexcept { return state_.has_value_; }
   explicit operator bool() const noexcept { return has_value(); }
@@ -184,11 +192,11 @@ class [[nodiscard]] Expected<void, E> {
 
   Expected() noexcept : state_(std::true_type()) {}
   template <typename G = E>
-  requires std::is_same_v<std::remove_cvref_t<G>, E> Expected(G&& error)
-      : state_(std::false_type(), std::forward<G>(error)) {}
+    requires std::is_same_v<std::remove_cvref_t<G>, E>
+  Expected(G&& error) : state_(std::false_type(), std::forward<G>(error)) {}
   template <typename G>
-  requires std::is_constructible_v<E, G&&> Expected(Unexpected<G> error)
-      : state_(std::false_type(), std::move(error).error()) {}
+    requires std::is_constructible_v<E, G&&>
+  Expected(Unexpected<G> error) : state_(std::false_type(), std::move(error).error()) {}
 
   [[nodiscard]] bool has_value() const noexcept { return state_.has_value_; }
   explicit operator bool() const noexcept { return has_value(); }

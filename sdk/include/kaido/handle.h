@@ -1,4 +1,5 @@
-/// Handle: a reference to a runtime, by which other threads spawn on it. EnterGuard: makes it this thread's current one.
+/// Handle: a reference to a runtime, by which other threads spawn on it. EnterGuard: makes it this thread's current
+/// one.
 #pragma once
 
 #include <compare>
@@ -177,14 +178,15 @@ class Handle {
   auto spawn(F factory, SourceLocation location = SourceLocation::current()) const {
     return spawn(detail::run_factory(std::move(factory)), location);
   }
-  /// Runs a closure that may block on the runtime's pool of blocking threads. abort() has an effect only before it starts.
+  /// Runs a closure that may block on the runtime's pool of blocking threads. abort() has an effect only before it
+  /// starts.
   template <typename F>
   auto spawn_blocking(F&& closure, SourceLocation location = SourceLocation::current()) const {
     return detail::spawn_blocking_on(*core_, std::forward<F>(closure), location);
   }
   /// Runs the task on this thread until it ends. On a current-thread runtime this drives neither tasks nor timers: that
-  /// is left to a thread in Runtime::block_on. Allowed on blocking threads and in block_in_place(); throws std::logic_error
-  /// in a task or another block_on.
+  /// is left to a thread in Runtime::block_on. Allowed on blocking threads and in block_in_place(); throws
+  /// std::logic_error in a task or another block_on.
   template <typename T>
   T block_on(Task<T> task) const {
     return detail::block_on_task(*core_, std::move(task), false);

@@ -14,8 +14,8 @@
 
 namespace kaido {
 
-/// What happens after a tick that was taken late, by more than 5 ms (less counts as in time). With a period of 100 ms and
-/// a tick due at 100 ms taken at 350 ms:
+/// What happens after a tick that was taken late, by more than 5 ms (less counts as in time). With a period of 100 ms
+/// and a tick due at 100 ms taken at 350 ms:
 enum class MissedTickBehavior {
   kBurst,  ///< the missed ones follow at once: 200 and 300 now, then 400, 500 ...
   kDelay,  ///< the period starts anew: 450, 550 ...
@@ -24,8 +24,8 @@ enum class MissedTickBehavior {
 
 /// Threading: confined to one task.
 /// Lifetime: must outlive the ticks awaited on it. Movable while none is.
-/// Errors: a period that is not positive throws std::logic_error, as does making one outside a runtime or on one without
-/// enable_time().
+/// Errors: a period that is not positive throws std::logic_error, as does making one outside a runtime or on one
+/// without enable_time().
 class [[nodiscard]] Interval {
  public:
   class Tick;

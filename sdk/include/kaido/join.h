@@ -4,8 +4,9 @@
 ///
 ///     kaido::Result<std::tuple<User, Orders>> both = co_await kaido::try_join(fetch_user(id), fetch_orders(id));
 ///
-/// Operands are those of select: Tasks and other awaitables given away, lvalues that are only waited for, callables that
-/// return an awaitable. They take turns on the awaiting task's thread: for parallel work spawn them and join the handles.
+/// Operands are those of select: Tasks and other awaitables given away, lvalues that are only waited for, callables
+/// that return an awaitable. They take turns on the awaiting task's thread: for parallel work spawn them and join the
+/// handles.
 #pragma once
 
 #include <array>
@@ -180,8 +181,8 @@ auto make_join(X&&... operands) {
 
 }  // namespace detail
 
-/// Awaits all and gives a std::tuple of their outcomes, in the order of the arguments (std::monostate for nothing). Each
-/// poll starts with the branch after the one with which the previous started, so that none is starved of budget;
+/// Awaits all and gives a std::tuple of their outcomes, in the order of the arguments (std::monostate for nothing).
+/// Each poll starts with the branch after the one with which the previous started, so that none is starved of budget;
 /// `join(kaido::biased, ...)` always starts with the first. join() of nothing is ready at once.
 ///
 /// Cancellation: dropping it drops what has not finished, and the outcomes of what has.

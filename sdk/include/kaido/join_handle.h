@@ -74,7 +74,9 @@ class [[nodiscard]] JoinHandle {
   void abort() const noexcept {
     if (cell_ != nullptr) cell_->abort();
   }
-  [[nodiscard]] AbortHandle abort_handle() const noexcept { return cell_ != nullptr ? AbortHandle(*cell_) : AbortHandle(); }
+  [[nodiscard]] AbortHandle abort_handle() const noexcept {
+    return cell_ != nullptr ? AbortHandle(*cell_) : AbortHandle();
+  }
   /// True once the task's frame is destroyed and the result stands.
   [[nodiscard]] bool is_finished() const noexcept { return cell_ == nullptr || cell_->is_finished(); }
   [[nodiscard]] TaskId id() const noexcept { return cell_ != nullptr ? cell_->id() : TaskId(); }

@@ -27,8 +27,8 @@ namespace kaido {
 ///
 /// Threading: confined to one task or thread.
 /// Lifetime: dropping it aborts every task in it, asynchronously.
-/// Cancellation: join_next() is safe: a dropped await loses no result. shutdown() is safe: the tasks are aborted, those not
-/// joined yet stay in the map.
+/// Cancellation: join_next() is safe: a dropped await loses no result. shutdown() is safe: the tasks are aborted, those
+/// not joined yet stay in the map.
 template <typename K, typename V, typename Hash = std::hash<K>, typename Equal = std::equal_to<K>>
 class JoinMap {
  public:
@@ -96,7 +96,8 @@ class JoinMap {
     by_id_.reserve(tasks);
   }
 
-  /// Awaiting it gives key and result of the next task to finish, or nothing if the map is empty. Takes from the budget.
+  /// Awaiting it gives key and result of the next task to finish, or nothing if the map is empty. Takes from the
+  /// budget.
   [[nodiscard]] JoinNext join_next() noexcept { return JoinNext(*this); }
   /// The next finished task without waiting.
   [[nodiscard]] std::optional<value_type> try_join_next() {

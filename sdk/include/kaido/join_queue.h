@@ -23,9 +23,9 @@ namespace kaido {
 
 /// Threading: confined to one task or thread.
 /// Lifetime: dropping it aborts every task in it, asynchronously.
-/// Cancellation: join_next() and join_next_with_id() are safe: a dropped await loses no result. shutdown() is safe: the tasks
-/// are aborted, those not joined yet stay in the queue. join_all() owns the queue: dropping it aborts the rest, and loses
-/// the values so far.
+/// Cancellation: join_next() and join_next_with_id() are safe: a dropped await loses no result. shutdown() is safe: the
+/// tasks are aborted, those not joined yet stay in the queue. join_all() owns the queue: dropping it aborts the rest,
+/// and loses the values so far.
 template <typename T>
 class JoinQueue {
  public:

@@ -54,7 +54,8 @@ class JoinSetBase {
 class JoinFinished {
  public:
   explicit JoinFinished(JoinSetBase& base) noexcept : base_(&base) {}
-  JoinFinished(JoinFinished&& other) noexcept : base_(other.base_), finished_(std::exchange(other.finished_, nullptr)) {}
+  JoinFinished(JoinFinished&& other) noexcept
+      : base_(other.base_), finished_(std::exchange(other.finished_, nullptr)) {}
   JoinFinished& operator=(JoinFinished&&) = delete;
   // Ready, but never taken: the result is dropped with it.
   ~JoinFinished() {
@@ -81,9 +82,9 @@ class JoinFinished {
 
 /// Threading: confined to one task or thread.
 /// Lifetime: dropping it aborts every task in it, asynchronously.
-/// Cancellation: join_next() and join_next_with_id() are safe: a dropped await loses no result. shutdown() is safe: the tasks
-/// are aborted, those not joined yet stay in the set. join_all() owns the set: dropping it aborts the rest, and loses the
-/// values so far.
+/// Cancellation: join_next() and join_next_with_id() are safe: a dropped await loses no result. shutdown() is safe: the
+/// tasks are aborted, those not joined yet stay in the set. join_all() owns the set: dropping it aborts the rest, and
+/// loses the values so far.
 template <typename T>
 class JoinSet {
  public:
@@ -155,7 +156,8 @@ class JoinSet {
   /// The next finished task without waiting.
   [[nodiscard]] std::optional<Result<T>> try_join_next() { return take_result(base_.take_finished()); }
   [[nodiscard]] std::optional<WithId> try_join_next_with_id() { return take_with_id(base_.take_finished()); }
-  /// All values in the order of completion. The first task that failed is thrown as ErrorException, and the rest aborted.
+  /// All values in the order of completion. The first task that failed is thrown as ErrorException, and the rest
+  /// aborted.
   [[nodiscard]] Task<std::vector<T>> join_all()
     requires(!std::is_void_v<T>)
   {

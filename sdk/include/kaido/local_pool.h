@@ -1,5 +1,5 @@
-/// LocalPoolHandle: a fixed number of threads, each with a local runtime, for tasks that must stay on the thread on which
-/// they are made.
+/// LocalPoolHandle: a fixed number of threads, each with a local runtime, for tasks that must stay on the thread on
+/// which they are made.
 ///
 ///     kaido::LocalPoolHandle pool(4);
 ///     auto handle = pool.spawn_pinned([] { return draw(make_window()); });   // called and run there
@@ -54,19 +54,20 @@ JoinHandle<FactoryValue<F>> spawn_pinned(LocalPoolPlace place, F factory) {
 
 }  // namespace detail
 
-/// Copies are the same pool. The threads are local runtimes with everything enabled: spawn_local() works in their tasks.
+/// Copies are the same pool. The threads are local runtimes with everything enabled: spawn_local() works in their
+/// tasks.
 ///
 /// Threading: thread-safe.
-/// Lifetime: when the last copy goes, the threads let what is ready run, destroy the tasks that still wait (their handles are
-/// cancelled), and are joined; on a thread of the pool itself that one is left to end alone.
+/// Lifetime: when the last copy goes, the threads let what is ready run, destroy the tasks that still wait (their
+/// handles are cancelled), and are joined; on a thread of the pool itself that one is left to end alone.
 class LocalPoolHandle {
  public:
   /// Throws std::invalid_argument for no threads, std::system_error if they cannot be had.
   explicit LocalPoolHandle(std::size_t threads);
 
-  /// Calls `factory` on the thread with the fewest tasks and runs the Task that it returns there; the factory moves to that
-  /// thread and stays as long as the task. What the factory or the Task throws is for the handle. Aborting the handle
-  /// destroys the Task, on its thread; dropping it does not.
+  /// Calls `factory` on the thread with the fewest tasks and runs the Task that it returns there; the factory moves to
+  /// that thread and stays as long as the task. What the factory or the Task throws is for the handle. Aborting the
+  /// handle destroys the Task, on its thread; dropping it does not.
   template <detail::TaskFactory F>
   JoinHandle<detail::FactoryValue<F>> spawn_pinned(F factory) const {
     return detail::spawn_pinned(detail::choose_place(*pool_), std::move(factory));

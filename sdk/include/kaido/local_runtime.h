@@ -12,9 +12,9 @@
 
 namespace kaido {
 
-/// Runs calls as tasks of a runtime of this process. Arguments and results pass through the same encoding as on the wire,
-/// cancellation, deadlines, exceptions and errors are the same. There is one place to run, so rules about where are met by
-/// definition, and nothing is ever lost or retried.
+/// Runs calls as tasks of a runtime of this process. Arguments and results pass through the same encoding as on the
+/// wire, cancellation, deadlines, exceptions and errors are the same. There is one place to run, so rules about where
+/// are met by definition, and nothing is ever lost or retried.
 ///
 /// Threading: thread-safe.
 /// Lifetime: does not keep the runtime alive; calls after its end are cancelled.

@@ -102,18 +102,18 @@ class [[nodiscard]] LocalEnterGuard {
   detail::Scheduler* previous_;
 };
 
-/// Its tasks run only while it is awaited (`co_await local`, until all have ended), in run_until() or in block_on(); each time
-/// up to 61 of them in turn with everything else of the runtime. They may use what belongs to the thread; spawn() inside
-/// them starts ordinary tasks of the runtime, spawn_blocking() runs elsewhere as usual, block_in_place() throws.
+/// Its tasks run only while it is awaited (`co_await local`, until all have ended), in run_until() or in block_on();
+/// each time up to 61 of them in turn with everything else of the runtime. They may use what belongs to the thread;
+/// spawn() inside them starts ordinary tasks of the runtime, spawn_blocking() runs elsewhere as usual, block_in_place()
+/// throws.
 ///
 /// Threading: confined to the thread that made it: spawning and polling elsewhere throw std::logic_error, so it is
-/// awaited in block_on, not in a spawned task of a multi-thread runtime. Wakers, JoinHandles and AbortHandles of its tasks
-/// may be used from any thread; their frames are always destroyed on the set's (but one that still waits in an operation
-/// of Asio's when the set ends, where that completes).
-/// Lifetime: the destructor destroys every task in it, and cancels their handles; on the set's thread only, a breach ends
-/// the process.
-/// Cancellation: awaiting it, and run_until(), are safe as far as its tasks go: they stay in the set and go on with the
-/// next await. The Task given to run_until() is destroyed with the await.
+/// awaited in block_on, not in a spawned task of a multi-thread runtime. Wakers, JoinHandles and AbortHandles of its
+/// tasks may be used from any thread; their frames are always destroyed on the set's (but one that still waits in an
+/// operation of Asio's when the set ends, where that completes). Lifetime: the destructor destroys every task in it,
+/// and cancels their handles; on the set's thread only, a breach ends the process. Cancellation: awaiting it, and
+/// run_until(), are safe as far as its tasks go: they stay in the set and go on with the next await. The Task given to
+/// run_until() is destroyed with the await.
 class LocalSet {
  public:
   LocalSet();

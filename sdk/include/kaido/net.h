@@ -1,9 +1,10 @@
-/// Sockets for tasks: TCP and Unix streams, UDP. As small as tokio's semantics allow; for everything else (TLS, WebSockets,
-/// name look-up, options) there is Asio in tasks, see <kaido/asio.h>.
+/// Sockets for tasks: TCP and Unix streams, UDP. As small as tokio's semantics allow; for everything else (TLS,
+/// WebSockets, name look-up, options) there is Asio in tasks, see <kaido/asio.h>.
 ///
 ///     auto listener = kaido::net::Listener::bind(kaido::net::Address::parse("127.0.0.1:0")).value();
 ///     auto accepted = co_await listener.accept();
-///     auto count = co_await accepted.value().read(buffer);        // Expected<std::size_t, std::error_code>; 0 at the end
+///     auto count = co_await accepted.value().read(buffer);        // Expected<std::size_t, std::error_code>; 0 at the
+///     end
 ///
 /// Operations wait for readiness and then do the system call, so that nothing is borrowed while they wait: a dropped
 /// operation costs nothing and loses nothing. They use the task's budget.
@@ -157,8 +158,8 @@ namespace net {
 /// Threading: one reader and one writer at a time, on any threads.
 /// Lifetime: belongs to the runtime on which it was made; destroying it closes the connection.
 /// Cancellation: read and write are safe: nothing is lost.
-/// Errors: std::error_code; is_rt_shutdown_err() after the runtime's end. Making one outside a runtime, or on one without
-/// enable_io(), throws std::logic_error.
+/// Errors: std::error_code; is_rt_shutdown_err() after the runtime's end. Making one outside a runtime, or on one
+/// without enable_io(), throws std::logic_error.
 class Stream {
  public:
   class Connect;

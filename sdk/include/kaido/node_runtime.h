@@ -74,17 +74,17 @@ class NodeOptions {
 /// A connection to the node, kept up: after the node's restart it is made again, the functions are offered again, calls
 /// that may be repeated are sent again, and the others fail with kUnavailable.
 ///
-/// Functions of this program that the node calls run as tasks of the runtime: several at once on a multi-thread runtime.
-/// A plain function occupies its thread until it returns; one that blocks for long should use spawn_blocking inside a
-/// function that returns a Task, or the worker a multi-thread runtime.
+/// Functions of this program that the node calls run as tasks of the runtime: several at once on a multi-thread
+/// runtime. A plain function occupies its thread until it returns; one that blocks for long should use spawn_blocking
+/// inside a function that returns a Task, or the worker a multi-thread runtime.
 ///
 /// Threading: thread-safe.
 /// Lifetime: dropping the last copy closes the connection at once; calls under way fail with kUnavailable.
 class NodeRuntime {
  public:
   /// On the current runtime. Completes when the node has accepted this program and its functions.
-  /// Errors: kUnavailable if there is no node at the socket or it refuses (the reason is in the message), kInvalidArgument
-  /// if two registered functions collide.
+  /// Errors: kUnavailable if there is no node at the socket or it refuses (the reason is in the message),
+  /// kInvalidArgument if two registered functions collide.
   [[nodiscard]] static Task<Result<NodeRuntime>> connect(NodeOptions options = NodeOptions());
 
   template <auto F>

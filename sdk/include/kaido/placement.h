@@ -38,7 +38,8 @@ struct PlacementData {
   std::int32_t priority = 0;
   bool is_idempotent = false;
 
-  /// The connection that has prepared it last and its number there: a call site that keeps its builder looks up nothing.
+  /// The connection that has prepared it last and its number there: a call site that keeps its builder looks up
+  /// nothing.
   mutable std::atomic<std::uint64_t> prepared{0};
 
   void set_tag(std::string_view key, std::string_view value);
@@ -56,7 +57,9 @@ template <class Self>
 class PlacementVerbs {
  public:
   /// Only on the node of this name.
-  Self& on_node(std::string_view name) & { return set([&](auto& rules) { rules.node_name = name; }); }
+  Self& on_node(std::string_view name) & {
+    return set([&](auto& rules) { rules.node_name = name; });
+  }
   Self&& on_node(std::string_view name) && { return std::move(on_node(name)); }
 
   /// Only on nodes whose tag `key` has this value. Several tags must all match; a second value for a key replaces the

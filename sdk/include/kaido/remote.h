@@ -7,8 +7,8 @@
 ///
 ///     const auto count_words = kaido::remote<std::int64_t(std::string)>("count_words");   // by name, no header shared
 ///
-/// A call site needs the function's declaration only; the definition may be linked by the workers alone. By name it needs
-/// not even that: the stated signature is compared with the worker's when the first call is placed.
+/// A call site needs the function's declaration only; the definition may be linked by the workers alone. By name it
+/// needs not even that: the stated signature is compared with the worker's when the first call is placed.
 #pragma once
 
 #include <cstddef>
@@ -40,9 +40,9 @@ class RemoteCall;
 namespace detail {
 
 template <auto F, class D>
-inline constinit CallTarget kTargetOf{
-    facts_of<F, D>(),
-    std::is_void_v<typename Signature<decltype(F)>::Object> ? CallTarget::Kind::kFunction : CallTarget::Kind::kMethod};
+inline constinit CallTarget kTargetOf{facts_of<F, D>(), std::is_void_v<typename Signature<decltype(F)>::Object>
+                                                            ? CallTarget::Kind::kFunction
+                                                            : CallTarget::Kind::kMethod};
 
 /// A remote call spawned as a task of its own, without a coroutine in between.
 template <class R>
@@ -215,8 +215,8 @@ using WireOfStated = Wire<Signature<S*>, Signature<S*>::Parameters::kSize>;
 
 }  // namespace detail
 
-/// The builder of a call to F: rules first, then call() or spawn(), any number of times. Kept and reused, it is prepared
-/// at the node once and costs nothing more; so is each distinct set of rules, at the price of a look-up.
+/// The builder of a call to F: rules first, then call() or spawn(), any number of times. Kept and reused, it is
+/// prepared at the node once and costs nothing more; so is each distinct set of rules, at the price of a look-up.
 ///
 /// Threading: like a container: several threads may call() one that nobody changes.
 template <auto F, class D = detail::DeclaredOf<F>>
@@ -236,11 +236,11 @@ class Remote : public detail::CallVerbs<Remote<F, D>, detail::WireOf<F, D>> {
 };
 
 /// The same for a function known by name and stated signature `S`, e.g. std::int64_t(std::string). Parameters are what
-/// they are in the function's own declaration, or types with the same representation (docs/sdk/functions.md); one with a
-/// default argument there is an std::optional here.
+/// they are in the function's own declaration, or types with the same representation (docs/sdk/functions.md); one with
+/// a default argument there is an std::optional here.
 ///
-/// Making the first builder for a name hashes it and takes a lock; calling does neither. What was learnt of a name is kept
-/// until the program ends.
+/// Making the first builder for a name hashes it and takes a lock; calling does neither. What was learnt of a name is
+/// kept until the program ends.
 template <class S>
 class RemoteByName : public detail::CallVerbs<RemoteByName<S>, detail::WireOfStated<S>> {
   using W = detail::WireOfStated<S>;
@@ -249,8 +249,7 @@ class RemoteByName : public detail::CallVerbs<RemoteByName<S>, detail::WireOfSta
 
  public:
   explicit RemoteByName(std::string_view name, std::shared_ptr<detail::Backend> backend = nullptr)
-      : Verbs(std::move(backend)),
-        target_(&detail::named_target(name, W::fingerprint(), W::schema())) {}
+      : Verbs(std::move(backend)), target_(&detail::named_target(name, W::fingerprint(), W::schema())) {}
 
  private:
   friend Verbs;
@@ -265,7 +264,8 @@ template <auto F>
 }
 template <class S>
 [[nodiscard]] RemoteByName<S> remote(std::string_view name) {
-  static_assert(std::is_function_v<S>, "State the function's signature, e.g. remote<std::int64_t(std::string)>(\"count_words\")");
+  static_assert(std::is_function_v<S>,
+                "State the function's signature, e.g. remote<std::int64_t(std::string)>(\"count_words\")");
   return RemoteByName<S>(name);
 }
 

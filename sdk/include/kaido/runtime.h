@@ -27,7 +27,8 @@ namespace kaido {
 /// What a runtime does when an exception leaves a task.
 enum class UnhandledPanic {
   kIgnore,           ///< Only the JoinHandle tells.
-  kShutdownRuntime,  ///< Every block_on throws std::runtime_error and the runtime takes no more tasks. Current thread only.
+  kShutdownRuntime,  ///< Every block_on throws std::runtime_error and the runtime takes no more tasks. Current thread
+                     ///< only.
 };
 
 /// Where the random choices of a runtime begin.
@@ -82,8 +83,8 @@ void check_local(const RuntimeCore& core);
 /// Threading: thread-safe, except for move, destruction and the shutdowns. A current-thread runtime runs its tasks in
 /// block_on only, on the calling thread.
 /// Lifetime: the destructor stops the scheduler, destroys the frame of every task in the runtime's context, cancels the
-/// handles still held, and waits without limit for running blocking closures. Since that blocks it must not run inside a
-/// task: there use shutdown_background(). A breach ends the process; shutdown() reports it.
+/// handles still held, and waits without limit for running blocking closures. Since that blocks it must not run inside
+/// a task: there use shutdown_background(). A breach ends the process; shutdown() reports it.
 class Runtime {
  public:
   /// A multi-thread runtime with everything enabled and one worker per core (KAIDO_WORKER_THREADS overrides).
@@ -139,7 +140,8 @@ class Runtime {
   [[nodiscard]] Handle handle() const noexcept { return Handle(core_); }
   [[nodiscard]] RuntimeMetrics metrics() const noexcept { return RuntimeMetrics(core_); }
 
-  /// What the destructor does. Throws std::logic_error ("cannot drop a runtime ...") inside a task; then the runtime goes on.
+  /// What the destructor does. Throws std::logic_error ("cannot drop a runtime ...") inside a task; then the runtime
+  /// goes on.
   void shutdown() &&;
   /// Like the destructor, but waits at most `limit` for workers and blocking closures; what is left goes on alone.
   void shutdown_timeout(std::chrono::nanoseconds limit) &&;
@@ -199,8 +201,8 @@ class RuntimeBuilder {
   RuntimeBuilder& event_interval(std::uint32_t tasks);
   /// What a task wakes or spawns no longer runs next on the same worker, but goes to the end of its queue.
   RuntimeBuilder& disable_lifo_slot();
-  /// A worker that leaves the driver with work wakes another to hold it in its place. For tasks that block; costs a wake-up
-  /// across threads each time.
+  /// A worker that leaves the driver with work wakes another to hold it in its place. For tasks that block; costs a
+  /// wake-up across threads each time.
   RuntimeBuilder& enable_eager_driver_handoff();
   /// kShutdownRuntime: on a current-thread runtime only.
   RuntimeBuilder& unhandled_panic(UnhandledPanic behaviour);
@@ -210,8 +212,8 @@ class RuntimeBuilder {
   RuntimeBuilder& enable_time();
   RuntimeBuilder& enable_io();
   RuntimeBuilder& enable_all();
-  /// Starts with a clock that stands still and jumps to the next timer when nothing else can run: for tests. Current-thread
-  /// runtimes only: build() throws otherwise.
+  /// Starts with a clock that stands still and jumps to the next timer when nothing else can run: for tests.
+  /// Current-thread runtimes only: build() throws otherwise.
   RuntimeBuilder& start_paused();
 
   /// Measures each poll: two readings of the clock.
@@ -242,7 +244,8 @@ class RuntimeBuilder {
   HistogramConfiguration schedule_latency_configuration_;
 };
 
-/// The number of the worker that runs this code: 0 in a current-thread runtime, its root included; none on other threads.
+/// The number of the worker that runs this code: 0 in a current-thread runtime, its root included; none on other
+/// threads.
 [[nodiscard]] std::optional<std::size_t> worker_index() noexcept;
 
 }  // namespace kaido

@@ -12,8 +12,8 @@
 
 namespace kaido {
 
-/// Whenever the Task is polled, and when its frame is destroyed, the handle's runtime is the current one: spawn(), timers and
-/// sockets inside are that one's. It must be running: a current-thread runtime somewhere in block_on.
+/// Whenever the Task is polled, and when its frame is destroyed, the handle's runtime is the current one: spawn(),
+/// timers and sockets inside are that one's. It must be running: a current-thread runtime somewhere in block_on.
 ///
 /// Threading: like the Task in it.
 /// Lifetime: movable until it is first polled.

@@ -5,16 +5,16 @@
 ///         kaido::on(kaido::sleep(1s), [&]() -> kaido::Task<void> { co_await flush(queue); }).when(!queue.empty()),
 ///         kaido::otherwise([&] { closed = true; }));
 ///
-/// Each branch is `on(operation, handler)`. An operation is a Task or any other awaitable, given away; a JoinHandle, Sleep,
-/// receiver and the like given by name stays the caller's, is only waited for, and can be awaited again if it lost; a
-/// callable that returns an awaitable is called when the branch is first polled. A handler is called with the outcome,
-/// and may be a coroutine. What all handlers return, in common, is what select returns.
+/// Each branch is `on(operation, handler)`. An operation is a Task or any other awaitable, given away; a JoinHandle,
+/// Sleep, receiver and the like given by name stays the caller's, is only waited for, and can be awaited again if it
+/// lost; a callable that returns an awaitable is called when the branch is first polled. A handler is called with the
+/// outcome, and may be a coroutine. What all handlers return, in common, is what select returns.
 ///
-/// Without handlers, `select(a, b)` gives a std::variant, by index: `std::get<0>(won)` is what a gave (std::monostate for
-/// nothing).
+/// Without handlers, `select(a, b)` gives a std::variant, by index: `std::get<0>(won)` is what a gave (std::monostate
+/// for nothing).
 ///
-/// g++ 12 destroys a lambda that is written inside a co_await expression twice if it captures anything with a destructor:
-/// capture by reference there, or name the handler on the line above and move it in.
+/// g++ 12 destroys a lambda that is written inside a co_await expression twice if it captures anything with a
+/// destructor: capture by reference there, or name the handler on the line above and move it in.
 #pragma once
 
 #include <array>
@@ -251,13 +251,14 @@ auto on(A&& operation, H&& handler) {
   return detail::SelectBranch<typename detail::BranchOf<A>::type, std::decay_t<H>, detail::AcceptAll>(
       detail::make_branch<A>(std::forward<A>(operation)), std::forward<H>(handler), detail::AcceptAll(), true);
 }
-/// The same for an operation that gives a std::optional, Result or Expected: the handler is called with the value inside; if
-/// there is none the branch is disabled for this call (Rust's `Some(v) = ...`).
+/// The same for an operation that gives a std::optional, Result or Expected: the handler is called with the value
+/// inside; if there is none the branch is disabled for this call (Rust's `Some(v) = ...`).
 template <typename A, typename H>
 auto on_value(A&& operation, H&& handler) {
   using Handler = detail::UnwrappingHandler<std::decay_t<H>>;
   return detail::SelectBranch<typename detail::BranchOf<A>::type, Handler, detail::AcceptEngaged>(
-      detail::make_branch<A>(std::forward<A>(operation)), Handler(std::forward<H>(handler)), detail::AcceptEngaged(), true);
+      detail::make_branch<A>(std::forward<A>(operation)), Handler(std::forward<H>(handler)), detail::AcceptEngaged(),
+      true);
 }
 
 /// The last argument of select: what to do when every branch is disabled.
@@ -266,14 +267,14 @@ auto otherwise(H&& handler) {
   return detail::Otherwise<std::decay_t<H>>(std::forward<H>(handler));
 }
 
-/// Awaits the first branch that is ready, destroys all the others, and then runs its handler. Starts at a random branch, so
-/// that none is starved; `select(kaido::biased, ...)` always starts at the first. At most 64 branches.
+/// Awaits the first branch that is ready, destroys all the others, and then runs its handler. Starts at a random
+/// branch, so that none is starved; `select(kaido::biased, ...)` always starts at the first. At most 64 branches.
 ///
 /// Cancellation: safe if every operation in it is; the operations that lose are dropped as if their await were. See the
 /// docstring of each: a lost recv() loses no message, a lost write may have written a part. An operation of Asio's
 /// that loses is cancelled and waited for.
-/// Errors: an exception of an operation or handler passes through. If every branch is disabled and there is no otherwise():
-/// std::logic_error.
+/// Errors: an exception of an operation or handler passes through. If every branch is disabled and there is no
+/// otherwise(): std::logic_error.
 template <typename... Branches>
   requires(!detail::StartsBiased<Branches...>)
 auto select(Branches&&... branches) {

@@ -7,12 +7,13 @@
 ///     };
 ///     KAIDO_SERVICE(Counter, add, get);
 ///
-///     const kaido::Service counter = kaido::serve(std::make_shared<Counter>());          // in the worker, before connect()
+///     const kaido::Service counter = kaido::serve(std::make_shared<Counter>());          // in the worker, before
+///     connect()
 ///
 ///     kaido::Result<std::int64_t> sum = co_await kaido::remote<&Counter::add>().call(5);  // in callers
 ///
-/// A method may be const, noexcept, virtual, a coroutine, and take what a function takes; its name is that of its class and
-/// its own, "ns::Counter::add". Callers need the class's declaration only.
+/// A method may be const, noexcept, virtual, a coroutine, and take what a function takes; its name is that of its class
+/// and its own, "ns::Counter::add". Callers need the class's declaration only.
 #pragma once
 
 #include <memory>
@@ -31,8 +32,9 @@ namespace kaido {
 /// Keeps an object served: the methods are offered from serve() until this ends.
 ///
 /// Threading: movable between threads.
-/// Lifetime: when it ends, calls under way keep the object alive until they are done; later ones are rejected, so that the
-/// node sends them elsewhere. A node is told what is offered when the connection is made: serve() first, then connect.
+/// Lifetime: when it ends, calls under way keep the object alive until they are done; later ones are rejected, so that
+/// the node sends them elsewhere. A node is told what is offered when the connection is made: serve() first, then
+/// connect.
 class [[nodiscard]] Service {
  public:
   Service() noexcept = default;
@@ -99,25 +101,31 @@ Service serve_methods(std::shared_ptr<C> object, TypeList<void, M...>) {
 
 }  // namespace detail
 
-/// Offers the methods that KAIDO_SERVICE lists for C, on this object, until the returned Service ends. The object is called
-/// from the threads of the runtime: several calls at once on a multi-thread runtime, so it guards what it changes; one at a
-/// time on a current-thread runtime, except that coroutine methods interleave where they wait.
+/// Offers the methods that KAIDO_SERVICE lists for C, on this object, until the returned Service ends. The object is
+/// called from the threads of the runtime: several calls at once on a multi-thread runtime, so it guards what it
+/// changes; one at a time on a current-thread runtime, except that coroutine methods interleave where they wait.
 ///
 /// Throws std::logic_error if the object is null or another one of class C is served already.
 template <class C>
 [[nodiscard]] Service serve(std::shared_ptr<C> object) {
   static_assert(!std::is_const_v<C>, "Serve the object as one that may be changed; its const methods stay const");
-  static_assert(requires { kaido_methods(detail::ServiceKey<C>{}); }, "Which methods? List them with KAIDO_SERVICE(Class, method, ...)");
+  static_assert(
+      requires { kaido_methods(detail::ServiceKey<C>{}); },
+      "Which methods? List them with KAIDO_SERVICE(Class, method, ...)");
   return detail::serve_methods(std::move(object), kaido_methods(detail::ServiceKey<C>{}));
 }
 
 }  // namespace kaido
 
 #define KAIDO_DETAIL_PARENS ()
-#define KAIDO_DETAIL_EXPAND(...) KAIDO_DETAIL_EXPAND4(KAIDO_DETAIL_EXPAND4(KAIDO_DETAIL_EXPAND4(KAIDO_DETAIL_EXPAND4(__VA_ARGS__))))
-#define KAIDO_DETAIL_EXPAND4(...) KAIDO_DETAIL_EXPAND3(KAIDO_DETAIL_EXPAND3(KAIDO_DETAIL_EXPAND3(KAIDO_DETAIL_EXPAND3(__VA_ARGS__))))
-#define KAIDO_DETAIL_EXPAND3(...) KAIDO_DETAIL_EXPAND2(KAIDO_DETAIL_EXPAND2(KAIDO_DETAIL_EXPAND2(KAIDO_DETAIL_EXPAND2(__VA_ARGS__))))
-#define KAIDO_DETAIL_EXPAND2(...) KAIDO_DETAIL_EXPAND1(KAIDO_DETAIL_EXPAND1(KAIDO_DETAIL_EXPAND1(KAIDO_DETAIL_EXPAND1(__VA_ARGS__))))
+#define KAIDO_DETAIL_EXPAND(...) \
+  KAIDO_DETAIL_EXPAND4(KAIDO_DETAIL_EXPAND4(KAIDO_DETAIL_EXPAND4(KAIDO_DETAIL_EXPAND4(__VA_ARGS__))))
+#define KAIDO_DETAIL_EXPAND4(...) \
+  KAIDO_DETAIL_EXPAND3(KAIDO_DETAIL_EXPAND3(KAIDO_DETAIL_EXPAND3(KAIDO_DETAIL_EXPAND3(__VA_ARGS__))))
+#define KAIDO_DETAIL_EXPAND3(...) \
+  KAIDO_DETAIL_EXPAND2(KAIDO_DETAIL_EXPAND2(KAIDO_DETAIL_EXPAND2(KAIDO_DETAIL_EXPAND2(__VA_ARGS__))))
+#define KAIDO_DETAIL_EXPAND2(...) \
+  KAIDO_DETAIL_EXPAND1(KAIDO_DETAIL_EXPAND1(KAIDO_DETAIL_EXPAND1(KAIDO_DETAIL_EXPAND1(__VA_ARGS__))))
 #define KAIDO_DETAIL_EXPAND1(...) __VA_ARGS__
 
 /// `macro(number, class, method)` for each method; up to some 250.
@@ -125,45 +133,45 @@ template <class C>
   __VA_OPT__(KAIDO_DETAIL_EXPAND(KAIDO_DETAIL_FOR_STEP(macro, number, class_name, __VA_ARGS__)))
 #define KAIDO_DETAIL_FOR_STEP(macro, number, class_name, method, ...) \
   macro(number, class_name, method)                                   \
-  __VA_OPT__(KAIDO_DETAIL_FOR_AGAIN KAIDO_DETAIL_PARENS (macro, number, class_name, __VA_ARGS__))
+      __VA_OPT__(KAIDO_DETAIL_FOR_AGAIN KAIDO_DETAIL_PARENS(macro, number, class_name, __VA_ARGS__))
 #define KAIDO_DETAIL_FOR_AGAIN() KAIDO_DETAIL_FOR_STEP
 
 #define KAIDO_DETAIL_METHOD_NAME2(number, method) KaidoMethod##number##_##method
 #define KAIDO_DETAIL_METHOD_NAME(number, method) KAIDO_DETAIL_METHOD_NAME2(number, method)
 
-#define KAIDO_DETAIL_METHOD_CODE(code, class_name, method)                                          \
-  struct code {                                                                                     \
-    template <class C, class... A>                                                                  \
-    static constexpr bool accepts() {                                                               \
-      return requires { ::std::declval<C>().method(::std::declval<A>()...); };                      \
-    }                                                                                               \
-    template <class C, class... A>                                                                  \
-    static decltype(auto) call(C& object, A&&... arguments) {                                       \
-      return object.method(static_cast<A&&>(arguments)...);                                         \
-    }                                                                                               \
+#define KAIDO_DETAIL_METHOD_CODE(code, class_name, method)                     \
+  struct code {                                                                \
+    template <class C, class... A>                                             \
+    static constexpr bool accepts() {                                          \
+      return requires { ::std::declval<C>().method(::std::declval<A>()...); }; \
+    }                                                                          \
+    template <class C, class... A>                                             \
+    static decltype(auto) call(C& object, A&&... arguments) {                  \
+      return object.method(static_cast<A&&>(arguments)...);                    \
+    }                                                                          \
   };
-#define KAIDO_DETAIL_METHOD(number, class_name, method, ...)                                                       \
-  KAIDO_DETAIL_METHOD_CODE(KAIDO_DETAIL_METHOD_NAME(number, method), class_name, method)                           \
-  struct KAIDO_DETAIL_JOIN(KAIDO_DETAIL_METHOD_NAME(number, method), Declaration)                                  \
-      : decltype(::kaido::detail::declare<KAIDO_DETAIL_METHOD_NAME(number, method), "",                            \
-                                          &class_name::method __VA_OPT__(, ) __VA_ARGS__>()) {};                   \
+#define KAIDO_DETAIL_METHOD(number, class_name, method, ...)                                     \
+  KAIDO_DETAIL_METHOD_CODE(KAIDO_DETAIL_METHOD_NAME(number, method), class_name, method)         \
+  struct KAIDO_DETAIL_JOIN(KAIDO_DETAIL_METHOD_NAME(number, method), Declaration)                \
+      : decltype(::kaido::detail::declare<KAIDO_DETAIL_METHOD_NAME(number, method), "",          \
+                                          &class_name::method __VA_OPT__(, ) __VA_ARGS__>()) {}; \
   static_assert(::kaido::detail::check_declared<KAIDO_DETAIL_METHOD_NAME(number, method), "", &class_name::method>());
 #define KAIDO_DETAIL_METHOD_IN_LIST(number, class_name, method) \
   , ::kaido::detail::Method<KAIDO_DETAIL_METHOD_NAME(number, method), &class_name::method>
 
-#define KAIDO_DETAIL_SERVICE(number, class_name, ...)                                                              \
-  namespace {                                                                                                      \
-  KAIDO_DETAIL_FOR_EACH(KAIDO_DETAIL_METHOD, number, class_name, __VA_ARGS__)                                      \
-  struct KAIDO_DETAIL_JOIN(KaidoService, number)                                                                   \
-      : ::kaido::detail::AttachMethods<                                                                            \
-            class_name, ::kaido::detail::TypeList<void KAIDO_DETAIL_FOR_EACH(KAIDO_DETAIL_METHOD_IN_LIST, number,  \
-                                                                             class_name, __VA_ARGS__)>> {};        \
-  }                                                                                                                \
+#define KAIDO_DETAIL_SERVICE(number, class_name, ...)                                                          \
+  namespace {                                                                                                  \
+  KAIDO_DETAIL_FOR_EACH(KAIDO_DETAIL_METHOD, number, class_name, __VA_ARGS__)                                  \
+  struct KAIDO_DETAIL_JOIN(KaidoService, number)                                                               \
+      : ::kaido::detail::AttachMethods<class_name,                                                             \
+                                       ::kaido::detail::TypeList<void KAIDO_DETAIL_FOR_EACH(                   \
+                                           KAIDO_DETAIL_METHOD_IN_LIST, number, class_name, __VA_ARGS__)>> {}; \
+  }                                                                                                            \
   static_assert(true)
-#define KAIDO_DETAIL_METHOD_ALONE(number, class_name, method, ...)                           \
-  namespace {                                                                                \
-  KAIDO_DETAIL_METHOD(number, class_name, method __VA_OPT__(, ) __VA_ARGS__)                 \
-  }                                                                                          \
+#define KAIDO_DETAIL_METHOD_ALONE(number, class_name, method, ...)           \
+  namespace {                                                                \
+  KAIDO_DETAIL_METHOD(number, class_name, method __VA_OPT__(, ) __VA_ARGS__) \
+  }                                                                          \
   static_assert(true)
 
 /// At namespace scope, once for a class, before the first use of its methods in a call: which of its methods serve()
@@ -171,5 +179,6 @@ template <class C>
 /// KAIDO_FUNCTION_AS("Counter.add_all", static_cast<R (Counter::*)(A)>(&Counter::add)).
 #define KAIDO_SERVICE(class_name, ...) KAIDO_DETAIL_SERVICE(__COUNTER__, class_name, __VA_ARGS__)
 
-/// At namespace scope, before KAIDO_SERVICE: names the parameters of a method, e.g. KAIDO_METHOD(Counter, add, "amount").
+/// At namespace scope, before KAIDO_SERVICE: names the parameters of a method, e.g. KAIDO_METHOD(Counter, add,
+/// "amount").
 #define KAIDO_METHOD(class_name, ...) KAIDO_DETAIL_METHOD_ALONE(__COUNTER__, class_name, __VA_ARGS__)

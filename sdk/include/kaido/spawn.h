@@ -1,5 +1,5 @@
-/// The free functions of a running task: spawn, spawn_blocking, spawn_local, yield_now. They act on the current runtime and
-/// throw std::logic_error outside one.
+/// The free functions of a running task: spawn, spawn_blocking, spawn_local, yield_now. They act on the current runtime
+/// and throw std::logic_error outside one.
 #pragma once
 
 #include <utility>

@@ -27,7 +27,8 @@ namespace detail {
 template <typename T>
 class TaskPromise;
 
-/// Awaits a Task inside another: shares the parent's slot and keeps the child's frame and outcome in the parent's frame.
+/// Awaits a Task inside another: shares the parent's slot and keeps the child's frame and outcome in the parent's
+/// frame.
 template <typename T>
 class TaskAwaiter {
  public:
@@ -134,10 +135,10 @@ class TaskPromise<void> final : public TaskPromiseBase {
 ///
 /// Lifetime: owns the frame until it is awaited or spawned; dropping an unstarted Task destroys the frame (and the
 /// arguments in it) without running it.
-/// Cancellation: dropping or aborting the task that awaits it destroys the frame where it is suspended: destructors run,
-/// no exception is raised in it, and it is never resumed. If it is suspended in an operation of Asio's, that is cancelled
-/// and the frame destroyed when it has completed.
-/// Errors: an exception leaves through the `co_await`, or through the JoinHandle as kPanicked.
+/// Cancellation: dropping or aborting the task that awaits it destroys the frame where it is suspended: destructors
+/// run, no exception is raised in it, and it is never resumed. If it is suspended in an operation of Asio's, that is
+/// cancelled and the frame destroyed when it has completed. Errors: an exception leaves through the `co_await`, or
+/// through the JoinHandle as kPanicked.
 template <typename T>
 class [[nodiscard]] Task {
   static_assert(!std::is_reference_v<T>, "Task<T> gives an object: use a pointer or std::reference_wrapper instead");

@@ -108,9 +108,9 @@ class TaskTracker {
   }
   [[nodiscard]] TaskTrackerToken token() const noexcept { return TaskTrackerToken(state_); }
 
-  /// Awaiting it waits until the tracker is closed and has no tasks; if it was both at once at any time since wait() was
-  /// called, that is enough. Then the frames of all tasks are destroyed, though is_finished() of their handles may still
-  /// be false.
+  /// Awaiting it waits until the tracker is closed and has no tasks; if it was both at once at any time since wait()
+  /// was called, that is enough. Then the frames of all tasks are destroyed, though is_finished() of their handles may
+  /// still be false.
   ///
   /// Cancellation: safe.
   [[nodiscard]] TaskTrackerWait wait() const noexcept { return TaskTrackerWait(state_); }

@@ -29,9 +29,9 @@ struct Clock {
 
 using Instant = Clock::time_point;
 
-/// For tests, on a current-thread runtime: makes the clock of the current runtime stand still, or go on from where it is.
-/// A paused clock jumps to the next timer when nothing can run (but not while a blocking closure is queued or running).
-/// Throws std::logic_error on a multi-thread runtime, or if the clock is (or is not) paused already.
+/// For tests, on a current-thread runtime: makes the clock of the current runtime stand still, or go on from where it
+/// is. A paused clock jumps to the next timer when nothing can run (but not while a blocking closure is queued or
+/// running). Throws std::logic_error on a multi-thread runtime, or if the clock is (or is not) paused already.
 void pause_clock();
 void resume_clock();
 /// Moves a paused clock on by exactly `duration` and yields once: timers that are due have fired when it returns, and

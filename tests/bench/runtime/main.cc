@@ -1,4 +1,5 @@
-// Compares Kaido's local runtime with tokio and with asio::co_spawn, in one run. tests/bench/README.md says how to read it.
+// Compares Kaido's local runtime with tokio and with asio::co_spawn, in one run. tests/bench/README.md says how to read
+// it.
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -57,7 +58,8 @@ int main(int argc, char** argv) {
   try {
     // The one argument of its own; the others are every benchmark's.
     std::vector<char*> arguments(argv, argv + argc);
-    const bool with_tokio = std::erase_if(arguments, [](const char* a) { return a == std::string("--without-tokio"); }) == 0;
+    const bool with_tokio =
+        std::erase_if(arguments, [](const char* a) { return a == std::string("--without-tokio"); }) == 0;
     const int count = static_cast<int>(arguments.size());
     kaido::bench::compare(kaido::bench::parse_measure_options(count, arguments.data()), with_tokio);
     return 0;

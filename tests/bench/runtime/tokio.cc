@@ -32,7 +32,8 @@ Tokio Tokio::build(const std::string& manifest_folder) {
   const std::string build = "cd '" + folder.string() + "' && cargo build --release --quiet 1>&2";
   if (std::system(build.c_str()) != 0) return Tokio("skipped: cargo cannot build it (is its registry reachable?)");
   Tokio tokio{std::string()};
-  tokio.process_ = std::make_unique<Process>(std::vector<std::string>{(folder / "target/release/kaido-bench-tokio").string()});
+  tokio.process_ =
+      std::make_unique<Process>(std::vector<std::string>{(folder / "target/release/kaido-bench-tokio").string()});
   return tokio;
 }
 

@@ -1,5 +1,5 @@
-/// The workloads of //tests/bench:runtime: tokio's own benchmark workloads and parameters, on Kaido, on asio::co_spawn and,
-/// in tests/bench/tokio, on tokio. README.md of tests/bench lists them.
+/// The workloads of //tests/bench:runtime: tokio's own benchmark workloads and parameters, on Kaido, on asio::co_spawn
+/// and, in tests/bench/tokio, on tokio. README.md of tests/bench lists them.
 #pragma once
 
 #include <chrono>
@@ -38,7 +38,8 @@ struct Workload {
 [[nodiscard]] std::vector<Workload> kaido_sync_workloads();
 [[nodiscard]] std::vector<Workload> asio_workloads();
 
-/// Repeats `iteration`, which returns how many operations it did, for so long; nanoseconds of one. The first is for warming up.
+/// Repeats `iteration`, which returns how many operations it did, for so long; nanoseconds of one. The first is for
+/// warming up.
 template <typename Iteration>
 [[nodiscard]] double repeat(double milliseconds, Iteration iteration) {
   iteration();

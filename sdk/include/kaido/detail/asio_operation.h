@@ -1,4 +1,5 @@
-/// What kaido/asio.h is made of: an operation of Asio's as a Pollable, and the handler that completes it. Includes Asio.
+/// What kaido/asio.h is made of: an operation of Asio's as a Pollable, and the handler that completes it. Includes
+/// Asio.
 #pragma once
 
 #include <atomic>
@@ -121,7 +122,8 @@ class AsioHandler {
   using executor_type = Executor;
   using cancellation_slot_type = boost::asio::cancellation_slot;
 
-  AsioHandler(AsioRef<State> state, Executor executor) noexcept : state_(std::move(state)), executor_(std::move(executor)) {}
+  AsioHandler(AsioRef<State> state, Executor executor) noexcept
+      : state_(std::move(state)), executor_(std::move(executor)) {}
   AsioHandler(AsioHandler&&) noexcept = default;
   AsioHandler& operator=(AsioHandler&&) = delete;
   ~AsioHandler() {
@@ -249,7 +251,8 @@ class [[nodiscard]] AsioOperation<R(Values...), Target, Initiation, Args...> {
   void start() {
     executor_.emplace(target_.executor());
     state_ = AsioRef<State>(new State());
-    target_.initiate(*executor_, [start = *std::exchange(start_, std::nullopt), handler = Handler(state_, *executor_)]() mutable {
+    target_.initiate(*executor_, [start = *std::exchange(start_, std::nullopt),
+                                  handler = Handler(state_, *executor_)]() mutable {
       std::apply([&](Args&... arguments) { std::move(start.initiation)(std::move(handler), std::move(arguments)...); },
                  start.arguments);
     });

@@ -1,7 +1,7 @@
 /// Branch: how combinators (timeout, select, join) hold one of the things they wait for.
 ///
-/// An operand is a Task or another Pollable given away (`std::move` or a temporary), a Pollable that stays the caller's (an
-/// lvalue: it is only waited for), or a callable that makes one of the former when the combinator is first polled.
+/// An operand is a Task or another Pollable given away (`std::move` or a temporary), a Pollable that stays the caller's
+/// (an lvalue: it is only waited for), or a callable that makes one of the former when the combinator is first polled.
 #pragma once
 
 #include <concepts>
@@ -16,8 +16,8 @@
 
 namespace kaido {
 
-/// As the first argument of select, join and try_join: branches are polled in the order in which they are written, so that
-/// the first ready one wins, instead of in a fair one.
+/// As the first argument of select, join and try_join: branches are polled in the order in which they are written, so
+/// that the first ready one wins, instead of in a fair one.
 struct Biased {};
 inline constexpr Biased biased{};
 
@@ -26,7 +26,8 @@ namespace detail {
 /// Awaits something that lives elsewhere. What needs time to be destroyed cannot be borrowed: nobody would wait for it.
 template <typename A>
 class Borrowed {
-  static_assert(!Drainable<A>, "an operation of Asio's, or a combinator, is given away to select, join and timeout: std::move it");
+  static_assert(!Drainable<A>,
+                "an operation of Asio's, or a combinator, is given away to select, join and timeout: std::move it");
 
  public:
   explicit Borrowed(A& awaitable) noexcept : awaitable_(&awaitable) {}
@@ -156,8 +157,9 @@ class Branch<F> {
 
 template <typename X>
 struct BranchOf {
-  static_assert(Pollable<X> || BranchFactory<X> || IsTask<X>::value,
-                "not awaitable: give a Task, a JoinHandle, a sleep, a channel's operation, or a callable that returns one");
+  static_assert(
+      Pollable<X> || BranchFactory<X> || IsTask<X>::value,
+      "not awaitable: give a Task, a JoinHandle, a sleep, a channel's operation, or a callable that returns one");
   using type = Branch<X>;
 };
 template <typename X>
@@ -203,7 +205,8 @@ auto take_stored(A& awaitable) {
 /// Drops every branch of a tuple that may go; true when all are gone.
 template <typename... Branches>
 bool poll_drop_all(std::tuple<Branches...>& branches, Context& context) noexcept {
-  return std::apply([&](auto&... branch) { return (static_cast<int>(branch.poll_drop(context)) & ... & 1) != 0; }, branches);
+  return std::apply([&](auto&... branch) { return (static_cast<int>(branch.poll_drop(context)) & ... & 1) != 0; },
+                    branches);
 }
 
 }  // namespace detail

@@ -141,18 +141,18 @@ struct WrappedValue {
 };
 
 template <class T>
-requires(SequenceType<T> || SetType<T> || MapType<T>) struct Value<T> : WrappedValue<T> {
-};
+  requires(SequenceType<T> || SetType<T> || MapType<T>)
+struct Value<T> : WrappedValue<T> {};
 template <class E, std::size_t N>
-requires(!ByteType<E>) struct Value<std::array<E, N>> : WrappedValue<std::array<E, N>> {
-};
+  requires(!ByteType<E>)
+struct Value<std::array<E, N>> : WrappedValue<std::array<E, N>> {};
 template <class T>
 struct Value<std::optional<T>> : WrappedValue<std::optional<T>> {};
 template <class T>
 struct Value<std::unique_ptr<T>> : WrappedValue<std::unique_ptr<T>> {};
 template <class E>
-requires(!ByteType<E>) struct Value<std::span<const E>> : WrappedValue<std::span<const E>> {
-};
+  requires(!ByteType<E>)
+struct Value<std::span<const E>> : WrappedValue<std::span<const E>> {};
 template <class E>
 struct Value<SpanArgument<E>> : WrappedValue<SpanArgument<E>> {};
 

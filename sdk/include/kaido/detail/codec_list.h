@@ -20,18 +20,18 @@ namespace kaido::detail {
 
 template <class T>
 concept ContainerType =
-    !Represented<T> && !PathType<T> && std::is_class_v<T> && requires(T & container, const T& other) {
-  typename T::value_type;
-  { other.size() } -> std::convertible_to<std::size_t>;
-  other.begin() != other.end();
-  container.clear();
-};
+    !Represented<T> && !PathType<T> && std::is_class_v<T> && requires(T& container, const T& other) {
+      typename T::value_type;
+      { other.size() } -> std::convertible_to<std::size_t>;
+      other.begin() != other.end();
+      container.clear();
+    };
 template <class T>
 concept MapType = ContainerType<T> && requires(T& map, typename T::key_type key, typename T::mapped_type value) {
   map.insert_or_assign(std::move(key), std::move(value));
 };
 template <class T>
-concept SetType = ContainerType<T> && !MapType<T> && requires(T & set, typename T::key_type key) {
+concept SetType = ContainerType<T> && !MapType<T> && requires(T& set, typename T::key_type key) {
   requires std::same_as<typename T::key_type, typename T::value_type>;
   set.insert(std::move(key));
 };
@@ -46,11 +46,9 @@ template <class A>
 struct IsString<std::basic_string<char, std::char_traits<char>, A>> : std::true_type {};
 /// std::vector, deque, list… A contiguous run of bytes is no list but a block.
 template <class T>
-concept SequenceType =
-    ContainerType<T> && !MapType<T> && !SetType<T> && !IsString<T>::value &&
-    !(ContiguousType<T> && ByteType<typename T::value_type>)&&requires(T & list, typename T::value_type element) {
-  list.push_back(std::move(element));
-};
+concept SequenceType = ContainerType<T> && !MapType<T> && !SetType<T> && !IsString<T>::value &&
+                       !(ContiguousType<T> && ByteType<typename T::value_type>) &&
+                       requires(T& list, typename T::value_type element) { list.push_back(std::move(element)); };
 
 /// How a received element is put at a list's end.
 template <class T>
@@ -75,7 +73,8 @@ void append_block(std::vector<E, A>& list, const std::byte* from, std::size_t co
 }
 
 template <class T>
-requires(SequenceType<T> || SetType<T>) struct ListTraits<T> {
+  requires(SequenceType<T> || SetType<T>)
+struct ListTraits<T> {
   using Element = typename T::value_type;
   struct State {};
   static bool append(Decoder&, T& list, State&, Element&& element) {
@@ -211,11 +210,11 @@ struct ReceivedListField : ListField<T> {
 };
 
 template <class T>
-requires(SequenceType<T> || SetType<T>) struct Field<T> : ReceivedListField<T> {
-};
+  requires(SequenceType<T> || SetType<T>)
+struct Field<T> : ReceivedListField<T> {};
 template <class E, std::size_t N>
-requires(!ByteType<E>) struct Field<std::array<E, N>> : ReceivedListField<std::array<E, N>> {
-};
+  requires(!ByteType<E>)
+struct Field<std::array<E, N>> : ReceivedListField<std::array<E, N>> {};
 
 /// What a parameter of type std::span<const E> is received into when its elements are not bytes: a view of the received
 /// bytes where they are fixed-width and aligned, else of a copy.
@@ -230,8 +229,8 @@ struct SpanArgument {
 
 /// Only sent; received as a SpanArgument, and therefore only as a parameter of its own.
 template <class E>
-requires(!ByteType<E>) struct Field<std::span<const E>> : ListField<std::span<const E>> {
-};
+  requires(!ByteType<E>)
+struct Field<std::span<const E>> : ListField<std::span<const E>> {};
 
 template <class E>
 struct Field<SpanArgument<E>> {

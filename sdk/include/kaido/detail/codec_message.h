@@ -75,11 +75,9 @@ struct IsArray<std::array<T, N>> : std::true_type {};
 /// A struct without constructors, and no container that happens to be one.
 template <class T>
 concept AggregateType = !Represented<T> && std::is_class_v<T> && std::is_aggregate_v<T> && !IsArray<T>::value &&
-                        !IsTuple<T>::value && !requires {
-  typename T::value_type;
-};
+                        !IsTuple<T>::value && !requires { typename T::value_type; };
 template <class T>
-concept MessageType = AggregateType<T> ||(IsTuple<T>::value && !Represented<T>);
+concept MessageType = AggregateType<T> || (IsTuple<T>::value && !Represented<T>);
 
 template <class T>
 constexpr std::size_t member_count() {

@@ -75,9 +75,7 @@ template <class T>
 inline constexpr TypeSchema kTypeOf = identified_schema<T>();
 
 template <class T>
-concept Represented = requires {
-  typename Represent<T>::type;
-};
+concept Represented = requires { typename Represent<T>::type; };
 
 template <class T>
 struct IsDuration : std::false_type {};
@@ -105,19 +103,17 @@ concept ByteType = std::same_as<T, std::byte> || std::same_as<T, std::uint8_t> |
 /// A class that reads and writes itself in protobuf's format: what protoc generates for C++ (codec_protobuf.h).
 template <class T>
 concept GeneratedType =
-    std::is_class_v<T> && !Represented<T> && requires(T & message, const T& other, std::uint8_t* at, const void* data) {
-  { other.ByteSizeLong() } -> std::same_as<std::size_t>;
-  { other.SerializeWithCachedSizesToArray(at) } -> std::same_as<std::uint8_t*>;
-  { message.ParseFromArray(data, 1) } -> std::same_as<bool>;
-  message.MergeFrom(other);
-};
+    std::is_class_v<T> && !Represented<T> && requires(T& message, const T& other, std::uint8_t* at, const void* data) {
+      { other.ByteSizeLong() } -> std::same_as<std::size_t>;
+      { other.SerializeWithCachedSizesToArray(at) } -> std::same_as<std::uint8_t*>;
+      { message.ParseFromArray(data, 1) } -> std::same_as<bool>;
+      message.MergeFrom(other);
+    };
 
 /// An enumeration whose every underlying value is a valid one; with any other, an unknown number from the wire would be
 /// undefined behaviour.
 template <class T>
-concept FixedEnum = std::is_enum_v<T> && requires {
-  T{0};
-};
+concept FixedEnum = std::is_enum_v<T> && requires { T{0}; };
 
 template <VarintType T>
 [[nodiscard]] constexpr std::uint64_t to_varint(T value) {

@@ -1,9 +1,10 @@
-/// What a KAIDO_ macro says about a function beside its signature: its name, its parameters' names, and which parameters
-/// may be left out.
+/// What a KAIDO_ macro says about a function beside its signature: its name, its parameters' names, and which
+/// parameters may be left out.
 ///
-/// Internal to kaido/function.h. A macro attaches it to the function by a friend function that argument-dependent look-up
-/// finds from any namespace, where a template specialisation could be written only in the global one. The attached
-/// object is looked at by templates that are instantiated once per file; what comes too late for them is refused.
+/// Internal to kaido/function.h. A macro attaches it to the function by a friend function that argument-dependent
+/// look-up finds from any namespace, where a template specialisation could be written only in the global one. The
+/// attached object is looked at by templates that are instantiated once per file; what comes too late for them is
+/// refused.
 #pragma once
 
 #include <algorithm>
@@ -60,8 +61,8 @@ template <auto F, class What>
 struct AttachDeclaration {
   friend constexpr auto kaido_declaration(FunctionKey<F>) { return What{}; }
 };
-/// Emitted by every file that registers F, so that who refers to it gets that file from a static library, or an error of
-/// the linker that names F.
+/// Emitted by every file that registers F, so that who refers to it gets that file from a static library, or an error
+/// of the linker that names F.
 template <auto F>
 struct DefineAnchor {
   [[gnu::used, gnu::noinline]] friend bool kaido_is_registered(FunctionKey<F>) { return true; }

@@ -38,7 +38,7 @@ inline constexpr std::size_t kInlineElementBytes = 128;
 /// What is moved under the lock: the T itself if that is cheap and cannot fail. Its move constructor must not use the
 /// channel it is sent through.
 template <typename T>
-inline constexpr bool kIsInlineElement = std::is_nothrow_move_constructible_v<T>&& std::is_nothrow_destructible_v<T> &&
+inline constexpr bool kIsInlineElement = std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T> &&
                                          sizeof(T) <= kInlineElementBytes && alignof(T) <= alignof(std::max_align_t);
 
 template <typename T>

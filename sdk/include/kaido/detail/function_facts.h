@@ -16,8 +16,8 @@ namespace kaido::detail {
 /// Constant-initialised; refers to constants.
 struct FunctionFacts {
   constexpr FunctionFacts() = default;
-  constexpr FunctionFacts(std::string_view function, std::uint64_t function_fingerprint, const SignatureSchema& signature_schema,
-                          std::span<const std::string_view> parameter_names)
+  constexpr FunctionFacts(std::string_view function, std::uint64_t function_fingerprint,
+                          const SignatureSchema& signature_schema, std::span<const std::string_view> parameter_names)
       : name(function),
         id(hash64(function)),
         fingerprint(function_fingerprint),

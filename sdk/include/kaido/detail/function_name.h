@@ -1,10 +1,10 @@
 /// The fully qualified name of a function at compile time, the same from g++ and from clang.
 ///
 /// Internal to kaido/function.h. The compilers print a template argument differently inside __PRETTY_FUNCTION__
-/// ("[with auto F = a::f; ...]" and "[F = &a::f]"); both contain the qualified name, which is cut out here. What the two
-/// print differently by nature has no portable name and must be given one by KAIDO_FUNCTION_AS: functions in unnamed
-/// namespaces (refused below), instances of templates (refused where the compiler shows them) and functions in inline
-/// namespaces (g++ names the inline namespace, clang does not).
+/// ("[with auto F = a::f; ...]" and "[F = &a::f]"); both contain the qualified name, which is cut out here. What the
+/// two print differently by nature has no portable name and must be given one by KAIDO_FUNCTION_AS: functions in
+/// unnamed namespaces (refused below), instances of templates (refused where the compiler shows them) and functions in
+/// inline namespaces (g++ names the inline namespace, clang does not).
 #pragma once
 
 #include <string_view>
@@ -40,9 +40,10 @@ template <auto F>
     return decltype(kaido_declaration(FunctionKey<F>{}))::kName;
   } else {
     constexpr std::string_view name = cut_function_name(pretty_function<F>());
-    static_assert(name.find("anonymous") == std::string_view::npos,
-                  "A function in an unnamed namespace has no name that another program could know: move it, or register it "
-                  "with KAIDO_FUNCTION_AS(\"name\", &function)");
+    static_assert(
+        name.find("anonymous") == std::string_view::npos,
+        "A function in an unnamed namespace has no name that another program could know: move it, or register it "
+        "with KAIDO_FUNCTION_AS(\"name\", &function)");
     static_assert(name.find('<') == std::string_view::npos,
                   "An instance of a template has no name that is the same for every compiler: register it with "
                   "KAIDO_FUNCTION_AS(\"name\", &function<T>)");

@@ -188,7 +188,9 @@ struct Runner {
       if (count < Count) return invoke<Count - 1>(call, count, storage, object);
     }
     return W::template call<Count>(
-        [&](auto&&... arguments) -> R { return call_code(call, object, std::forward<decltype(arguments)>(arguments)...); },
+        [&](auto&&... arguments) -> R {
+          return call_code(call, object, std::forward<decltype(arguments)>(arguments)...);
+        },
         storage);
   }
   template <class Object, class... A>

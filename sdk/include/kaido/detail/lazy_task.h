@@ -9,7 +9,8 @@
 
 namespace kaido::detail {
 
-/// Unlike TaskPoller it destroys the frame as soon as the Task is done, so that this happens in the context of the poll.
+/// Unlike TaskPoller it destroys the frame as soon as the Task is done, so that this happens in the context of the
+/// poll.
 template <typename T>
 class LazyTask {
  public:

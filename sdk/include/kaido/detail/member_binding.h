@@ -1,7 +1,8 @@
 /// The members of a struct without constructors, bound to references: how many there are, and a call with all of them.
 ///
-/// Internal to kaido/codec.h. Boost.PFR does the same, and a struct then costs 80 ms when compiling, mostly for counting down
-/// from as many members as the struct has bits; here one costs 5 ms. docs/decisions/0010-own-member-binding.md has the figures.
+/// Internal to kaido/codec.h. Boost.PFR does the same, and a struct then costs 80 ms when compiling, mostly for
+/// counting down from as many members as the struct has bits; here one costs 5 ms.
+/// docs/decisions/0010-own-member-binding.md has the figures.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +14,8 @@ namespace kaido::detail {
 /// How many members a struct may have: as many as are written out below.
 inline constexpr std::size_t kMaxMembers = 64;
 
-// Stand for any initializer of a member. The one for structs that cannot be copied gives values, the other references, which
-// std::optional and its like do not take for something to construct their content from.
+// Stand for any initializer of a member. The one for structs that cannot be copied gives values, the other references,
+// which std::optional and its like do not take for something to construct their content from.
 struct AnyReference {
   template <class T>
   operator T&() const&& noexcept;  // NOLINT(google-explicit-constructor)
@@ -64,14 +65,14 @@ struct MemberBinding<0> {
 };
 
 // The name of the parameter is what the compiler shows of a struct that it cannot bind.
-#define KAIDO_DETAIL_BINDING(count, ...)                                                                             \
-  template <>                                                                                                        \
-  struct MemberBinding<count> {                                                                                      \
-    template <class T, class Body>                                                                                   \
+#define KAIDO_DETAIL_BINDING(count, ...)                                                                              \
+  template <>                                                                                                         \
+  struct MemberBinding<count> {                                                                                       \
+    template <class T, class Body>                                                                                    \
     static constexpr decltype(auto) call(T& struct_without_base_classes_and_with_std_array_for_arrays, Body&& body) { \
-      auto& [__VA_ARGS__] = struct_without_base_classes_and_with_std_array_for_arrays;                               \
-      return body(__VA_ARGS__);                                                                                      \
-    }                                                                                                                \
+      auto& [__VA_ARGS__] = struct_without_base_classes_and_with_std_array_for_arrays;                                \
+      return body(__VA_ARGS__);                                                                                       \
+    }                                                                                                                 \
   };
 
 #define KAIDO_DETAIL_8(m) m##1, m##2, m##3, m##4, m##5, m##6, m##7, m##8
@@ -112,33 +113,59 @@ KAIDO_DETAIL_BINDING(34, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c)
 KAIDO_DETAIL_BINDING(35, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), e1, e2, e3)
 KAIDO_DETAIL_BINDING(36, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), e1, e2, e3, e4)
 KAIDO_DETAIL_BINDING(37, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), e1, e2, e3, e4, e5)
-KAIDO_DETAIL_BINDING(38, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), e1, e2, e3, e4, e5, e6)
-KAIDO_DETAIL_BINDING(39, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), e1, e2, e3, e4, e5, e6, e7)
+KAIDO_DETAIL_BINDING(38, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), e1, e2, e3, e4, e5,
+                     e6)
+KAIDO_DETAIL_BINDING(39, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), e1, e2, e3, e4, e5,
+                     e6, e7)
 KAIDO_DETAIL_BINDING(40, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e))
-KAIDO_DETAIL_BINDING(41, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), f1)
-KAIDO_DETAIL_BINDING(42, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), f1, f2)
-KAIDO_DETAIL_BINDING(43, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), f1, f2, f3)
-KAIDO_DETAIL_BINDING(44, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), f1, f2, f3, f4)
-KAIDO_DETAIL_BINDING(45, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), f1, f2, f3, f4, f5)
-KAIDO_DETAIL_BINDING(46, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), f1, f2, f3, f4, f5, f6)
-KAIDO_DETAIL_BINDING(47, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), f1, f2, f3, f4, f5, f6, f7)
-KAIDO_DETAIL_BINDING(48, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f))
-KAIDO_DETAIL_BINDING(49, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), g1)
-KAIDO_DETAIL_BINDING(50, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), g1, g2)
-KAIDO_DETAIL_BINDING(51, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), g1, g2, g3)
-KAIDO_DETAIL_BINDING(52, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), g1, g2, g3, g4)
-KAIDO_DETAIL_BINDING(53, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), g1, g2, g3, g4, g5)
-KAIDO_DETAIL_BINDING(54, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), g1, g2, g3, g4, g5, g6)
-KAIDO_DETAIL_BINDING(55, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), g1, g2, g3, g4, g5, g6, g7)
-KAIDO_DETAIL_BINDING(56, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g))
-KAIDO_DETAIL_BINDING(57, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1)
-KAIDO_DETAIL_BINDING(58, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2)
-KAIDO_DETAIL_BINDING(59, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2, h3)
-KAIDO_DETAIL_BINDING(60, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2, h3, h4)
-KAIDO_DETAIL_BINDING(61, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2, h3, h4, h5)
-KAIDO_DETAIL_BINDING(62, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2, h3, h4, h5, h6)
-KAIDO_DETAIL_BINDING(63, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2, h3, h4, h5, h6, h7)
-KAIDO_DETAIL_BINDING(64, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e), KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), KAIDO_DETAIL_8(h))
+KAIDO_DETAIL_BINDING(41, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     f1)
+KAIDO_DETAIL_BINDING(42, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     f1, f2)
+KAIDO_DETAIL_BINDING(43, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     f1, f2, f3)
+KAIDO_DETAIL_BINDING(44, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     f1, f2, f3, f4)
+KAIDO_DETAIL_BINDING(45, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     f1, f2, f3, f4, f5)
+KAIDO_DETAIL_BINDING(46, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     f1, f2, f3, f4, f5, f6)
+KAIDO_DETAIL_BINDING(47, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     f1, f2, f3, f4, f5, f6, f7)
+KAIDO_DETAIL_BINDING(48, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f))
+KAIDO_DETAIL_BINDING(49, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), g1)
+KAIDO_DETAIL_BINDING(50, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), g1, g2)
+KAIDO_DETAIL_BINDING(51, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), g1, g2, g3)
+KAIDO_DETAIL_BINDING(52, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), g1, g2, g3, g4)
+KAIDO_DETAIL_BINDING(53, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), g1, g2, g3, g4, g5)
+KAIDO_DETAIL_BINDING(54, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), g1, g2, g3, g4, g5, g6)
+KAIDO_DETAIL_BINDING(55, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), g1, g2, g3, g4, g5, g6, g7)
+KAIDO_DETAIL_BINDING(56, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g))
+KAIDO_DETAIL_BINDING(57, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1)
+KAIDO_DETAIL_BINDING(58, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2)
+KAIDO_DETAIL_BINDING(59, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2, h3)
+KAIDO_DETAIL_BINDING(60, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2, h3, h4)
+KAIDO_DETAIL_BINDING(61, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2, h3, h4, h5)
+KAIDO_DETAIL_BINDING(62, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2, h3, h4, h5, h6)
+KAIDO_DETAIL_BINDING(63, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), h1, h2, h3, h4, h5, h6, h7)
+KAIDO_DETAIL_BINDING(64, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c), KAIDO_DETAIL_8(d), KAIDO_DETAIL_8(e),
+                     KAIDO_DETAIL_8(f), KAIDO_DETAIL_8(g), KAIDO_DETAIL_8(h))
 
 #undef KAIDO_DETAIL_8
 #undef KAIDO_DETAIL_BINDING

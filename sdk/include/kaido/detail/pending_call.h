@@ -45,16 +45,15 @@ struct CallTarget : FunctionFacts {
   std::uint32_t assign_index();
 };
 
-/// The target of calls by name, one for each name and signature. A look-up, and kept for the rest of the program: make a
-/// builder once and call it often, and take no names that users invent.
-/// Threading: thread-safe.
+/// The target of calls by name, one for each name and signature. A look-up, and kept for the rest of the program: make
+/// a builder once and call it often, and take no names that users invent. Threading: thread-safe.
 [[nodiscard]] CallTarget& named_target(std::string_view name, std::uint64_t fingerprint, const SignatureSchema& schema);
 
 class Backend;
 
-/// Threading: `is_done` may be read at any time; until it is set, everything below "in flight" belongs to the backend and
-/// its lock, afterwards to the waiting task. What is above it is set before start() and then constant.
-/// Lifetime: pinned once started; the owner calls Backend::drop() before it destroys a started call that is not done.
+/// Threading: `is_done` may be read at any time; until it is set, everything below "in flight" belongs to the backend
+/// and its lock, afterwards to the waiting task. What is above it is set before start() and then constant. Lifetime:
+/// pinned once started; the owner calls Backend::drop() before it destroys a started call that is not done.
 struct PendingCall {
   /// Reads the result's bytes into the owner; a failure says what was wrong with them. Called by the backend, once.
   using Decode = std::optional<Error> (*)(PendingCall& call, std::span<const std::byte> result);
@@ -77,7 +76,7 @@ struct PendingCall {
 
   // In flight.
   Waker waker;
-  std::optional<Error> error;  ///< set before is_done; nothing: the result was decoded
+  std::optional<Error> error;                        ///< set before is_done; nothing: the result was decoded
   std::chrono::steady_clock::time_point deadline{};  ///< zero: none
   std::uint64_t stream_offset = 0;  ///< where in the output its frame begins; tells whether any of it was sent
   std::uint32_t slot = 0;

@@ -1,11 +1,11 @@
 /// How nested coroutines are polled: PollSlot, and the outcome of a coroutine.
 ///
-/// A PollSlot is one chain of coroutines awaiting each other: it knows what the innermost waits for (a leaf) and whom to
-/// resume when that is ready. A spawned task has one; so has each branch of a combinator such as `timeout`. Polling the
-/// slot polls the leaf and, if that is ready, resumes the chain until it waits again or is done.
+/// A PollSlot is one chain of coroutines awaiting each other: it knows what the innermost waits for (a leaf) and whom
+/// to resume when that is ready. A spawned task has one; so has each branch of a combinator such as `timeout`. Polling
+/// the slot polls the leaf and, if that is ready, resumes the chain until it waits again or is done.
 ///
-/// Before a chain that still waits is destroyed, poll_drop() must have said that it may be: a leaf that has lent memory of
-/// the frame to a foreign operation (Asio's) cancels that operation and says no until it has completed.
+/// Before a chain that still waits is destroyed, poll_drop() must have said that it may be: a leaf that has lent memory
+/// of the frame to a foreign operation (Asio's) cancels that operation and says no until it has completed.
 ///
 /// Coroutines hand over to each other by returning to the loop in PollSlot::poll (a trampoline) and not by symmetric
 /// transfer: g++ 12 makes those tail calls only when it optimises, so that a long loop of `co_await` would overflow the
@@ -56,9 +56,7 @@ struct PollSlot {
     return done;
   }
   /// True when the chain may be destroyed. It is not polled any more after this was first called.
-  bool poll_drop(Context& current) noexcept {
-    return leaf == nullptr || leaf->step(leaf, current, LeafStep::kDrop);
-  }
+  bool poll_drop(Context& current) noexcept { return leaf == nullptr || leaf->step(leaf, current, LeafStep::kDrop); }
 };
 
 struct Unit {};

@@ -50,19 +50,21 @@ struct IsOptional<std::optional<T>> : std::true_type {};
 template <class T, class D>
 struct IsOptional<std::unique_ptr<T, D>> : std::true_type {};
 
-/// Fails to compile, with a reason, for a parameter that cannot travel. The instantiation shown by the compiler names the
-/// parameter's position and type.
+/// Fails to compile, with a reason, for a parameter that cannot travel. The instantiation shown by the compiler names
+/// the parameter's position and type.
 template <std::size_t Position, class P>
 constexpr bool check_parameter() {
   static_assert(!std::is_pointer_v<std::remove_cvref_t<P>>,
                 "A pointer means nothing in another process: take the object by value or const reference, text as "
                 "std::string_view, arrays as std::span<const T>");
-  static_assert(!std::is_lvalue_reference_v<P> || std::is_const_v<std::remove_reference_t<P>>,
-                "A remote function cannot change its caller's object: take it by value or const reference, and return the "
-                "changed one");
-  static_assert(is_supported(Field<std::remove_cvref_t<P>>::schema()),
-                "Kaido cannot send the type of this parameter, or a type within it: docs/sdk/functions.md has the table of "
-                "types; for any other specialise kaido::Represent<T>");
+  static_assert(
+      !std::is_lvalue_reference_v<P> || std::is_const_v<std::remove_reference_t<P>>,
+      "A remote function cannot change its caller's object: take it by value or const reference, and return the "
+      "changed one");
+  static_assert(
+      is_supported(Field<std::remove_cvref_t<P>>::schema()),
+      "Kaido cannot send the type of this parameter, or a type within it: docs/sdk/functions.md has the table of "
+      "types; for any other specialise kaido::Represent<T>");
   static_assert(std::is_default_constructible_v<typename Received<std::remove_cvref_t<P>>::type>,
                 "Kaido must be able to make an empty object to receive into: give this type a default constructor");
   return true;
@@ -73,12 +75,14 @@ constexpr bool check_result() {
   static_assert(!std::is_reference_v<R> && !std::is_pointer_v<R>,
                 "A reference or pointer means nothing in another process: return the object itself");
   if constexpr (!std::is_void_v<R>) {
-    static_assert(is_supported(Field<R>::schema()),
-                  "Kaido cannot send the type of this result, or a type within it: docs/sdk/functions.md has the table of "
-                  "types; for any other specialise kaido::Represent<T>");
-    static_assert(!holds_view(Field<R>::schema()),
-                  "The result must own its data, which the caller reads after the function has ended: return std::string or "
-                  "std::vector instead of a view");
+    static_assert(
+        is_supported(Field<R>::schema()),
+        "Kaido cannot send the type of this result, or a type within it: docs/sdk/functions.md has the table of "
+        "types; for any other specialise kaido::Represent<T>");
+    static_assert(
+        !holds_view(Field<R>::schema()),
+        "The result must own its data, which the caller reads after the function has ended: return std::string or "
+        "std::vector instead of a view");
   }
   return true;
 }
@@ -107,9 +111,10 @@ struct SignatureOf {
 /// Context& comes first.
 template <class F>
 struct Signature {
-  static_assert(always_false<F>,
-                "Only functions and member functions can be called remotely: give the address of one (for one of several "
-                "overloads: KAIDO_FUNCTION_AS(\"name\", static_cast<R (*)(A)>(&f)))");
+  static_assert(
+      always_false<F>,
+      "Only functions and member functions can be called remotely: give the address of one (for one of several "
+      "overloads: KAIDO_FUNCTION_AS(\"name\", static_cast<R (*)(A)>(&f)))");
 };
 template <class R, class... P>
 struct Signature<R (*)(P...)> : SignatureOf<R, P...> {
@@ -237,6 +242,7 @@ struct WireForm<R, TypeList<P...>, Required, std::index_sequence<I...>> {
 };
 
 template <class S, std::size_t Required>
-using Wire = WireForm<typename S::Result, typename S::Parameters, Required, std::make_index_sequence<S::Parameters::kSize>>;
+using Wire =
+    WireForm<typename S::Result, typename S::Parameters, Required, std::make_index_sequence<S::Parameters::kSize>>;
 
 }  // namespace kaido::detail

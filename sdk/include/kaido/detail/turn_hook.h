@@ -1,4 +1,5 @@
-/// TurnHook: told when a worker has run everything that was ready, so that output gathered in the turn goes out at once.
+/// TurnHook: told when a worker has run everything that was ready, so that output gathered in the turn goes out at
+/// once.
 #pragma once
 
 #include <kaido/handle.h>

@@ -10,13 +10,13 @@
 /// where the completing side finds it. `co_await pollable` then works in every Task, and `timeout` works on it too.
 /// The destructor may run before the first poll, between polls or after take(); it runs on the task's thread.
 ///
-/// One more member is for what cannot be destroyed at any moment, because it has lent memory to somebody (an operation of
-/// Asio's), and for combinators that hold other Pollables:
+/// One more member is for what cannot be destroyed at any moment, because it has lent memory to somebody (an operation
+/// of Asio's), and for combinators that hold other Pollables:
 ///
 ///     bool poll_drop(detail::Context& context) noexcept;   // true: may be destroyed now
 ///
-/// The first call gives up: it cancels, and neither poll() nor take() follows. When it returns false, context.waker() is
-/// woken once another call may return true. Who drops a Pollable that has it calls it first, until it returns true.
+/// The first call gives up: it cancels, and neither poll() nor take() follows. When it returns false, context.waker()
+/// is woken once another call may return true. Who drops a Pollable that has it calls it first, until it returns true.
 #pragma once
 
 #include <atomic>

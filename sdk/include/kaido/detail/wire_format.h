@@ -60,8 +60,8 @@ struct DecodeFailure {
 };
 
 /// A cursor over received bytes. Every read is checked against the end of the enclosing message; the first failure
-/// stays. A reader that failed returns false from every call. What is rare is not inlined: every function has code of its
-/// own that reads its arguments, and its size is compile time.
+/// stays. A reader that failed returns false from every call. What is rare is not inlined: every function has code of
+/// its own that reads its arguments, and its size is compile time.
 class Decoder {
  public:
   explicit Decoder(std::span<const std::byte> bytes)

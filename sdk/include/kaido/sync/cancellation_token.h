@@ -198,7 +198,11 @@ class [[nodiscard]] RunUntilCancelled {
     }
     return branch_.poll_drop(context);
   }
-  bool poll_drop(Context& context) noexcept requires B::kDrainable { return branch_.poll_drop(context); }
+  bool poll_drop(Context& context) noexcept
+    requires B::kDrainable
+  {
+    return branch_.poll_drop(context);
+  }
   Output take() {
     if (stage_ == Stage::kCancelled) return std::nullopt;
     Output output(std::in_place, take_stored(branch_));

@@ -170,7 +170,9 @@ class [[nodiscard]] OwnedPermit {
   }
   /// Gives the place and the sender back.
   Sender<T> release() && {
-    { const Permit<T> dropped = std::move(permit_); }
+    {
+      const Permit<T> dropped = std::move(permit_);
+    }
     return std::move(sender_);
   }
   [[nodiscard]] bool same_channel(const OwnedPermit& other) const noexcept {

@@ -208,7 +208,9 @@ class [[nodiscard]] OnceInit {
     }
     return stage_ == Stage::kDone || run(context);
   }
-  bool poll_drop(Context& context) noexcept requires B::kDrainable {
+  bool poll_drop(Context& context) noexcept
+    requires B::kDrainable
+  {
     return stage_ != Stage::kRunning || init_.poll_drop(context);
   }
   decltype(auto) take() {
