@@ -61,7 +61,7 @@ class App final : public ConnectionHandler {
 
   void on_frame(Connection&, const wire::FrameView& frame) override {
     received.push_back(std::string(wire::name(frame.header.kind)) + " " + std::to_string(frame.header.call_id) + " " +
-                       std::string(wire::as_text(frame.payload)));
+                       std::string(wire::as_text(frame.payload.bytes())));
     if (frame.header.kind == wire::FrameKind::kGoodbye) {
       v1::Goodbye message;
       EXPECT_TRUE(message.ParseFromArray(frame.metadata.data(), static_cast<int>(frame.metadata.size())));

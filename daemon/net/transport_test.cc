@@ -48,7 +48,7 @@ TEST_P(TransportTest, EchoesHeaderMetadataAndPayload) {
   client.act = [&](Connection&, const FrameView& frame) {
     echoed.header = frame.header;
     metadata = wire::as_text(frame.metadata);
-    payload = wire::as_text(frame.payload);
+    payload = wire::as_text(frame.payload.bytes());
   };
   const FrameHeader header{.kind = FrameKind::kCall, .attempt = 3, .call_id = 42, .budget_ns = 77};
   client.connection->send(header, wire::as_span("meta"), wire::as_span("payload"));

@@ -13,6 +13,9 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+
+#include "proto/wire/payload.h"
 
 namespace kaido::wire {
 
@@ -82,15 +85,16 @@ struct Load {
   }
 };
 
-/// A complete frame in somebody's buffer. The spans live as long as that buffer is not touched.
+/// A complete frame. The metadata is to be read while the frame is handled: it lies in its reader's buffer and is gone
+/// when that is touched. The payload has an owner: whoever needs it longer takes a copy of the handle.
 struct FrameView {
   FrameView() = default;
-  FrameView(const FrameHeader& of, std::span<const std::byte> its_metadata, std::span<const std::byte> its_payload)
-      : header(of), metadata(its_metadata), payload(its_payload) {}
+  FrameView(const FrameHeader& of, std::span<const std::byte> its_metadata, Payload its_payload)
+      : header(of), metadata(its_metadata), payload(std::move(its_payload)) {}
 
   FrameHeader header;
   std::span<const std::byte> metadata;
-  std::span<const std::byte> payload;
+  Payload payload;
 };
 
 // The struct lies in memory as the header lies on the wire, so that encoding and decoding are one copy of 64 bytes.

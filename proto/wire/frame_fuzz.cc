@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     left -= count;
     while (auto frame = reader.next()) {
       KAIDO_CHECK(frame->header.length <= kMaxFrame);
-      writer.append(frame->header, frame->metadata, frame->payload);
+      writer.append(frame->header, frame->metadata, frame->payload.bytes());
     }
   }
   // The input begins with exactly the frames that were handed out.

@@ -7,32 +7,54 @@
 #include "proto/base/check.h"
 
 namespace kaido::wire {
+namespace {
+
+/// A read that could take less than this is not worth its system call: the incomplete frame is moved first.
+constexpr std::size_t kLeastRead = kReadBytes / 4;
+
+}  // namespace
 
 FrameReader::FrameReader(std::uint32_t max_frame_bytes, std::uint32_t max_metadata_bytes)
     : max_frame_bytes_(max_frame_bytes), max_metadata_bytes_(max_metadata_bytes) {}
 
 std::span<std::byte> FrameReader::writable() {
-  if (begin_ == end_) begin_ = end_ = 0;
-  // A frame larger than a read gets a buffer of its own size; when it has passed, the buffer becomes small again.
   const std::size_t needed = std::max(kReadBytes, wanted_);
-  if (capacity_ < needed || (begin_ == end_ && capacity_ > needed)) {
-    reallocate(needed);
-  } else if (capacity_ - end_ < kReadBytes / 4 || capacity_ - begin_ < wanted_) {
-    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
+  if (!block_) {
+    block_ = BlockRef::allocate(needed);
+  } else if (block_.capacity() - begin_ < wanted_ || (begin_ != 0 && block_.capacity() - end_ < kLeastRead)) {
+    make_room(needed);
   }
-  return {buffer_.get() + end_, capacity_ - end_};
+  return {block_.data() + end_, block_.capacity() - end_};
+}
+
+/// Moves the beginning of an incomplete frame to the front: of this block if nobody else refers to it, else of another.
+void FrameReader::make_room(std::size_t needed) {
+  const std::size_t begun = end_ - begin_;
+  if (block_.capacity() >= needed && block_.is_unique()) {
+    std::memmove(block_.data(), block_.data() + begin_, begun);
+  } else {
+    BlockRef next = BlockRef::allocate(needed);
+    std::memcpy(next.data(), block_.data() + begin_, begun);
+    block_ = std::move(next);
+  }
+  begin_ = 0;
+  end_ = begun;
 }
 
 void FrameReader::commit(std::size_t count) {
-  KAIDO_CHECK(count <= capacity_ - end_);
+  KAIDO_CHECK(count <= block_.capacity() - end_);
   end_ += count;
 }
 
 std::optional<FrameView> FrameReader::next() {
-  if (failed() || end_ - begin_ < kHeaderBytes) return std::nullopt;
-  const std::byte* const at = buffer_.get() + begin_;
+  if (end_ - begin_ < kHeaderBytes || failed()) {
+    if (begin_ == end_) {
+      block_.reset();  // the next read takes the block that was used last, by whichever connection
+      begin_ = end_ = 0;
+    }
+    return std::nullopt;
+  }
+  const std::byte* const at = block_.data() + begin_;
   const FrameHeader header = decode(std::span<const std::byte, kHeaderBytes>(at, kHeaderBytes));
   if (!judge(header)) return std::nullopt;
   if (end_ - begin_ < header.length) {
@@ -46,7 +68,7 @@ std::optional<FrameView> FrameReader::next() {
   // Built where it is returned: a view built aside and then copied, or an optional that is empty first (which g++ 12
   // fills with zeros), costs more than all else here.
   return std::optional<FrameView>(std::in_place, header, std::span(at + kHeaderBytes, header.metadata_length),
-                                  std::span(payload, payload_bytes));
+                                  payload_bytes == 0 ? Payload() : Payload(block_, payload, payload_bytes));
 }
 
 bool FrameReader::judge(const FrameHeader& header) {
@@ -66,15 +88,6 @@ bool FrameReader::judge(const FrameHeader& header) {
              " bytes exceeds its frame or the limit of " + std::to_string(max_metadata_bytes_);
   }
   return false;
-}
-
-void FrameReader::reallocate(std::size_t capacity) {
-  auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity);
-  if (end_ != begin_) std::memcpy(larger.get(), buffer_.get() + begin_, end_ - begin_);
-  buffer_ = std::move(larger);
-  capacity_ = capacity;
-  end_ -= begin_;
-  begin_ = 0;
 }
 
 }  // namespace kaido::wire

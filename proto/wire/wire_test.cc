@@ -77,7 +77,7 @@ std::vector<std::pair<FrameHeader, std::string>> feed(FrameReader& reader, std::
     bytes.remove_prefix(count);
     while (auto frame = reader.next()) {
       frames.emplace_back(frame->header,
-                          std::string(as_text(frame->metadata)) + "|" + std::string(as_text(frame->payload)));
+                          std::string(as_text(frame->metadata)) + "|" + std::string(as_text(frame->payload.bytes())));
     }
   }
   return frames;

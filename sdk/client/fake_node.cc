@@ -204,13 +204,13 @@ bool FakeNode::handle(const wire::FrameView& frame) {
       const std::string& name = templates_.at(header.template_or_status);
       const auto at = std::find(functions_.begin(), functions_.end(), name);
       const Call call{header.call_id, static_cast<std::uint32_t>(at - functions_.begin()), header.budget_ns,
-                      std::string(wire::as_text(frame.payload))};
+                      std::string(wire::as_text(frame.payload.bytes()))};
       is_holding_ ? held_.push_back(call) : dispatch(call);
       return true;
     }
     case wire::FrameKind::kResult:
       --in_flight_;
-      writer_.append(header, frame.metadata, frame.payload);
+      writer_.append(header, frame.metadata, frame.payload.bytes());
       return true;
     case wire::FrameKind::kCancel:
       ++cancels_;

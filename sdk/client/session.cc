@@ -281,7 +281,7 @@ void Session::handle_result(const wire::FrameView& frame, TimePoint now) {
   } else if (frame.header.template_or_status == static_cast<std::uint32_t>(wire::Outcome::kSucceeded)) [[likely]] {
     std::optional<Error> error;
     try {
-      error = call->decode(*call, frame.payload);
+      error = call->decode(*call, frame.payload.bytes());
     } catch (...) {  // Of a user's type.
       error = Error::from_exception(std::current_exception());
     }
@@ -356,7 +356,7 @@ bool Session::handle_call(const wire::FrameView& frame, TimePoint now) {
     call.deadline = now + std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(frame.header.budget_ns, kFar)));
   }
   call.info = frame.metadata;
-  call.arguments = frame.payload;
+  call.arguments = frame.payload.bytes();
   events_.run(call);
   return true;
 }

@@ -99,8 +99,8 @@ class SessionTest : public testing::Test, private SessionEvents {
       reader.commit(count);
       at += count;
       while (auto frame = reader.next()) {
-        frames.push_back(
-            {frame->header, std::string(wire::as_text(frame->metadata)), std::string(wire::as_text(frame->payload))});
+        frames.push_back({frame->header, std::string(wire::as_text(frame->metadata)),
+                          std::string(wire::as_text(frame->payload.bytes()))});
       }
     }
     session_->consume_output(output.size());

@@ -146,7 +146,7 @@ void AppSession::handle_call(const wire::FrameView& frame) {
   }
   ++calls_in_flight_;
   const AppCall call{frame.header.call_id, prepared.placement, to_duration(frame.header.budget_ns), frame.header.trace,
-                     frame.payload};
+                     frame.payload.bytes()};
   if (!actions_.submit(call)) [[unlikely]] {
     --calls_in_flight_;
     violation("call id " + std::to_string(frame.header.call_id) + " is in flight already");
@@ -157,7 +157,7 @@ void AppSession::handle_result(const wire::FrameView& frame) {
   const auto outcome = wire::outcome_from(frame.header.template_or_status);
   if (!outcome) return violation("unknown status " + std::to_string(frame.header.template_or_status) + " in a result");
   if (*outcome == wire::Outcome::kSucceeded) {
-    actions_.worker_result(frame.header.call_id, *outcome, nullptr, frame.payload);
+    actions_.worker_result(frame.header.call_id, *outcome, nullptr, frame.payload.bytes());
     return;
   }
   auto message = parse_metadata<v1::ResultError>(frame);

@@ -76,7 +76,7 @@ class AppSessionTest : public testing::Test {
     frame.header.call_id = call_id;
     frame.header.flags = flags;
     frame.metadata = wire::as_span(metadata);
-    frame.payload = wire::as_span(payload);
+    frame.payload = wire::Payload::copy_of(wire::as_span(payload));
     session.handle_frame(kStart, frame);
   }
 

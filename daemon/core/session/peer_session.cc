@@ -167,11 +167,11 @@ void PeerSession::handle_call(const wire::FrameView& frame) {
   const PlacementRef& placement = received_templates_[id - 1];
   if (placement == nullptr) [[unlikely]] {
     // Too many placements are remembered here: somebody else has to run it.
-    return send_redirect(header.call_id, header.attempt, RedirectReason::kQueueFull, base::Duration(0), frame.payload,
-                         {});
+    return send_redirect(header.call_id, header.attempt, RedirectReason::kQueueFull, base::Duration(0),
+                         frame.payload.bytes(), {});
   }
   actions_.call(
-      {header.call_id, header.attempt, placement, to_duration(header.budget_ns), header.trace, frame.payload});
+      {header.call_id, header.attempt, placement, to_duration(header.budget_ns), header.trace, frame.payload.bytes()});
 }
 
 void PeerSession::handle_result(const wire::FrameView& frame) {
@@ -179,7 +179,7 @@ void PeerSession::handle_result(const wire::FrameView& frame) {
   const auto outcome = wire::outcome_from(header.template_or_status);
   if (!outcome) return violation("unknown status " + std::to_string(header.template_or_status) + " in a result");
   if (*outcome == wire::Outcome::kSucceeded) {
-    return actions_.result(header.call_id, header.attempt, *outcome, nullptr, frame.payload);
+    return actions_.result(header.call_id, header.attempt, *outcome, nullptr, frame.payload.bytes());
   }
   auto message = parse_metadata<v1::ResultError>(frame);
   if (!message.ok()) return violation(std::string(message.status().message()));
@@ -191,7 +191,7 @@ void PeerSession::handle_redirect(const wire::FrameView& frame) {
   auto message = parse_metadata<v1::RedirectReason>(frame);
   if (!message.ok()) return violation(std::string(message.status().message()));
   actions_.redirected(frame.header.call_id, frame.header.attempt, to_redirect_reason(*message),
-                      to_duration(message->retry_after_ns()), frame.payload);
+                      to_duration(message->retry_after_ns()), frame.payload.bytes());
 }
 
 void PeerSession::handle_node_info(const wire::FrameView& frame) {

@@ -86,7 +86,8 @@ class PeerSessionTest : public testing::Test {
  protected:
   void deliver(Side& from, Side& to) {
     for (const Side::Frame& frame : std::exchange(from.out, {})) {
-      to.session->handle_frame(now, {frame.header, wire::as_span(frame.metadata), wire::as_span(frame.payload)});
+      to.session->handle_frame(
+          now, {frame.header, wire::as_span(frame.metadata), wire::Payload::copy_of(wire::as_span(frame.payload))});
     }
   }
   void exchange() {
