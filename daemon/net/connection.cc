@@ -1,5 +1,7 @@
 #include "daemon/net/connection.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "proto/base/check.h"
@@ -33,16 +35,29 @@ void Connection::start(ConnectionHandler& handler) {
 
 bool Connection::send(const wire::FrameHeader& header, std::span<const std::byte> metadata,
                       std::span<const std::byte> payload) {
+  if (!admit(wire::kHeaderBytes + metadata.size() + payload.size())) return false;
+  writer_.append(header, metadata, payload);
+  return true;
+}
+
+bool Connection::send(const wire::FrameHeader& header, std::span<const std::byte> metadata,
+                      const wire::Payload& payload) {
+  if (!admit(wire::kHeaderBytes + metadata.size() + payload.size())) return false;
+  writer_.append(header, metadata, payload);
+  return true;
+}
+
+/// Whether a frame of that size may be queued; it is counted then.
+bool Connection::admit(std::size_t bytes) {
   KAIDO_CHECK_ON(loop_);
   if (state_ != State::kOpen) return false;
-  const std::size_t queued = writer_.pending_bytes() + wire::kHeaderBytes + metadata.size() + payload.size();
+  const std::size_t queued = writer_.pending_bytes() + bytes;
   if (queued > options_.queued_bytes_max) {
     end(absl::ResourceExhaustedError(remote_ + " does not read: " + std::to_string(writer_.pending_bytes()) +
                                      " bytes are queued for it, and no more than " +
                                      std::to_string(options_.queued_bytes_max) + " may be"));
     return false;
   }
-  writer_.append(header, metadata, payload);
   ++stats_.frames_out;
   if (queued > options_.congested_bytes) congested_ = true;
   if (!output_blocked_) loop_.mark(*this);
@@ -171,7 +186,9 @@ void Connection::flush() {
 }
 
 void Connection::write() {
-  const IoResult result = stream_->write(writer_.pending());
+  std::array<std::span<const std::byte>, ByteStream::kSegmentsMax> segments;
+  const std::size_t count = writer_.gather(segments);
+  const IoResult result = stream_->write(std::span(segments).first(count));
   switch (result.state) {
     case IoState::kOk:
       stats_.bytes_out += result.bytes;

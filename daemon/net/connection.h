@@ -88,6 +88,9 @@ class Connection final : private IoSource, private TurnOutput {
   bool send(const wire::FrameHeader& header, std::span<const std::byte> metadata = {},
             std::span<const std::byte> payload = {});
 
+  /// The same; a large payload is held until it is sent instead of copied.
+  bool send(const wire::FrameHeader& header, std::span<const std::byte> metadata, const wire::Payload& payload);
+
   /// No frame is read, nor handled, until resume_reading(): backpressure towards the other side. That it went away is
   /// not noticed meanwhile, except by sending.
   void pause_reading();
@@ -120,6 +123,7 @@ class Connection final : private IoSource, private TurnOutput {
   void on_ready(Readiness ready) override;
   void flush() override;
 
+  [[nodiscard]] bool admit(std::size_t bytes);
   void read();
   [[nodiscard]] bool handle_frames();
   [[nodiscard]] bool report_drained();

@@ -107,22 +107,26 @@ IoResult MemoryStream::read(std::span<std::byte> buffer) {
   return {IoState::kOk, count};
 }
 
-IoResult MemoryStream::write(std::span<const std::byte> buffer) {
+IoResult MemoryStream::write(std::span<const std::span<const std::byte>> segments) {
   const std::lock_guard lock(link_->mutex_);
   MemoryLink::End& other = link_->ends_[1 - side_];
   // A finished other end that still has a stream reads on; one without was destroyed, or is not attached yet.
   const bool other_gone = other.finished && other.stream == nullptr;
   if (link_->cut_ || other_gone || link_->ends_[side_].finished) return {IoState::kFailed, 0};
   const std::size_t room = MemoryLink::kCapacityBytes - std::min(MemoryLink::kCapacityBytes, other.unread());
-  const std::size_t count = std::min(buffer.size(), room);
-  if (count == 0) return {IoState::kWouldBlock, 0};
+  if (room == 0 || segments.empty()) return {IoState::kWouldBlock, 0};
   if (other.read > MemoryLink::kCapacityBytes) {
     other.inbox.erase(other.inbox.begin(), other.inbox.begin() + static_cast<std::ptrdiff_t>(other.read));
     other.read = 0;
   }
-  other.inbox.insert(other.inbox.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(count));
+  std::size_t written = 0;
+  for (const std::span<const std::byte> segment : segments) {
+    const std::span<const std::byte> taken = segment.first(std::min(segment.size(), room - written));
+    other.inbox.insert(other.inbox.end(), taken.begin(), taken.end());
+    written += taken.size();
+  }
   link_->wake_locked(1 - side_);
-  return {IoState::kOk, count};
+  return {IoState::kOk, written};
 }
 
 void MemoryStream::finish_writing() {

@@ -63,7 +63,7 @@ class MemoryStream final : public ByteStream {
   void attach(Loop& loop, IoSource& source, Readiness interest) override;
   void set_interest(Readiness interest) override;
   [[nodiscard]] IoResult read(std::span<std::byte> buffer) override;
-  [[nodiscard]] IoResult write(std::span<const std::byte> buffer) override;
+  [[nodiscard]] IoResult write(std::span<const std::span<const std::byte>> segments) override;
   void finish_writing() override;
   [[nodiscard]] base::Status error() const override;
   [[nodiscard]] PeerIdentity identity() const override;

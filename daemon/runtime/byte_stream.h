@@ -46,6 +46,8 @@ struct IoResult {
 /// Lifetime: owns its descriptor; destruction unwatches and closes it, and nothing is reported afterwards.
 class ByteStream {
  public:
+  static constexpr std::size_t kSegmentsMax = 64;
+
   virtual ~ByteStream() = default;
 
   /// Reports readiness to `source` from now on, level-triggered: as long as there is more to read or room to write. The
@@ -56,8 +58,9 @@ class ByteStream {
   /// At most buffer.size() bytes, which is at least one. May return fewer although there are more.
   [[nodiscard]] virtual IoResult read(std::span<std::byte> buffer) = 0;
 
-  /// As much of `buffer` as there is room for.
-  [[nodiscard]] virtual IoResult write(std::span<const std::byte> buffer) = 0;
+  /// As much of `segments`, one after the other, as there is room for: one system call. At most kSegmentsMax of them,
+  /// none of which is empty.
+  [[nodiscard]] virtual IoResult write(std::span<const std::span<const std::byte>> segments) = 0;
 
   /// No more writes: the other side reads to the end of what was written, then sees kEnd.
   virtual void finish_writing() = 0;

@@ -1,8 +1,10 @@
 #include "daemon/runtime/socket_stream.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -51,9 +53,16 @@ IoResult SocketStream::read(std::span<std::byte> buffer) {
   }
 }
 
-IoResult SocketStream::write(std::span<const std::byte> buffer) {
+IoResult SocketStream::write(std::span<const std::span<const std::byte>> segments) {
+  KAIDO_CHECK(segments.size() <= kSegmentsMax);
+  std::array<iovec, kSegmentsMax> vectors;
+  for (std::size_t i = 0; i < segments.size(); ++i)
+    vectors[i] = {const_cast<std::byte*>(segments[i].data()), segments[i].size()};
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = segments.size();
   while (true) {
-    const ssize_t count = ::send(socket_.get(), buffer.data(), buffer.size(), MSG_NOSIGNAL);
+    const ssize_t count = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
     if (count >= 0) return {IoState::kOk, static_cast<std::size_t>(count)};
     if (errno == EAGAIN || errno == EWOULDBLOCK) return {IoState::kWouldBlock, 0};
     if (errno == EINTR) continue;

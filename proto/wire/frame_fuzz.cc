@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "proto/base/check.h"
 #include "proto/wire/frame_reader.h"
 #include "proto/wire/frame_writer.h"
+#include "proto/wire/written.h"
 
 namespace {
 
@@ -33,11 +35,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     left -= count;
     while (auto frame = reader.next()) {
       KAIDO_CHECK(frame->header.length <= kMaxFrame);
-      writer.append(frame->header, frame->metadata, frame->payload.bytes());
+      writer.append(frame->header, frame->metadata, frame->payload);
     }
   }
   // The input begins with exactly the frames that were handed out.
-  const auto written = writer.pending();
+  const std::string written = kaido::wire::take_written(writer);
   KAIDO_CHECK(written.size() <= size);
   KAIDO_CHECK(written.empty() || std::memcmp(written.data(), data, written.size()) == 0);
   return 0;

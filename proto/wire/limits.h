@@ -51,4 +51,8 @@ inline constexpr std::size_t kMaxQueuedBytes = 256U << 20;
 /// What one read asks for. Larger reads gather more frames a turn; beyond 256 KiB nothing more was gained.
 inline constexpr std::size_t kReadBytes = 256U << 10;
 
+/// What small frames are copied into. Larger blocks would be held by connections that have a few bytes to send and
+/// cannot; smaller ones take more segments for one write.
+inline constexpr std::size_t kOutputBlockBytes = 64U << 10;
+
 }  // namespace kaido::wire

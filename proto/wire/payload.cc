@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "proto/wire/body.h"
+
 namespace kaido::wire {
 namespace {
 
@@ -27,32 +29,44 @@ void free_block(Block* block) {
 /// Trivially destructible: a payload that is destroyed after the thread's destructors ran finds it full.
 struct FreeBlocks {
   std::size_t count = 0;
-  bool is_closed = false;
   std::array<Block*, kPooledBlocks> blocks{};
 };
-thread_local FreeBlocks free_blocks;
+struct Pool {
+  bool is_closed = false;
+  FreeBlocks reads;
+  FreeBlocks outputs;
+
+  FreeBlocks* of(std::size_t capacity) {
+    if (capacity == kReadBytes) return &reads;
+    return capacity == kOutputBlockBytes ? &outputs : nullptr;
+  }
+};
+thread_local Pool pool;
 
 /// Frees a thread's blocks at its end.
 struct FreeAtExit {
   ~FreeAtExit() {
-    free_blocks.is_closed = true;
-    while (free_blocks.count > 0) free_block(free_blocks.blocks[--free_blocks.count]);
+    pool.is_closed = true;
+    for (FreeBlocks* const free : {&pool.reads, &pool.outputs}) {
+      while (free->count > 0) free_block(free->blocks[--free->count]);
+    }
   }
 };
 
-bool pool(Block* block) {
-  if (block->capacity() != kReadBytes || free_blocks.count >= kPooled || free_blocks.is_closed) return false;
+bool keep(Block* block) {
+  FreeBlocks* const free = pool.of(block->capacity());
+  if (free == nullptr || free->count >= kPooled || pool.is_closed) return false;
   static thread_local FreeAtExit at_exit;
   static_cast<void>(at_exit);
-  free_blocks.blocks[free_blocks.count++] = block;
+  free->blocks[free->count++] = block;
   return true;
 }
 
 }  // namespace
 
 Block* Block::allocate(std::size_t capacity) {
-  if (capacity == kReadBytes && free_blocks.count > 0) {
-    Block* const block = free_blocks.blocks[--free_blocks.count];
+  if (FreeBlocks* const free = pool.of(capacity); free != nullptr && free->count > 0) {
+    Block* const block = free->blocks[--free->count];
     block->references = 1;
     return block;
   }
@@ -60,8 +74,9 @@ Block* Block::allocate(std::size_t capacity) {
 }
 
 void recycle(Counted* owner) noexcept {
+  if (owner->kind == Counted::Kind::kBody) return destroy(static_cast<Body*>(owner));
   auto* const block = static_cast<Block*>(owner);
-  if (!pool(block)) free_block(block);
+  if (!keep(block)) free_block(block);
 }
 
 Payload Payload::copy_of(std::span<const std::byte> bytes) {
@@ -71,13 +86,20 @@ Payload Payload::copy_of(std::span<const std::byte> bytes) {
   return Payload(block, block.data(), bytes.size());
 }
 
+Payload::Payload(Body& body) : owner_(&body), size_(body.size()) { ++owner_->references; }
+
+Body* Payload::body() const { return is_whole() ? nullptr : static_cast<Body*>(owner_); }
+
 Payload Payload::kept() const {
   if (size_ == 0) return {};
+  if (!is_whole()) return *this;
   return footprint() - sizeof(Block) <= kPinnedFactor * size_ ? *this : copy_of(bytes());
 }
 
 std::size_t Payload::footprint() const {
-  return owner_ == nullptr ? 0 : sizeof(Block) + static_cast<const Block*>(owner_)->capacity();
+  if (owner_ == nullptr) return 0;
+  if (!is_whole()) return static_cast<const Body*>(owner_)->footprint();
+  return sizeof(Block) + static_cast<const Block*>(owner_)->capacity();
 }
 
 }  // namespace kaido::wire

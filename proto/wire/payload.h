@@ -11,13 +11,21 @@
 
 namespace kaido::wire {
 
-/// What a handle counts: a block of memory. Its count is not atomic, see Payload.
+/// What a handle counts. The count is not atomic, see Payload.
 struct Counted {
+  enum class Kind : std::uint32_t { kBlock, kBody };
+
+  explicit Counted(Kind of) : kind(of) {}
+
   std::uint32_t references = 1;
+  const Kind kind;
 };
 
-/// Memory with a count, its bytes directly behind it. Blocks of exactly kReadBytes, into which streams are read, come
-/// from a list of free ones that each thread keeps, up to kPooledBlocks; all others are the allocator's.
+class Body;
+
+/// Memory with a count, its bytes directly behind it. Blocks of exactly kReadBytes, into which streams are read, and of
+/// kOutputBlockBytes, from which they are written, come from lists of free ones that each thread keeps, up to
+/// kPooledBlocks of each; all others are the allocator's.
 class Block final : public Counted {
  public:
   /// Uninitialised, with one reference, which is the caller's.
@@ -27,12 +35,12 @@ class Block final : public Counted {
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
  private:
-  explicit Block(std::size_t capacity) : capacity_(capacity) {}
+  explicit Block(std::size_t capacity) : Counted(Kind::kBlock), capacity_(capacity) {}
 
   const std::size_t capacity_;
 };
 
-/// How many blocks of kReadBytes a thread keeps for reuse: the last one released is the first one taken, since its
+/// How many blocks of each size a thread keeps for reuse: the last one released is the first one taken, since its
 /// bytes are still in the processor's cache.
 inline constexpr std::size_t kPooledBlocks = 16;
 
@@ -71,6 +79,9 @@ class BlockRef {
 
 /// A frame's payload, or a part of one. The bytes are immutable; whoever holds a Payload has them.
 ///
+/// It is whole: its bytes are here; or streamed: its size is known and its bytes come in chunks (body.h), which one
+/// taker at a time takes. Dropping the last handle of a streamed payload tells its sender to send no more of it.
+///
 ///     frame.payload                    // a part of the block that the stream was read into: no copy
 ///     kept_ = frame.payload.kept();    // beyond this turn: copied if it is a small part of a large block
 ///
@@ -101,25 +112,36 @@ class Payload {
     if (owner_ != nullptr && --owner_->references == 0) recycle(owner_);
   }
 
+  /// All of a body that is under way.
+  explicit Payload(Body& body);
+
   /// In a block of its own, of exactly that size.
   [[nodiscard]] static Payload copy_of(std::span<const std::byte> bytes);
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
-  /// The bytes, for as long as a handle of them lives.
-  [[nodiscard]] std::span<const std::byte> bytes() const { return {data_, size_}; }
+  [[nodiscard]] bool is_whole() const { return data_ != nullptr || size_ == 0; }
+  /// What the bytes come in; null if they are here.
+  [[nodiscard]] Body* body() const;
 
-  /// `count` bytes from `offset` on; shares the block.
+  /// Only of whole ones: the bytes, for as long as a handle of them lives.
+  [[nodiscard]] std::span<const std::byte> bytes() const {
+    KAIDO_CHECK(is_whole());
+    return {data_, size_};
+  }
+
+  /// Only of whole ones: `count` bytes from `offset` on; shares the block.
   [[nodiscard]] Payload part(std::size_t offset, std::size_t count) const {
-    KAIDO_CHECK(offset <= size_ && count <= size_ - offset);
+    KAIDO_CHECK(is_whole() && offset <= size_ && count <= size_ - offset);
     Payload result(*this);
     result.data_ += offset;
     result.size_ = count;
     return result;
   }
 
-  /// The same bytes, to be held beyond this turn: pins at most kPinnedFactor times its own size.
+  /// The same bytes, to be held beyond this turn: pins at most kPinnedFactor times its own size. Of a streamed one it
+  /// is the same handle: its body keeps what it holds that way.
   [[nodiscard]] Payload kept() const;
 
   /// What holding this pins in memory. Handles of one block count it each.

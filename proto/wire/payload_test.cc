@@ -14,6 +14,7 @@
 #include "proto/wire/frame_reader.h"
 #include "proto/wire/frame_writer.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/written.h"
 
 namespace kaido::wire {
 namespace {
@@ -95,10 +96,11 @@ TEST(FrameReader, PayloadsStayAsTheyWereAsLongAsTheyAreHeld) {
       writer.append(FrameHeader{}, as_span("metadata"), as_span(payload));
       sent.push_back(std::move(payload));
     }
+    const std::string written = take_written(writer);
     FrameReader reader;
     std::vector<std::pair<std::size_t, Payload>> held;
     std::size_t next = 0;
-    feed(reader, as_text(writer.pending()), random, [&](const FrameView& frame) {
+    feed(reader, written, random, [&](const FrameView& frame) {
       ASSERT_EQ(as_text(frame.metadata), "metadata");
       ASSERT_EQ(text(frame.payload), sent[next]) << "seed " << seed;
       if (random.below(3) == 0) held.emplace_back(next, frame.payload);
@@ -119,10 +121,11 @@ TEST(FrameReader, ALargeFrameGetsABlockOfItsSize) {
   const std::string large(3U << 20, 'x');
   writer.append(FrameHeader{}, {}, as_span(large));
   writer.append(FrameHeader{}, {}, as_span("small"));
+  const std::string written = take_written(writer);
   base::Random random(3);
   FrameReader reader;
   std::vector<Payload> payloads;
-  feed(reader, as_text(writer.pending()), random, [&](const FrameView& frame) { payloads.push_back(frame.payload); });
+  feed(reader, written, random, [&](const FrameView& frame) { payloads.push_back(frame.payload); });
   ASSERT_EQ(payloads.size(), 2U);
   EXPECT_EQ(payloads[0].footprint(), sizeof(Block) + kHeaderBytes + large.size());
   EXPECT_EQ(text(payloads[0]), large);

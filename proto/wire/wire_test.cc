@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -14,6 +15,7 @@
 #include "proto/wire/handshake.h"
 #include "proto/wire/limits.h"
 #include "proto/wire/outcome.h"
+#include "proto/wire/written.h"
 
 namespace kaido::wire {
 namespace {
@@ -87,7 +89,7 @@ TEST(Frame, GoldenFramesEncodeToTheirBytes) {
   for (const Golden& golden : golden_frames()) {
     FrameWriter writer;
     writer.append(golden.header, as_span(golden.metadata), as_span(golden.payload));
-    EXPECT_EQ(as_text(writer.pending()), contents("proto/wire/testdata/" + golden.file + ".frame")) << golden.file;
+    EXPECT_EQ(take_written(writer), contents("proto/wire/testdata/" + golden.file + ".frame")) << golden.file;
   }
 }
 
@@ -150,11 +152,12 @@ TEST(FrameReader, RefusesLengthsThatCannotBe) {
 TEST(FrameReader, AnErrorIsFinalAndFramesBeforeItCount) {
   FrameWriter writer;
   writer.append(FrameHeader{});
+  const std::string good = take_written(writer);
   FrameReader reader;
-  const auto frames = feed(reader, std::string(as_text(writer.pending())) + header_bytes(1, 0), 1000);
+  const auto frames = feed(reader, good + header_bytes(1, 0), 1000);
   EXPECT_EQ(frames.size(), 1U);
   EXPECT_TRUE(reader.failed());
-  EXPECT_TRUE(feed(reader, as_text(writer.pending()), 64).empty());
+  EXPECT_TRUE(feed(reader, good, 64).empty());
 }
 
 TEST(FrameReader, BigFramesPassAndTheBufferShrinksAgain) {
@@ -165,7 +168,7 @@ TEST(FrameReader, BigFramesPassAndTheBufferShrinksAgain) {
   writer.append(header, {}, as_span(big));
   writer.append(header, {}, as_span("small"));
   FrameReader reader;
-  const auto frames = feed(reader, as_text(writer.pending()), 64U << 10);
+  const auto frames = feed(reader, take_written(writer), 64U << 10);
   ASSERT_EQ(frames.size(), 2U);
   EXPECT_EQ(frames[0].second.size(), big.size() + 1);
   EXPECT_EQ(frames[1].second, "|small");
@@ -187,7 +190,8 @@ TEST(FrameReader, ManyRandomFramesSurviveRandomCuts) {
     }
     FrameReader reader;
     std::vector<std::string> received;
-    std::string_view bytes = as_text(writer.pending());
+    const std::string written = take_written(writer);
+    std::string_view bytes = written;
     while (!bytes.empty()) {
       const std::size_t count = std::min<std::size_t>(bytes.size(), 1 + random.below(70'000));
       for (auto& [header, text] : feed(reader, bytes.substr(0, count), count)) received.push_back(text);
@@ -202,18 +206,43 @@ TEST(FrameWriter, PartialWritesKeepOrderAndBytes) {
   std::string expected;
   std::string sent;
   base::Random random(11);
+  std::array<std::span<const std::byte>, 3> segments;
   for (int i = 0; i < 2000; ++i) {
-    const std::string payload(random.below(3000), static_cast<char>('a' + i % 26));
+    const std::uint32_t size = random.below(random.below(8) == 0 ? 200'000 : 3000);
+    const Payload payload = Payload::copy_of(as_span(std::string(size, static_cast<char>('a' + i % 26))));
+    const std::string metadata(random.below(10) == 0 ? random.below(100'000) : random.below(20), 'm');
     FrameWriter single;
-    single.append(FrameHeader{}, {}, as_span(payload));
-    expected += as_text(single.pending());
-    writer.append(FrameHeader{}, {}, as_span(payload));
-    const std::size_t count = random.below(static_cast<std::uint32_t>(writer.pending_bytes() + 1));
-    sent += as_text(writer.pending().first(count));
+    single.append(FrameHeader{}, as_span(metadata), payload.bytes());
+    expected += take_written(single);
+    if (random.below(2) == 0) {
+      writer.append(FrameHeader{}, as_span(metadata), payload);
+    } else {
+      writer.append(FrameHeader{}, as_span(metadata), payload.bytes());
+    }
+    std::string gathered;
+    for (std::size_t n = writer.gather(segments), at = 0; at < n; ++at) gathered += as_text(segments[at]);
+    const std::size_t count = random.below(static_cast<std::uint32_t>(gathered.size() + 1));
+    sent += gathered.substr(0, count);
     writer.consume(count);
   }
-  sent += as_text(writer.pending());
-  EXPECT_EQ(sent, expected);
+  EXPECT_EQ(writer.pending_bytes(), expected.size() - sent.size());
+  sent += take_written(writer);
+  EXPECT_TRUE(sent == expected);
+}
+
+TEST(FrameWriter, LargePayloadsAreSentFromWhereTheyLieAndHeldUntilThen) {
+  FrameWriter writer;
+  Payload payload = Payload::copy_of(as_span(std::string(kReferencedBytes, 'x')));
+  const std::byte* const at = payload.bytes().data();
+  writer.append(FrameHeader{}, as_span("metadata"), payload);
+  writer.append(FrameHeader{}, as_span("metadata"), as_span("small"));
+  payload = Payload();
+  std::array<std::span<const std::byte>, kMaxSegments> segments;
+  ASSERT_EQ(writer.gather(segments), 3U);
+  EXPECT_EQ(segments[1].data(), at);
+  EXPECT_EQ(segments[1].back(), std::byte{'x'});
+  writer.clear();
+  EXPECT_EQ(writer.gather(segments), 0U);
 }
 
 TEST(Handshake, TakesTheHighestCommonVersion) {

@@ -1,0 +1,115 @@
+#include "proto/wire/body.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "proto/base/check.h"
+
+namespace kaido::wire {
+
+std::string_view name(BodyFailure failure) {
+  static constexpr std::array<std::string_view, 6> kNames = {
+      "nothing failed",
+      "its sender gave it up",
+      "the connection that it came by was lost",
+      "it is larger than its receiver accepts",
+      "too many large payloads are under way on its connection",
+      "its sender broke the protocol",
+  };
+  return kNames[static_cast<std::size_t>(failure)];
+}
+
+Body::Body(std::size_t size) : Counted(Kind::kBody), size_(std::max<std::size_t>(size, 1)) {}
+
+Payload Body::make(std::size_t size, BodySource& source) {
+  auto* const body = new Body(size);
+  body->source_ = &source;
+  Payload handle(*body);
+  --body->references;  // the handle's is the only one
+  return handle;
+}
+
+Payload Body::make_failed(std::size_t size, BodyFailure failure) {
+  auto* const body = new Body(size);
+  body->failure_ = failure;
+  Payload handle(*body);
+  --body->references;
+  return handle;
+}
+
+void destroy(Body* body) noexcept {
+  if (body->source_ != nullptr) std::exchange(body->source_, nullptr)->on_abandoned(*body);
+  delete body;
+}
+
+void Body::push(const Payload& chunk) {
+  KAIDO_CHECK(!has_failed() && chunk.size() <= size_ - arrived_);
+  if (chunk.empty()) return;
+  // What waits for a taker, or stays, must not pin the block of a whole read.
+  chunks_.push_back({arrived_, sink_ == nullptr || is_retained_ ? chunk.kept() : chunk});
+  arrived_ += chunk.size();
+  if (is_complete()) source_ = nullptr;
+  if (sink_ != nullptr) sink_->on_chunk();
+}
+
+void Body::fail(BodyFailure failure) {
+  if (has_failed() || is_complete()) return;
+  const Payload alive(*this);  // the sink may drop the last handle
+  failure_ = failure;
+  source_ = nullptr;
+  chunks_.clear();
+  if (sink_ != nullptr) std::exchange(sink_, nullptr)->on_failed();
+}
+
+void Body::disown(BodyFailure failure) {
+  source_ = nullptr;
+  fail(failure);
+}
+
+void Body::attach(BodySink& sink) {
+  KAIDO_CHECK(is_replayable());
+  if (sink_ != nullptr) std::exchange(sink_, nullptr)->on_detached();
+  sink_ = &sink;
+}
+
+void Body::detach(BodySink& sink) {
+  if (sink_ == &sink) sink_ = nullptr;
+}
+
+void Body::open() {
+  if (std::exchange(is_open_, true) || source_ == nullptr) return;
+  source_->on_demand(*this);
+}
+
+Payload Body::at(std::size_t offset) const {
+  const auto after = std::upper_bound(chunks_.begin(), chunks_.end(), offset,
+                                      [](std::size_t at, const Chunk& chunk) { return at < chunk.offset; });
+  if (after == chunks_.begin()) return {};
+  const Chunk& chunk = *std::prev(after);
+  const std::size_t skipped = offset - chunk.offset;
+  if (skipped >= chunk.bytes.size()) return {};
+  return chunk.bytes.part(skipped, chunk.bytes.size() - skipped);
+}
+
+void Body::release(std::size_t offset) {
+  if (offset <= released_) return;
+  KAIDO_CHECK(offset <= arrived_);
+  released_ = offset;
+  while (!is_retained_ && !chunks_.empty() && chunks_.front().offset + chunks_.front().bytes.size() <= released_)
+    chunks_.pop_front();
+  if (source_ != nullptr) source_->on_demand(*this);
+}
+
+void Body::retain() {
+  KAIDO_CHECK(is_replayable());
+  is_retained_ = true;
+}
+
+std::size_t Body::footprint() const {
+  std::size_t sum = sizeof(Body);
+  for (const Chunk& chunk : chunks_) sum += chunk.bytes.footprint();
+  return sum;
+}
+
+}  // namespace kaido::wire
