@@ -1,9 +1,12 @@
 /// kaidoctl: asks a node over its admin socket and prints the answer. See docs/operating/kaidoctl.md.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <optional>
 #include <string>
 #include <variant>
@@ -97,7 +100,8 @@ int main(const std::vector<std::string>& arguments) {
   const auto parsed =
       parse_options(arguments, default_admin_socket(has_system_socket, environment("XDG_RUNTIME_DIR"), ::geteuid()));
   if (const auto* farewell = std::get_if<Farewell>(&parsed)) {
-    std::fputs(farewell->text.c_str(), farewell->code == ExitCode::kOk ? stdout : stderr);
+    if (farewell->code == ExitCode::kOk) return static_cast<int>(print(farewell->text));
+    std::fputs(farewell->text.c_str(), stderr);
     return static_cast<int>(farewell->code);
   }
   const Style style{.coloured = ::isatty(STDOUT_FILENO) == 1 && environment("NO_COLOR").empty() &&
@@ -108,4 +112,14 @@ int main(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace kaido::daemon
 
-int main(int argc, char** argv) { return kaido::daemon::main(std::vector<std::string>(argv + 1, argv + argc)); }
+int main(int argc, char** argv) {
+  using namespace kaido::daemon;
+  // Descriptors 0 to 2 are reserved by now: //daemon/telemetry:standard_streams.
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error like any other
+  try {
+    return kaido::daemon::main(std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
+  } catch (const std::exception& error) {
+    return static_cast<int>(
+        complain(ExitCode::kFailed, std::string("an error that nothing expected; please report it: ") + error.what()));
+  }
+}

@@ -1,6 +1,8 @@
 #include "daemon/kaidoctl/output.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "daemon/kaidoctl/format.h"
 
@@ -16,7 +18,7 @@ ExitCode print(const base::StatusOr<std::string>& text, ExitCode code) {
     return complain(ExitCode::kFailed, std::string(text.status().message()));
   }
   if (std::fwrite(text->data(), 1, text->size(), stdout) != text->size() || std::fflush(stdout) != 0) {
-    return complain(ExitCode::kFailed, "cannot write to standard output");
+    return complain(ExitCode::kFailed, std::string("cannot write to standard output: ") + std::strerror(errno));
   }
   return code;
 }

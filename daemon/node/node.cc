@@ -59,7 +59,7 @@ class Node::Impl final {
           report_metrics(rooms_, sink);
           report_admin(admin_.counters(), http_ ? http_->counters() : HttpServerCounters(), sink);
         })),
-        process_report_(metrics_->add_collector(process_metrics(base::kVersion))),
+        process_report_(metrics_->add_collector(process_metrics(base::kVersion, log_))),
         queries_(rooms_),
         admin_(
             loop.io(), [&loop](std::function<void()> function) { loop.post(std::move(function)); }, queries_,

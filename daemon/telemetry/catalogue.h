@@ -120,6 +120,11 @@ inline constexpr MetricDescriptor kTelemetryScrapes{"kaido_telemetry_scrapes_tot
                                                     kCounter};
 inline constexpr MetricDescriptor kTelemetrySeriesDropped{
     "kaido_telemetry_series_dropped_total", "Series left out because their metric had too many.", kCounter};
+inline constexpr MetricDescriptor kTelemetryLogLines{
+    "kaido_telemetry_log_lines_total",
+    "Lines of the log by what became of them; dropped: whoever reads it was too slow.",
+    kCounter,
+    {"result"}};
 
 // The process, with the names that every Prometheus client uses.
 inline constexpr MetricDescriptor kProcessCpu{"process_cpu_seconds_total", "User and system CPU time spent.", kCounter};
@@ -175,6 +180,7 @@ inline constexpr std::array kMetricCatalogue = {
     &metric::kRuntimeTurns,
     &metric::kTelemetryScrapes,
     &metric::kTelemetrySeriesDropped,
+    &metric::kTelemetryLogLines,
     &metric::kProcessCpu,
     &metric::kProcessResident,
     &metric::kProcessVirtual,

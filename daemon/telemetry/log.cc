@@ -2,15 +2,15 @@
 
 #include <spdlog/details/log_msg.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/ansicolor_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 #include "daemon/telemetry/log_shape.h"
+#include "daemon/telemetry/log_writer.h"
 
 namespace kaido::daemon {
 namespace {
@@ -58,31 +58,77 @@ std::string_view pattern(LogFormat format) {
   return "%v";
 }
 
-std::unique_ptr<spdlog::sinks::sink> make_spdlog_sink(LogFormat format) {
-  std::unique_ptr<spdlog::sinks::sink> sink;
-  if (format == LogFormat::kText) {
-    sink = std::make_unique<spdlog::sinks::ansicolor_stderr_sink_mt>();  // colours on terminals only
-  } else {
-    sink = std::make_unique<spdlog::sinks::stderr_sink_mt>();
+/// The escape sequence that a terminal shows a level in; spdlog's choice of colours.
+std::string_view colour(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "\x1b[36m";
+    case LogLevel::kInfo:
+      return "\x1b[32m";
+    case LogLevel::kWarn:
+      return "\x1b[33m\x1b[1m";
+    case LogLevel::kError:
+      return "\x1b[31m\x1b[1m";
+    case LogLevel::kOff:
+      return "";
   }
-  sink->set_formatter(
-      std::make_unique<spdlog::pattern_formatter>(std::string(pattern(format)), spdlog::pattern_time_type::utc));
-  return sink;
+  return "";
 }
 
-class SpdlogSink final : public LogSink {
+/// Whole lines, with time and line break.
+///
+/// Threading: thread-safe.
+class LineFormatter final {
  public:
-  SpdlogSink(LogLevel level, LogFormat format) : LogSink(level), format_(format), sink_(make_spdlog_sink(format)) {}
+  LineFormatter(LogFormat format, bool coloured)
+      : format_(format),
+        coloured_(coloured),
+        around_(std::string(pattern(format)), spdlog::pattern_time_type::utc, "\n") {}
 
-  void write(LogLevel level, std::string_view component, std::string_view message,
-             std::initializer_list<const LogField*> fields) override {
-    const std::string text = shape(format_, LogLine{level, component, message, fields});
-    sink_->log(spdlog::details::log_msg("kaidod", spdlog_level(level), text));
+  std::string format(const LogLine& line) {
+    const std::string text = shape(format_, line);
+    const spdlog::details::log_msg message("kaidod", spdlog_level(line.level), text);
+    spdlog::memory_buf_t whole;
+    {
+      const std::lock_guard lock(mutex_);
+      around_.format(message, whole);
+    }
+    std::string result(whole.data(), whole.size());
+    if (coloured_ && message.color_range_end > message.color_range_start) {
+      result.insert(message.color_range_end, "\x1b[m");
+      result.insert(message.color_range_start, colour(line.level));
+    }
+    return result;
   }
 
  private:
   const LogFormat format_;
-  const std::unique_ptr<spdlog::sinks::sink> sink_;  // a "_mt" sink: it has its own lock
+  const bool coloured_;
+  std::mutex mutex_;  // a leaf: around_ caches the last second
+  spdlog::pattern_formatter around_;
+};
+
+/// Formats on the caller's thread, which is where the values live; writes on its own.
+class QueuedSink final : public LogSink {
+ public:
+  QueuedSink(LogLevel level, LogFormat format, int descriptor)
+      : LogSink(level),
+        formatter_(std::make_shared<LineFormatter>(format, format == LogFormat::kText && isatty(descriptor) == 1)),
+        writer_(descriptor, LogQueue([formatter = formatter_](std::uint64_t dropped) {
+                  const LogField count("dropped", dropped);
+                  return formatter->format(
+                      {LogLevel::kWarn, "log", "lines are missing here: they were not read in time", {&count}});
+                })) {}
+
+  void write(LogLevel level, std::string_view component, std::string_view message,
+             std::initializer_list<const LogField*> fields) override {
+    writer_.push(formatter_->format(LogLine{level, component, message, fields}));
+  }
+  [[nodiscard]] LogCounters counters() const override { return writer_.counters(); }
+
+ private:
+  const std::shared_ptr<LineFormatter> formatter_;
+  LogWriter writer_;
 };
 
 class MemorySink final : public LogSink {
@@ -122,7 +168,7 @@ LogFormat detect_log_format() {
 
 std::shared_ptr<LogSink> make_stderr_log(const LogOptions& options) {
   const LogFormat format = options.format == LogFormat::kAuto ? detect_log_format() : options.format;
-  return std::make_shared<SpdlogSink>(options.level, format);
+  return std::make_shared<QueuedSink>(options.level, format, STDERR_FILENO);
 }
 
 std::shared_ptr<LogSink> make_memory_log(const LogOptions& options, std::string& out) {

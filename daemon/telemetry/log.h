@@ -14,7 +14,7 @@
 /// than kMaxLogValueBytes are cut, so that one field can neither forge a line nor fill a disk. Never log payloads or
 /// secrets.
 ///
-/// Threading: Logger and LogSink are thread-safe.
+/// Threading: Logger and LogSink are thread-safe. Logging never waits for whoever reads the log (log_queue.h).
 /// Lifetime: a Logger shares its sink; a LogField must not outlive the full expression that made it.
 #pragma once
 
@@ -30,6 +30,7 @@
 #include <utility>
 
 #include "daemon/telemetry/log_options.h"
+#include "daemon/telemetry/log_queue.h"
 #include "proto/base/time.h"
 
 namespace kaido::daemon {
@@ -131,6 +132,8 @@ class LogSink {
   /// `fields` may hold absent ones; they are skipped.
   virtual void write(LogLevel level, std::string_view component, std::string_view message,
                      std::initializer_list<const LogField*> fields) = 0;
+  /// None where nothing is ever dropped.
+  [[nodiscard]] virtual LogCounters counters() const { return {}; }
 
  private:
   std::atomic<LogLevel> level_;
@@ -147,6 +150,8 @@ class Logger {
   [[nodiscard]] Logger named(std::string component) const { return Logger(sink_, std::move(component)); }
 
   [[nodiscard]] bool enabled(LogLevel level) const { return sink_ != nullptr && level >= sink_->level(); }
+
+  [[nodiscard]] LogCounters counters() const { return sink_ == nullptr ? LogCounters() : sink_->counters(); }
 
 #define KAIDO_LOG_VERB(verb, level)                                                                               \
   void verb(std::string_view message, const LogField& a = LogField::none(), const LogField& b = LogField::none(), \
@@ -167,7 +172,7 @@ class Logger {
   std::string component_;
 };
 
-/// Lines to standard error (through spdlog). kAuto is resolved here, once.
+/// Lines to standard error, by a thread of the sink's own; its end flushes them. kAuto is resolved here, once.
 [[nodiscard]] std::shared_ptr<LogSink> make_stderr_log(const LogOptions& options);
 
 /// What kAuto stands for in this process: journal if standard error is the journal's, text if a terminal, else JSON.

@@ -72,11 +72,14 @@ double max_fds() {
 
 }  // namespace
 
-MetricsProvider::Collector process_metrics(std::string_view version) {
-  return [version = std::string(version), boot = read_boot_time()](MetricSink& sink) {
+MetricsProvider::Collector process_metrics(std::string_view version, const Logger& log) {
+  return [version = std::string(version), log, boot = read_boot_time()](MetricSink& sink) {
     const auto ticks_per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
     const ProcessStat stat = read_process_stat();
     sink.add(metric::kBuildInfo, 1, {version, __VERSION__});
+    const LogCounters lines = log.counters();
+    sink.add(metric::kTelemetryLogLines, static_cast<double>(lines.written), {"written"});
+    sink.add(metric::kTelemetryLogLines, static_cast<double>(lines.dropped), {"dropped"});
     sink.add(metric::kProcessCpu, (stat.user_ticks + stat.system_ticks) / ticks_per_second);
     sink.add(metric::kProcessResident, stat.resident_pages * static_cast<double>(sysconf(_SC_PAGESIZE)));
     sink.add(metric::kProcessVirtual, stat.virtual_bytes);

@@ -261,7 +261,7 @@ TEST(Metrics, DescribesTheProcess) {
   // A name that looks like the end of the field: /proc/self/stat must still be read right.
   ASSERT_EQ(prctl(PR_SET_NAME, "a) R 1 (b"), 0);
   const auto metrics = make_prometheus_metrics();
-  const auto registration = metrics->add_collector(process_metrics("1.2.3"));
+  const auto registration = metrics->add_collector(process_metrics("1.2.3", Logger()));
   const std::string page = metrics->serialize();
   EXPECT_NE(page.find("kaido_build_info{version=\"1.2.3\",compiler="), std::string::npos) << page;
   EXPECT_GT(value_of(page, "process_resident_memory_bytes"), 1 << 20);
