@@ -17,7 +17,8 @@
 
 #include "daemon/admin/admin_grpc.h"
 #include "daemon/admin/admission.h"
-#include "daemon/admin/socket_file.h"
+#include "daemon/net/accept_pause.h"
+#include "daemon/net/socket_file.h"
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
@@ -27,8 +28,8 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using Socket = asio::local::stream_protocol::socket;
 
-/// How long accepting pauses after it failed, for instance because the process has no descriptors left.
-constexpr std::chrono::milliseconds kAcceptPause{100};
+/// Connections that wait to be accepted; an operator's tool tries again.
+constexpr int kBacklog = 16;
 /// How often a connection is looked at whose first bytes came in pieces. (Clients send the preface in one piece.)
 constexpr std::chrono::milliseconds kPrefacePause{10};
 
@@ -103,7 +104,7 @@ class AdminServer::Impl : public std::enable_shared_from_this<Impl> {
   asio::io_context& io_context_;
   asio::local::stream_protocol::acceptor acceptor_;
   asio::steady_timer accept_pause_;
-  std::unique_ptr<AdminSocketFile> file_;
+  std::unique_ptr<SocketFile> file_;
   std::unordered_set<SessionPtr> sessions_;
   AdminServerCounters counters_;
   AdminGrpc grpc_;
@@ -111,13 +112,13 @@ class AdminServer::Impl : public std::enable_shared_from_this<Impl> {
 
 base::Status AdminServer::Impl::start() {
   KAIDO_CHECK(!is_running());
-  auto file = AdminSocketFile::listen(options_.socket_path, options_.socket_mode);
+  auto file = SocketFile::listen(options_.socket_path, options_.socket_mode, kBacklog);
   if (!file.ok()) {
     return file.status();
   }
   file_ = *std::move(file);
   error_code error;
-  acceptor_.assign(asio::local::stream_protocol(), file_->release_descriptor(), error);
+  acceptor_.assign(asio::local::stream_protocol(), file_->release_descriptor().release(), error);
   KAIDO_CHECK(!error);
   accept();
   return absl::OkStatus();

@@ -21,6 +21,7 @@
 #include <boost/beast/http/write.hpp>
 
 #include "daemon/admin/http_answer.h"
+#include "daemon/net/accept_pause.h"
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
@@ -32,8 +33,6 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// How long accepting pauses after it failed, for instance because the process has no descriptors left.
-constexpr std::chrono::milliseconds kAcceptPause{100};
 /// How long, and how much of, what a refused client still sends is read, so that it gets to see the refusal: closing a
 /// socket with unread bytes resets the connection under the answer.
 constexpr std::chrono::milliseconds kDrainTimeout{1000};

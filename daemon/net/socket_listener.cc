@@ -3,17 +3,15 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <chrono>
 #include <utility>
+
+#include "daemon/net/accept_pause.h"
 
 namespace kaido::daemon {
 namespace {
 
 // Connections taken in one turn: a storm of them must not hold up those that are established.
 constexpr int kAcceptsPerTurn = 64;
-
-// How long accepting rests when the system is out of descriptors: long enough for some to be closed.
-constexpr base::Duration kPause = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -62,7 +60,7 @@ void SocketListener::on_ready(Readiness) {
 
 void SocketListener::pause() {
   loop_.set_interest(token_, {});
-  retry_.set_after(kPause);
+  retry_.set_after(kAcceptPause);
 }
 
 }  // namespace kaido::daemon

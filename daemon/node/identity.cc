@@ -1,46 +1,99 @@
 #include "daemon/node/identity.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
+#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <limits>
+#include <optional>
 
+#include "daemon/node/identity_file.h"
 #include "proto/base/check.h"
+#include "proto/base/private_folder.h"
 
 namespace kaido::daemon {
 namespace {
 
 constexpr std::string_view kIdKey = "id: ";
 constexpr std::string_view kEpochKey = "\nepoch: ";
+/// The shortest text that can be one.
+constexpr std::size_t kIdentityBytesMin = kIdKey.size() + 32 + kEpochKey.size() + 2;
 
-base::Status system_error(const std::string& what) { return absl::ErrnoToStatus(errno, what); }
-
-/// Writes a file so that a crash leaves either the old or the new contents.
-base::Status replace_file(const std::string& path, const std::string& contents) {
-  const std::string temporary = path + ".new";
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return system_error("cannot write " + temporary);
-  const bool written =
-      ::write(file, contents.data(), contents.size()) == static_cast<ssize_t>(contents.size()) && ::fsync(file) == 0;
-  const base::Status failure = written ? absl::OkStatus() : system_error("cannot write " + temporary);
-  ::close(file);
-  KAIDO_RETURN_IF_ERROR(failure);
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) return system_error("cannot replace " + path);
-  return absl::OkStatus();
+/// "/x/state/" is /x/state, below /x.
+std::string without_slashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
 }
+
+std::string identity_path(const std::string& folder) { return folder + "/identity"; }
 
 base::NodeId random_id() {
   base::NodeId id;
   KAIDO_CHECK(::getrandom(id.bytes.data(), id.bytes.size(), 0) == static_cast<ssize_t>(id.bytes.size()));
   return id;
+}
+
+base::Status cannot_create(const std::string& path, int error) {
+  return absl::PermissionDeniedError("cannot create the state folder " + path + " (" + std::strerror(error) +
+                                     "): set node.state_dir to a folder that this user may write");
+}
+
+/// Makes the folder for this user alone. One that is there already is not touched.
+base::Status make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+  if (error) return cannot_create(path, error.value());
+  if (::mkdir(path.c_str(), 0700) == 0) {
+    // The umask may have taken bits from its owner.
+    return ::chmod(path.c_str(), 0700) == 0 ? absl::OkStatus() : cannot_create(path, errno);
+  }
+  return errno == EEXIST ? absl::OkStatus() : cannot_create(path, errno);
+}
+
+/// A folder that exists. A symbolic link to it is its owner's choice.
+base::Status check_folder(const std::string& path, const struct stat& found) {
+  const auto why = base::why_not_private(
+      {.is_folder = S_ISDIR(found.st_mode) != 0, .owner = found.st_uid, .mode = found.st_mode & mode_t{07777}},
+      ::geteuid());
+  const std::string remedy = "set node.state_dir to another folder; one that is missing is made";
+  if (why && S_ISDIR(found.st_mode)) {
+    return absl::FailedPreconditionError("the state folder " + path + " " + *why +
+                                         ", so that others could change who this node is: give it to this user alone "
+                                         "(chown, chmod 700) if it is meant for that, or " +
+                                         remedy);
+  }
+  if (why) return absl::FailedPreconditionError("the state folder " + path + " " + *why + ": " + remedy);
+  if (::access(path.c_str(), R_OK | W_OK | X_OK) == 0) return absl::OkStatus();
+  return absl::PermissionDeniedError("the state folder " + path + " cannot be used (" + std::strerror(errno) +
+                                     "): " + remedy);
+}
+
+/// What a start would find; nothing if this node has no identity yet.
+base::StatusOr<std::optional<Identity>> read_identity(const std::string& path) {
+  const auto text = read_identity_file(path);
+  if (!text.ok()) return text.status();
+  if (!text->has_value()) return std::nullopt;
+  const auto parsed = parse_identity(**text);
+  if (!parsed.ok()) {
+    return absl::DataLossError(path + " cannot be used (" + std::string(parsed.status().message()) +
+                               "): restore it, or remove it to give this node a new identity");
+  }
+  return *parsed;
+}
+
+/// The nearest folder above a missing one in which it would have to be made.
+base::Status check_makeable(const std::string& path) {
+  for (std::filesystem::path folder = std::filesystem::absolute(path).parent_path();; folder = folder.parent_path()) {
+    if (::access(folder.c_str(), W_OK | X_OK) == 0) {
+      std::error_code error;
+      return std::filesystem::is_directory(folder, error) ? absl::OkStatus() : cannot_create(path, ENOTDIR);
+    }
+    if (errno != ENOENT || !folder.has_relative_path()) return cannot_create(path, errno);
+  }
 }
 
 }  // namespace
@@ -52,55 +105,57 @@ std::string format_identity(const Identity& identity) {
 
 base::StatusOr<Identity> parse_identity(std::string_view text) {
   Identity identity;
+  if (text.empty()) return absl::DataLossError("the file is empty");
+  if (text.size() < kIdentityBytesMin) {
+    return absl::DataLossError("the file is truncated: it has " + std::to_string(text.size()) +
+                               " bytes, and at least " + std::to_string(kIdentityBytesMin) + " are needed");
+  }
   const auto malformed = absl::DataLossError("the text is not \"id: <32 hexadecimal digits>\" and \"epoch: <number>\"");
-  if (!text.starts_with(kIdKey) || text.size() < kIdKey.size() + 32) return malformed;
+  if (!text.starts_with(kIdKey)) return malformed;
   const auto id = base::parse_node_id(text.substr(kIdKey.size(), 32));
   text.remove_prefix(kIdKey.size() + 32);
   if (!id || !text.starts_with(kEpochKey)) return malformed;
   text.remove_prefix(kEpochKey.size());
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), identity.epoch.value);
-  if (error != std::errc() || std::string_view(end, text.data() + text.size()) != "\n") return malformed;
+  const std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (error == std::errc() && rest.empty())
+    return absl::DataLossError("the file is truncated: its last line has no end");
+  if (error != std::errc() || rest != "\n") return malformed;
+  if (identity.epoch.value == std::numeric_limits<std::uint64_t>::max()) {
+    return absl::DataLossError("no epoch is left after this one");
+  }
   identity.id = *id;
   return identity;
 }
 
-base::StatusOr<std::unique_ptr<StateFolder>> StateFolder::open(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) {
-    return absl::PermissionDeniedError("cannot create the state folder " + path + " (" + error.message() +
-                                       "): set node.state_dir to a folder that this user may write");
+base::Status StateFolder::check(const std::string& path) {
+  struct stat found{};
+  if (::stat(path.c_str(), &found) != 0) {
+    return errno == ENOENT ? check_makeable(path) : cannot_create(path, errno);
   }
-  if (::chmod(path.c_str(), 0700) != 0)
-    return system_error("cannot restrict the state folder " + path + " to its owner");
-  const std::string lock_path = path + "/lock";
-  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock < 0) return system_error("cannot open " + lock_path);
-  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    ::close(lock);
-    return absl::AlreadyExistsError("another kaidod runs with the state folder " + path +
-                                    ": stop it, or give this one its own node.state_dir");
-  }
-  return std::unique_ptr<StateFolder>(new StateFolder(path, lock));
+  KAIDO_RETURN_IF_ERROR(check_folder(path, found));
+  return read_identity(identity_path(path)).status();
 }
 
-StateFolder::~StateFolder() { ::close(lock_); }
+base::StatusOr<std::unique_ptr<StateFolder>> StateFolder::open(const std::string& name, base::Duration wait_max) {
+  const std::string path = without_slashes(name);
+  KAIDO_RETURN_IF_ERROR(make_folder(path));
+  KAIDO_RETURN_IF_ERROR(check(path));
+  auto lock = FileLock::acquire(path + "/lock", wait_max);
+  if (absl::IsAlreadyExists(lock.status())) {
+    return absl::AlreadyExistsError("the state folder " + path + " is in use: " + std::string(lock.status().message()) +
+                                    "; stop that process, or give this daemon its own node.state_dir");
+  }
+  if (!lock.ok()) return lock.status();
+  return std::unique_ptr<StateFolder>(new StateFolder(path, *std::move(lock)));
+}
 
 base::StatusOr<Identity> StateFolder::begin_epoch() {
-  const std::string path = path_ + "/identity";
-  Identity identity{random_id(), base::Epoch{0}};
-  if (std::filesystem::exists(path)) {
-    std::ifstream file(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    auto parsed = parse_identity(text);
-    if (!parsed.ok()) {
-      return absl::DataLossError(path + " cannot be read (" + std::string(parsed.status().message()) +
-                                 "): restore it, or remove it to give this node a new identity");
-    }
-    identity = *parsed;
-  }
+  const auto former = read_identity(identity_path(path_));
+  if (!former.ok()) return former.status();
+  Identity identity = former->value_or(Identity{random_id(), base::Epoch{0}});
   ++identity.epoch.value;
-  KAIDO_RETURN_IF_ERROR(replace_file(path, format_identity(identity)));
+  KAIDO_RETURN_IF_ERROR(replace_identity_file(identity_path(path_), format_identity(identity)));
   return identity;
 }
 

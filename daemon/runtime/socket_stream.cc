@@ -13,13 +13,6 @@
 
 namespace kaido::daemon {
 
-int Descriptor::release() { return std::exchange(value_, -1); }
-
-void Descriptor::reset(int value) {
-  if (value_ >= 0) ::close(value_);
-  value_ = value;
-}
-
 SocketStream::SocketStream(Descriptor socket, PeerIdentity identity, std::string remote)
     : socket_(std::move(socket)), identity_(std::move(identity)), remote_(std::move(remote)) {
   KAIDO_CHECK(socket_.valid());

@@ -5,30 +5,11 @@
 #include <string>
 
 #include "daemon/runtime/byte_stream.h"
+#include "daemon/runtime/descriptor.h"
 #include "daemon/runtime/loop.h"
 #include "proto/base/status.h"
 
 namespace kaido::daemon {
-
-/// Closes a descriptor when it goes.
-class Descriptor final {
- public:
-  explicit Descriptor(int value = -1) : value_(value) {}
-  ~Descriptor() { reset(); }
-  Descriptor(Descriptor&& other) noexcept : value_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    reset(other.release());
-    return *this;
-  }
-
-  [[nodiscard]] int get() const { return value_; }
-  [[nodiscard]] bool valid() const { return value_ >= 0; }
-  [[nodiscard]] int release();
-  void reset(int value = -1);
-
- private:
-  int value_;
-};
 
 /// Threading: confined to the loop's thread.
 class SocketStream final : public ByteStream {
