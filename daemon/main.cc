@@ -1,72 +1,37 @@
-/// kaidod: flags → settings → Node.
+/// kaidod: flags → settings → serve().
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>
-#include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
-#include <boost/asio/signal_set.hpp>
 
-#include "daemon/node/node.h"
-#include "daemon/runtime/loop.h"
+#include "daemon/node/preflight.h"
+#include "daemon/serve.h"
 #include "daemon/settings/loader.h"
-#include "daemon/telemetry/library_logs.h"
-#include "daemon/telemetry/log.h"
 #include "proto/base/version.h"
 
 namespace {
 
 using namespace kaido::daemon;
 
-constexpr int kExitStart = 1;      // it could not start, for the reason that it logged
-constexpr int kExitInternal = 70;  // sysexits' EX_SOFTWARE: an error that nothing expected; a bug
-constexpr int kExitConfig = 78;    // sysexits' EX_CONFIG: restarting does not help, the configuration must change
-
-/// The first signal drains, the second does not wait. A hang-up, of a terminal or from habit, ends nothing.
-void watch_signals(boost::asio::signal_set& signals, Node& node, const Logger& log) {
-  signals.async_wait([&signals, &node, &log](const boost::system::error_code& error, int number) {
-    if (error) return;
-    if (number == SIGHUP) {
-      log.warn("SIGHUP is ignored: reload comes later; restart kaidod for a changed configuration");
-    } else {
-      node.begin_stop(number == SIGTERM ? "SIGTERM" : "SIGINT");
-    }
-    watch_signals(signals, node, log);
-  });
-}
-
-int run_node(const Settings& settings, const Logger& log) {
-  Loop loop;
-  boost::asio::signal_set signals(loop.io(), SIGTERM, SIGINT, SIGHUP);
-  auto node = Node::start(loop, settings, log);
-  if (!node.ok()) {
-    log.error("cannot start", {"reason", std::string(node.status().message())});
-    return kExitStart;
-  }
-  watch_signals(signals, **node, log);
-  loop.run();
-  log.info("stopped");
-  return 0;
-}
-
-int serve(const Settings& settings) {
-  const Logger log(make_stderr_log(settings.log));
-  const LibraryLogs library_logs(log);
-  try {
-    return run_node(settings, log);
-  } catch (const std::exception& error) {
-    log.error("ended by an error that nothing expected; please report it", {"error", error.what()});
-    return kExitInternal;
-  }
-}
-
 /// What was asked for and could not be printed was not done.
 int flushed() {
   if (std::cout.flush() && std::fflush(stdout) == 0) return 0;
   std::fputs("kaidod: cannot write to standard output\n", stderr);
   return kExitStart;
+}
+
+/// The file is fine; what a start would still run into on this host.
+int check_host(const Settings& settings, const std::string& config) {
+  const std::string name = config.empty() ? "the defaults" : config;
+  const std::vector<std::string> obstacles = find_obstacles(settings);
+  for (const std::string& obstacle : obstacles) std::fprintf(stderr, "%s: %s\n", name.c_str(), obstacle.c_str());
+  if (!obstacles.empty()) return kExitConfig;
+  std::printf("%s: no problems\n", name.c_str());
+  return flushed();
 }
 
 int run(int argc, char** argv) {
@@ -94,11 +59,7 @@ int run(int argc, char** argv) {
     }
     settings = loaded.settings;
   }
-  if (check) {
-    std::printf("%s: no problems\n", config.empty() ? "the defaults" : config.c_str());
-    return flushed();
-  }
-  return serve(settings);
+  return check ? check_host(settings, config) : serve(settings);
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
 #include "daemon/net/socket_file.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +17,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "daemon/net/listen_check.h"
 
 namespace kaido::daemon {
 namespace {
@@ -135,6 +140,24 @@ TEST_F(SocketFileTest, AFolderThatIsMissingIsMade) {
   EXPECT_TRUE(make_socket_folder(socket).ok());
   EXPECT_TRUE(std::filesystem::is_directory(folder_ + "/a/b"));
   std::filesystem::remove_all(folder_ + "/a");
+}
+
+TEST(ListenCheck, ObjectsToWhatIsNotOfThisHostAndNotToWhatIsTaken) {
+  EXPECT_TRUE(check_tcp_listen("127.0.0.1", 0).ok());
+  EXPECT_TRUE(check_tcp_listen("localhost", 0).ok());
+  EXPECT_TRUE(check_tcp_listen("0.0.0.0", 0).ok());
+  // 192.0.2.0/24 is for documentation: no host has it.
+  EXPECT_NE(check_tcp_listen("192.0.2.1", 7600).message().find("write an address of this host"), std::string::npos);
+  EXPECT_FALSE(check_tcp_listen("node-b", 7600).ok());
+  const Descriptor taken(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(taken.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(taken.get(), 1), 0);
+  ASSERT_EQ(::getsockname(taken.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  EXPECT_TRUE(check_tcp_listen("127.0.0.1", ntohs(address.sin_port)).ok());
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 #include "daemon/node/node.h"
 
-#include <filesystem>
 #include <utility>
 
 #include "daemon/admin/admin_server.h"
 #include "daemon/admin/http_server.h"
 #include "daemon/node/admin_view.h"
 #include "daemon/node/metrics_report.h"
+#include "daemon/node/preflight.h"
 #include "daemon/node/rooms.h"
 #include "daemon/runtime/timer.h"
 #include "daemon/telemetry/process_metrics.h"
@@ -21,16 +21,6 @@ namespace {
 constexpr base::Duration kDrainPoll = std::chrono::milliseconds(20);
 /// What goodbyes may take to leave.
 constexpr base::Duration kGoodbyeTime = std::chrono::milliseconds(100);
-
-base::Status make_folder_of(const std::string& socket_path) {
-  const auto folder = std::filesystem::path(socket_path).parent_path();
-  if (folder.empty()) return absl::OkStatus();
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (!error) return absl::OkStatus();
-  return absl::PermissionDeniedError("cannot create the folder " + folder.string() + " (" + error.message() +
-                                     "): set listen.app_socket and listen.admin_socket to where this user may write");
-}
 
 HttpServerOptions http_options(const Settings& settings) {
   HttpServerOptions options;
@@ -75,8 +65,7 @@ class Node::Impl final {
   }
 
   base::Status start() {
-    KAIDO_RETURN_IF_ERROR(make_folder_of(rooms_.settings.listen.app_socket));
-    KAIDO_RETURN_IF_ERROR(make_folder_of(rooms_.settings.listen.admin_socket));
+    KAIDO_RETURN_IF_ERROR(make_socket_folders(rooms_.settings));
     KAIDO_RETURN_IF_ERROR(rooms_.apps.start());
     KAIDO_RETURN_IF_ERROR(rooms_.peers.start());
     KAIDO_RETURN_IF_ERROR(admin_.start());

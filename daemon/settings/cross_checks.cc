@@ -1,6 +1,7 @@
 #include "daemon/settings/cross_checks.h"
 
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,7 @@ class CrossChecker {
   CrossChecker(const Settings& settings, Complaints& complaints) : settings_(settings), complaints_(complaints) {}
 
   void run() {
+    check_listenable();
     check_exposure();
     check_sockets();
     check_limits();
@@ -36,12 +38,26 @@ class CrossChecker {
     complaints_.add_about(about, place == nullptr ? Mark{} : *place, message);
   }
 
+  void check_listenable() {
+    const auto check = [&](const char* path, const std::optional<AddressSetting>& address) {
+      if (!address || address->can_be_listened_on()) return;
+      complain({path}, in_quotes(to_string(*address)) +
+                           " names a host; a node listens on addresses of its own: write one, like 127.0.0.1:" +
+                           std::to_string(address->port) + ", or localhost");
+    };
+    check("listen.peer", settings_.listen.peer);
+    check("listen.http", settings_.listen.http);
+  }
+
   void check_exposure() {
     const bool plaintext = settings_.security.insecure_plaintext;
     const std::string remedy =
         "and peers speak plain text; use a loopback address, or accept that on a trusted test network with "
         "\"insecure_plaintext: true\" under \"security\"";
-    if (settings_.listen.peer && !settings_.listen.peer->is_local() && !plaintext) {
+    const auto reaches_out = [](const std::optional<AddressSetting>& address) {
+      return address && address->can_be_listened_on() && !address->is_local();
+    };
+    if (reaches_out(settings_.listen.peer) && !plaintext) {
       complain({"listen.peer"},
                in_quotes(to_string(*settings_.listen.peer)) + " can be reached from other hosts, " + remedy);
     }
@@ -51,7 +67,7 @@ class CrossChecker {
       complaints_.add_about_entry("peers", place == nullptr ? Mark{} : *place,
                                   in_quotes(to_string(settings_.peers[i])) + " is beyond this host, " + remedy);
     }
-    if (settings_.listen.http && !settings_.listen.http->is_local() && !settings_.security.insecure_http) {
+    if (reaches_out(settings_.listen.http) && !settings_.security.insecure_http) {
       complain({"listen.http"},
                in_quotes(to_string(*settings_.listen.http)) +
                    " can be reached from other hosts, and HTTP asks nobody who they are; use a loopback "

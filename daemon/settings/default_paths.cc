@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "daemon/settings/names.h"
+#include "proto/base/private_folder.h"
 
 namespace kaido::daemon {
 namespace {
@@ -25,7 +26,7 @@ bool is_absolute(const std::string& path) { return path.starts_with('/'); }
 
 std::string user_run_dir(const ProcessFacts& process) {
   if (is_absolute(process.xdg_runtime_dir)) return process.xdg_runtime_dir + "/kaido";
-  return "/tmp/kaido-" + std::to_string(process.uid);
+  return base::fallback_socket_folder(process.uid);
 }
 
 std::string user_state_dir(const ProcessFacts& process) {

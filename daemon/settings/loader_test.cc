@@ -187,6 +187,15 @@ TEST(Loader, RefusesPlainTextBeyondThisHost) {
   EXPECT_TRUE(load("listen: {http: 0.0.0.0:80}\nsecurity: {insecure_http: true}").ok());
 }
 
+TEST(Loader, RefusesToListenOnNames) {
+  EXPECT_EQ(
+      problems("listen:\n  peer: node-b:7600\n  http: localhost:1\n"),
+      Problems{"2:9: \"listen.peer\": \"node-b:7600\" names a host; a node listens on addresses of its own: write "
+               "one, like 127.0.0.1:7600, or localhost"});
+  EXPECT_EQ(problems("listen: {http: node-b:1}\nsecurity: {insecure_http: true}").size(), 1U);
+  EXPECT_TRUE(load("peers: [node-b:7600]\nsecurity: {insecure_plaintext: true}").ok()) << "dialled, not listened on";
+}
+
 TEST(Loader, ChecksSettingsAgainstEachOther) {
   const auto complains = [](std::string_view text, std::string_view about) {
     const Problems found = problems(text);

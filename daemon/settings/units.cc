@@ -127,6 +127,11 @@ Parsed<Bytes> parse_bytes(std::string_view text) {
 Parsed<AddressSetting> parse_address(std::string_view text) {
   constexpr std::string_view kUnixPrefix = "unix:";
   if (text.starts_with(kUnixPrefix)) return parse_unix_address(text.substr(kUnixPrefix.size()));
+  // As the log and kaidoctl show addresses. (A host may be called "tcp", too: then one colon follows.)
+  constexpr std::string_view kTcpPrefix = "tcp:";
+  if (text.starts_with(kTcpPrefix) && text.find(':', kTcpPrefix.size()) != std::string_view::npos) {
+    text.remove_prefix(kTcpPrefix.size());
+  }
   const ParseError write_like{"write host:port, [IPv6]:port or unix:/path, like 127.0.0.1:7600"};
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return write_like;
@@ -158,6 +163,10 @@ bool AddressSetting::is_local() const {
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
   in6_addr v6 = {};
   return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+bool AddressSetting::can_be_listened_on() const {
+  return kind == Kind::kUnix || host == "localhost" || is_literal(AF_INET, host) || is_literal(AF_INET6, host);
 }
 
 std::string to_string(const AddressSetting& address) {

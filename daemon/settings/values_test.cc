@@ -69,6 +69,11 @@ TEST(Units, RefusesBadAddresses) {
 }
 
 TEST(Units, KnowsWhatIsLocal) {
+  EXPECT_EQ(std::get<AddressSetting>(parse_address("tcp:node-b:7600")),
+            std::get<AddressSetting>(parse_address("node-b:7600")))
+      << "as logs and kaidoctl show it";
+  EXPECT_EQ(to_string(std::get<AddressSetting>(parse_address("tcp:[::1]:7600"))), "[::1]:7600");
+  EXPECT_EQ(std::get<AddressSetting>(parse_address("tcp:7600")).host, "tcp") << "a host may be called so";
   const auto is_local = [](std::string_view text) { return std::get<AddressSetting>(parse_address(text)).is_local(); };
   for (const std::string_view text : {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "unix:/a"}) {
     EXPECT_TRUE(is_local(text)) << text;

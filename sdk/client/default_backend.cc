@@ -116,7 +116,8 @@ std::shared_ptr<Backend> make_backend(const Handle& handle) {
   auto functions = FunctionTable::collect();
   if (!functions) return std::make_shared<FailedBackend>(std::move(functions).error());
   auto connection = NodeConnection::create(handle, NodeOptions().socket(socket.path), *std::move(functions));
-  if (socket.is_explicit || !connection->failure()) return connection;
+  // Somebody else's folder is no missing node: calls fail and say so.
+  if (socket.is_explicit || !connection->failure() || socket_problem(socket.path)) return connection;
   say_local(socket.path);
   return std::make_shared<LocalBackend>(handle);
 }

@@ -194,6 +194,8 @@ void NodeConnection::reply(RunningCall& call, const Error* error, std::span<cons
 // --- the socket ---
 
 void NodeConnection::connect(TimePoint at) {
+  // At each attempt: the folder may come, go and be made by others.
+  if (const auto problem = socket_problem(path_)) return session_.handle_disconnected(at, *problem);
   const int fd = connect_unix(path_);
   if (fd < 0) {
     return session_.handle_disconnected(

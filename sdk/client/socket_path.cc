@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "proto/base/private_folder.h"
+
 namespace kaido::detail {
 
 SocketPath find_socket() {
@@ -13,7 +15,11 @@ SocketPath find_socket() {
   if (const char* home = std::getenv("XDG_RUNTIME_DIR"); home != nullptr && *home == '/') {
     return {std::string(home) + "/kaido/kaidod.sock", false};
   }
-  return {"/tmp/kaido-" + std::to_string(::getuid()) + "/kaidod.sock", false};
+  return {base::fallback_socket_folder(::getuid()) + "/kaidod.sock", false};
+}
+
+std::optional<std::string> socket_problem(const std::string& path) {
+  return base::fallback_folder_problem(path, ::getuid());
 }
 
 }  // namespace kaido::detail

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -146,6 +148,90 @@ TEST(ClosedStreams, OutputThatGoesNowhereIsAFailureOfKaidoctl) {
         << where;
   }
   EXPECT_TRUE(cluster["a"].is_ready());
+}
+
+/// The reason that `--check` gives, and whether starting gives it too, with the same code.
+std::string refusal(const TestNode& node) {
+  const TempFolder output;
+  std::string reasons[2];
+  for (const bool is_check : {true, false}) {
+    Command command(built_program("daemon/kaidod"));
+    command.argument("--config").argument(node.config_file()).errors(output / (is_check ? "check" : "start"));
+    if (is_check) command.argument("--check");
+    EXPECT_EQ(Process(command).wait(), (ExitStatus{.code = 78}));
+    reasons[is_check] = read_file(output / (is_check ? "check" : "start"));
+  }
+  const std::string prefix = node.config_file() + ": ";
+  EXPECT_TRUE(reasons[1].starts_with(prefix)) << reasons[1];
+  const std::string reason = reasons[1].substr(prefix.size(), reasons[1].find('\n') - prefix.size());
+  EXPECT_NE(reasons[0].find(reason), std::string::npos) << reasons[0] << "\ninstead of\n" << reason;
+  return reason;
+}
+
+class Refusal : public ::testing::Test {
+ protected:
+  Refusal() { node.write_config({}); }
+  /// The configuration with `text` in the place of another.
+  void change(const std::string& from, const std::string& to) {
+    std::string config = read_file(node.config_file());
+    const auto at = config.find(from);
+    ASSERT_NE(at, std::string::npos) << config;
+    std::ofstream(node.config_file()) << config.replace(at, from.size(), to);
+  }
+  TestNode node{NodeSpec("a")};
+  TempFolder folder;
+};
+
+TEST_F(Refusal, OfAStateFolderThatOthersMayWriteLeavesItAlone) {
+  change("state_dir: ", "state_dir: " + folder / "shared" + "\n#");
+  ASSERT_EQ(::mkdir((folder / "shared").c_str(), 0700), 0);
+  ASSERT_EQ(::chmod((folder / "shared").c_str(), 01777), 0);
+  EXPECT_NE(refusal(node).find("/shared can be written by others (mode 1777)"), std::string::npos) << refusal(node);
+  struct stat found{};
+  ASSERT_EQ(::stat((folder / "shared").c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & mode_t{07777}, mode_t{01777});
+}
+
+TEST_F(Refusal, OfAnIdentityThatIsAFolder) {
+  change("state_dir: ", "state_dir: " + folder / "state" + "\n#");
+  ASSERT_EQ(::mkdir((folder / "state").c_str(), 0700), 0);
+  ASSERT_EQ(::mkdir((folder / "state/identity").c_str(), 0700), 0);
+  EXPECT_NE(refusal(node).find("/state/identity is a folder"), std::string::npos) << refusal(node);
+}
+
+TEST_F(Refusal, OfAnAddressThatIsNotOfThisHost) {
+  change("peer: 127.0.0.1:", "peer: 192.0.2.1:");
+  std::ofstream(node.config_file(), std::ios::app) << "security: {insecure_plaintext: true}\n";
+  EXPECT_NE(refusal(node).find("listen.peer: cannot listen on tcp:192.0.2.1:"), std::string::npos) << refusal(node);
+}
+
+TEST_F(Refusal, OfAFileWhereASocketIsToBe) {
+  std::ofstream(node.admin_socket()) << "precious";
+  EXPECT_NE(refusal(node).find("a file that is no socket is there"), std::string::npos) << refusal(node);
+  EXPECT_EQ(read_file(node.admin_socket()), "precious");
+}
+
+TEST(ManyStarts, InOneFolderAtOnceAllSucceed) {
+  constexpr int kDaemons = 30;
+  const TempFolder folder;
+  std::vector<std::unique_ptr<Process>> daemons;
+  for (int i = 0; i < kDaemons; ++i) {
+    const std::string name = "d" + std::to_string(i);
+    const std::string file = folder.write(name + ".yaml", "node: {name: " + name + ", state_dir: " + folder / name +
+                                                              "}\nlisten: {app_socket: " + folder / (name + ".sock") +
+                                                              ", admin_socket: " + folder / (name + ".admin") + "}\n");
+    Command command(built_program("daemon/kaidod"));
+    daemons.push_back(std::make_unique<Process>(command.argument("--config").argument(file).errors(folder / "errors")));
+  }
+  EXPECT_TRUE(wait_until([&] {
+    int listening = 0;
+    for (int i = 0; i < kDaemons; ++i) {
+      listening += RawSocket::connect_unix(folder / ("d" + std::to_string(i) + ".admin")).is_connected() ? 1 : 0;
+    }
+    return listening == kDaemons;
+  })) << read_file(folder / "errors");
+  for (auto& daemon : daemons) daemon->send(SIGTERM);
+  for (auto& daemon : daemons) EXPECT_EQ(daemon->wait(), ExitStatus{});
 }
 
 }  // namespace
