@@ -2,10 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 #include <grpcpp/client_context.h>
@@ -16,17 +20,25 @@
 
 namespace kaido::daemon {
 
-int connect_unix(const std::string& path) {
+int connect_unix(const std::string& path, std::chrono::milliseconds timeout) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
     return path.empty() ? -ENOENT : -ENAMETOOLONG;
   }
   path.copy(address.sun_path, path.size());
+  struct stat found{};
+  if (::stat(path.c_str(), &found) == 0 && !S_ISSOCK(found.st_mode)) {
+    return -ENOTSOCK;  // connect() would speak of a socket that nobody listens at
+  }
   const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
     return -errno;
   }
+  // connect() waits while the queue of connections is full: for so long, and then it is EAGAIN.
+  const auto milliseconds = std::max<std::int64_t>(timeout.count(), 1);  // 0 would mean for ever
+  const timeval limit{.tv_sec = milliseconds / 1000, .tv_usec = (milliseconds % 1000) * 1000};
+  ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::fcntl(descriptor, F_SETFL, O_NONBLOCK) != 0) {
     const int error = errno;

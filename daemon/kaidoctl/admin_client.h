@@ -11,8 +11,9 @@
 
 namespace kaido::daemon {
 
-/// connect()s to a Unix socket. Returns the descriptor, or -errno.
-[[nodiscard]] int connect_unix(const std::string& path);
+/// connect()s to a Unix socket within the time. Returns the descriptor, or -errno: -EAGAIN if the time was over,
+/// -ENOTSOCK for a file that is none.
+[[nodiscard]] int connect_unix(const std::string& path, std::chrono::milliseconds timeout);
 
 /// Blocking calls, each bounded by the timeout.
 ///

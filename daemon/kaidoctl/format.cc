@@ -1,5 +1,6 @@
 #include "daemon/kaidoctl/format.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -7,6 +8,8 @@
 
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
+
+#include "daemon/kaidoctl/enum_words.h"
 
 namespace kaido::daemon {
 namespace {
@@ -100,7 +103,7 @@ std::string format_status(const v1::StatusResponse& response, Style style) {
   const auto state = state_cell(response.state());
   Facts facts(style);
   facts.add("node", response.node_name() + " (" + response.node_id() + ")");
-  facts.add("state", state.text + (response.reason().empty() ? "" : ": " + response.reason()), state.colour);
+  facts.add("state", state.text + (response.reason().empty() ? "" : " " + response.reason()), state.colour);
   facts.add("version", response.version());
   facts.add("pid", count(response.pid()));
   facts.add("epoch", std::to_string(response.epoch()));
@@ -129,7 +132,7 @@ std::string format_nodes(const v1::ListNodesResponse& response, Style style) {
   for (const auto& node : response.nodes()) {
     const auto seen = node.is_self()                 ? "self"
                       : node.has_last_seen_seconds() ? format_seconds(node.last_seen_seconds()) + " ago"
-                                                     : "never";
+                                                     : "";  // of a node that is lost it is forgotten
     table.add({{node.name()},
                state_cell(node.state()),
                {node.address()},
@@ -197,6 +200,29 @@ std::string format_pings(const std::vector<PingOutcome>& pings, Style style) {
   return table.render(style);
 }
 
+std::string format_failure(std::string_view function, const v1::CallResponse& response) {
+  std::string outcome = response.outcome();
+  std::replace(outcome.begin(), outcome.end(), '_', ' ');
+  // Messages and reasons may begin with the outcome's words and the function, which are said once.
+  const auto shortened = [&](std::string_view text) {
+    if (text.starts_with(outcome + " of " + std::string(function) + ": ")) {
+      text.remove_prefix(outcome.size() + function.size() + 6);
+    } else if (text.starts_with(outcome + ": ")) {
+      text.remove_prefix(outcome.size() + 2);
+    }
+    return std::string(text);
+  };
+  std::string text = std::string(function) + ": " + outcome + ": " + shortened(response.message());
+  if (!response.exception_type().empty()) text += " (" + response.exception_type() + ")";
+  if (!response.node().empty()) text += ", on " + response.node() + ", attempt " + std::to_string(response.attempt());
+  text = paint(text, Colour::kNone, {});
+  for (const auto& reason : response.reasons()) {
+    const std::string_view why = reason.reason() == response.message() ? "the same" : std::string_view(reason.reason());
+    text += "\n  " + paint(reason.node() + ": " + shortened(why), Colour::kNone, {});
+  }
+  return text;
+}
+
 base::StatusOr<std::string> pings_to_json(const std::vector<PingOutcome>& pings) {
   google::protobuf::Struct document;
   auto& list = *(*document.mutable_fields())["pings"].mutable_list_value();
@@ -219,7 +245,8 @@ base::StatusOr<std::string> to_json(const google::protobuf::Message& message) {
   options.always_print_primitive_fields = true;
   options.preserve_proto_field_names = true;
   std::string text;
-  if (const auto status = google::protobuf::util::MessageToJsonString(message, &text, options); !status.ok()) {
+  const WordedMessage worded(message);
+  if (const auto status = google::protobuf::util::MessageToJsonString(*worded, &text, options); !status.ok()) {
     return absl::InternalError("cannot write the answer as JSON: " + status.ToString());
   }
   return text;
@@ -228,6 +255,14 @@ base::StatusOr<std::string> to_json(const google::protobuf::Message& message) {
 std::string explain_unreachable(std::string_view path, int error) {
   const std::string where(path);
   switch (error) {
+    case EAGAIN:
+      return "the daemon at " + where +
+             " did not answer in time: it takes no connections\n  it may be overloaded or stopped; a longer --timeout "
+             "may help";
+    case ENOTSOCK:
+      return where +
+             " is no socket\n  name the daemon's admin socket with --socket PATH or KAIDO_ADMIN_SOCKET; kaidod "
+             "--check tells whether listen.admin_socket is fine";
     case ENOENT:
     case ENOTDIR:
       return "no daemon listens at " + where +

@@ -29,8 +29,11 @@ struct PingOutcome {
 /// {"pings": [{"node": ..., "address": ..., "rtt_seconds": ...} or {"node": ..., "error": ...}]}
 [[nodiscard]] base::StatusOr<std::string> pings_to_json(const std::vector<PingOutcome>& pings);
 
-/// Protobuf's JSON with the field names of admin.proto, every field present, indented, ending with a newline.
-/// Errors: kInternal for what JSON cannot say, such as text that is not UTF-8.
+/// A call that did not succeed: what became of it, and each node's reason where there are some. Says nothing twice.
+[[nodiscard]] std::string format_failure(std::string_view function, const v1::CallResponse& response);
+
+/// Protobuf's JSON with the field names of admin.proto, every field present, states as lower-case words, indented,
+/// ending with a newline. Errors: kInternal for what JSON cannot say, such as text that is not UTF-8.
 [[nodiscard]] base::StatusOr<std::string> to_json(const google::protobuf::Message& message);
 
 /// Why no daemon could be asked at `path`, and what to do; `error` is connect()'s errno.

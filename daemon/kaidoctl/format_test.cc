@@ -8,6 +8,8 @@
 
 #include "daemon/kaidoctl/table.h"
 
+#include "daemon/kaidoctl/enum_words.h"
+
 namespace kaido::daemon {
 namespace {
 
@@ -74,7 +76,7 @@ v1::StatusResponse example_status() {
   status.set_version("0.1.0");
   status.set_uptime_seconds(725);
   status.set_state(v1::NODE_STATE_DRAINING);
-  status.set_reason("SIGTERM");
+  status.set_reason("since 2026-11-23T08:31:59Z because of SIGTERM");
   status.set_resident_kib(12595);
   status.set_nodes_alive(2);
   status.set_nodes_known(3);
@@ -88,7 +90,7 @@ v1::StatusResponse example_status() {
 TEST(FormatStatus, SaysWhatTheNodeIsAndDoes) {
   EXPECT_EQ(format_status(example_status(), kPlain),
             "node       alpha (00ff)\n"
-            "state      draining: SIGTERM\n"
+            "state      draining since 2026-11-23T08:31:59Z because of SIGTERM\n"
             "version    0.1.0\n"
             "pid        42\n"
             "epoch      3\n"
@@ -131,7 +133,7 @@ TEST(FormatNodes, TellsSelfSeenAndNeverSeenApart) {
             "alpha  alive    -              1/4   0          0          self      -      -                   -\n"
             "beta   lost     10.0.0.2:7400  0/0   0          0          9.0s ago  500µs  gpu=a100,zone=eu-1  "
             "dedicated=ml:NoSchedule\n"
-            "gamma  unknown  -              0/0   0          0          never     -      -                   -\n");
+            "gamma  unknown  -              0/0   0          0          -         -      -                   -\n");
 }
 
 TEST(FormatFunctions, NamesWhoOffersThem) {
@@ -191,14 +193,52 @@ TEST(FormatPings, ShowsTimesAndReasons) {
 TEST(ToJson, KeepsFieldNamesAndShowsZeroes) {
   const auto json = to_json(example_status());
   ASSERT_TRUE(json.ok());
-  for (const auto* part : {"\"node_name\": \"alpha\"", "\"state\": \"NODE_STATE_DRAINING\"", "\"apps\": 0",
-                           "\"a_total\": 1000000", "\"epoch\": \"3\"", "\"uptime_seconds\": 725"}) {
+  for (const auto* part : {"\"node_name\": \"alpha\"", "\"state\": \"draining\"", "\"apps\": 0", "\"a_total\": 1000000",
+                           "\"epoch\": \"3\"", "\"uptime_seconds\": 725"}) {
     EXPECT_NE(json->find(part), std::string::npos) << part << " in " << *json;
   }
   EXPECT_TRUE(json->ends_with("}\n"));
 }
 
+TEST(ToJson, SaysStatesAsWords) {
+  v1::ListNodesResponse nodes;
+  v1::NodeSummary& node = *nodes.add_nodes();
+  node.set_state(v1::NODE_STATE_LOST);
+  (*node.mutable_tags())["text"] = "NODE_STATE_LOST";
+  EXPECT_NE(to_json(nodes)->find("\"state\": \"lost\""), std::string::npos) << *to_json(nodes);
+  EXPECT_NE(to_json(nodes)->find("\"text\": \"NODE_STATE_LOST\""), std::string::npos) << "only states are renamed";
+  v1::ListTasksResponse tasks;
+  tasks.add_tasks()->set_state(v1::TASK_STATE_CANCELLING);
+  tasks.add_tasks();
+  EXPECT_NE(to_json(tasks)->find("\"state\": \"cancelling\""), std::string::npos) << *to_json(tasks);
+  EXPECT_NE(to_json(tasks)->find("\"state\": \"unknown\""), std::string::npos) << *to_json(tasks);
+  EXPECT_EQ(enum_word("NodeState", "NODE_STATE_LOST"), "lost");
+  EXPECT_EQ(enum_word("NodeState", "OTHER_VALUE"), "other_value");
+}
+
+TEST(FormatFailure, SaysNothingTwice) {
+  v1::CallResponse response;
+  response.set_outcome("signature_mismatch");
+  response.set_message("signature mismatch of f: the caller has f(int), the node offers f(string); a1 differs");
+  auto& first = *response.add_reasons();
+  first.set_node("a");
+  first.set_reason(response.message());
+  auto& second = *response.add_reasons();
+  second.set_node("b");
+  second.set_reason("signature mismatch of f: the caller has f(int), the node offers f(bool); a1 differs");
+  auto& third = *response.add_reasons();
+  third.set_node("c");
+  third.set_reason("lost");
+  EXPECT_EQ(format_failure("f", response),
+            "f: signature mismatch: the caller has f(int), the node offers f(string); a1 differs\n"
+            "  a: the same\n"
+            "  b: the caller has f(int), the node offers f(bool); a1 differs\n"
+            "  c: lost");
+}
+
 TEST(Explain, SaysWhatToDo) {
+  EXPECT_NE(explain_unreachable("/a.sock", EAGAIN).find("did not answer in time"), std::string::npos);
+  EXPECT_NE(explain_unreachable("/a.sock", ENOTSOCK).find("/a.sock is no socket"), std::string::npos);
   EXPECT_NE(explain_unreachable("/a.sock", ENOENT).find("is kaidod running?"), std::string::npos);
   EXPECT_NE(explain_unreachable("/a.sock", ECONNREFUSED).find("left over"), std::string::npos);
   EXPECT_NE(explain_unreachable("/a.sock", EACCES).find("sudo"), std::string::npos);

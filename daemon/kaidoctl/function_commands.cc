@@ -119,14 +119,7 @@ ExitCode code_of(const std::string& outcome) {
 ExitCode show_failure(const Options& options, const v1::CallResponse& response) {
   const ExitCode code = code_of(response.outcome());
   if (options.as_json) return print(to_json(response), code);
-  std::string text = options.function + ": " + response.outcome() + ": " + response.message();
-  if (!response.exception_type().empty()) text += " (" + response.exception_type() + ")";
-  if (!response.node().empty()) text += ", on " + response.node() + ", attempt " + std::to_string(response.attempt());
-  complain(code, paint(text, Colour::kNone, {}));
-  for (const auto& reason : response.reasons()) {
-    std::fprintf(stderr, "  %s\n", paint(reason.node() + ": " + reason.reason(), Colour::kNone, {}).c_str());
-  }
-  return code;
+  return complain(code, format_failure(options.function, response));
 }
 
 /// On a terminal control characters are shown, not obeyed; a text may have its lines.

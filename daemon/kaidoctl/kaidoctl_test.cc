@@ -1,5 +1,8 @@
 /// The program itself, against a server with a made-up node: what it prints where, and what it ends with.
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -52,7 +55,9 @@ Ending kaidoctl(const std::vector<std::string>& arguments) {
 template <class Message>
 Message from_json(const std::string& json) {
   Message message;
-  const auto status = google::protobuf::util::JsonStringToMessage(json, &message);
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;  // states are words
+  const auto status = google::protobuf::util::JsonStringToMessage(json, &message, options);
   EXPECT_TRUE(status.ok()) << status.ToString() << " in " << json;
   return message;
 }
@@ -84,6 +89,7 @@ TEST_F(KaidoctlTest, PrintsTheAnswersThemselvesAsJson) {
   EXPECT_EQ(from_json<v1::StatusResponse>(ask({"status", "-o", "json"}).out).epoch(), 7u);
   EXPECT_EQ(from_json<v1::ListNodesResponse>(ask({"nodes", "-o", "json"}).out).nodes(1).tags().at("zone"), "eu-1");
   EXPECT_EQ(from_json<v1::ListFunctionsResponse>(ask({"functions", "-o", "json"}).out).functions(0).slots(), 2u);
+  EXPECT_NE(ask({"nodes", "-o", "json"}).out.find("\"state\": \"lost\""), std::string::npos);
   EXPECT_EQ(from_json<v1::ListTasksResponse>(ask({"tasks", "-o", "json"}).out).tasks_size(), 5);
 }
 
@@ -240,6 +246,30 @@ TEST(Kaidoctl, EndsWithThreeWhereTheDaemonHangs) {
   hang.join();
   EXPECT_EQ(run.code, 3);
   EXPECT_NE(run.err.find("did not answer in time"), std::string::npos) << run.err;
+}
+
+TEST(Kaidoctl, WaitsNoLongerForAConnectionThanItWasTold) {
+  // A listener that takes nothing, as a stopped daemon is: some connections queue, the others wait.
+  const std::string path = "/tmp/kaidoctl-test-" + std::to_string(::getpid()) + ".sock";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, path.size());
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  for (int i = 0; i < 4; ++i) {
+    const auto run = kaidoctl({"status", "--timeout", "0.05", "--socket", path});
+    EXPECT_EQ(run.code, 3);
+    EXPECT_NE(run.err.find("did not answer in time"), std::string::npos) << run.err;
+  }
+  ::close(listener);
+  ::unlink(path.c_str());
+}
+
+TEST(Kaidoctl, SaysThatAFileIsNoSocket) {
+  const auto run = kaidoctl({"status", "--socket", program});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_NE(run.err.find(program + " is no socket"), std::string::npos) << run.err;
 }
 
 TEST(Kaidoctl, EndsWithTwoForMistakesAndZeroForHelp) {

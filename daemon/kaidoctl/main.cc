@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -17,6 +18,7 @@
 #include "daemon/kaidoctl/function_commands.h"
 #include "daemon/kaidoctl/options.h"
 #include "daemon/kaidoctl/output.h"
+#include "proto/base/private_folder.h"
 
 namespace kaido::daemon {
 namespace {
@@ -72,11 +74,18 @@ ExitCode ping(AdminClient& client, const Options& options, Style style) {
 }
 
 ExitCode run(const Options& options, Style style) {
-  const int descriptor = connect_unix(options.socket);
+  if (const auto problem = base::fallback_folder_problem(options.socket, ::geteuid())) {
+    return complain(ExitCode::kUnreachable, *problem);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const int descriptor = connect_unix(options.socket, options.timeout);
   if (descriptor < 0) {
     return complain(ExitCode::kUnreachable, explain_unreachable(options.socket, -descriptor));
   }
-  AdminClient client(descriptor, options.timeout);
+  // What connecting took is gone from the time for the first answer.
+  const auto connecting =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+  AdminClient client(descriptor, std::max(options.timeout - connecting, std::chrono::milliseconds(1)));
   switch (options.command) {
     case Command::kStatus:
       return show(client.status(), options, style, format_status);

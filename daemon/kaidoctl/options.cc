@@ -2,17 +2,21 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
+#include <cstdlib>
 #include <numeric>
 #include <utility>
 
 #include <CLI/CLI.hpp>
 
+#include "proto/base/private_folder.h"
 #include "proto/base/version.h"
 
 namespace kaido::daemon {
 namespace {
 
+constexpr double kTimeoutSecondsMin = 0.001;
 constexpr double kTimeoutSecondsMax = 3600;
 
 constexpr const char* kFooter = R"(
@@ -23,7 +27,7 @@ Examples:
   kaidoctl ping                            a round trip to every node
   kaidoctl functions count_words           what does it take? (as a .proto)
   kaidoctl call count_words '{"text": "a b c"}'
-  kaidoctl nodes -o json | jq -r '.nodes[] | select(.state=="NODE_STATE_LOST") | .name'
+  kaidoctl nodes -o json | jq -r '.nodes[] | select(.state=="lost") | .name'
 
 Exit codes: 0 ok, 1 failed (the daemon said no), 2 usage, 3 unreachable (no daemon answers); of a call also 4 no such
 function, 5 bad arguments, 6 the call failed, 7 it timed out.
@@ -63,6 +67,28 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string check_tag(const std::string& text) {
   const auto at = text.find('=');
   return at == std::string::npos || at == 0 ? "a tag is KEY=VALUE, not " + text : std::string();
+}
+
+/// CLI11's checks see the text before it is converted; they give what is wrong with it.
+std::string check_limit(const std::string& text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size() && value > 0) return {};
+  return "how many tasks to list is a whole number from 1 on, not '" + text +
+         "'; without --limit it is the daemon's bound";
+}
+
+std::string check_timeout(const std::string& text) {
+  char* end = nullptr;
+  const double seconds = std::strtod(text.c_str(), &end);
+  if (!text.empty() && *end == '\0' && seconds >= kTimeoutSecondsMin && seconds <= kTimeoutSecondsMax) return {};
+  return "the time to wait is in seconds, from 0.001 to 3600, not '" + text + "'";
+}
+
+std::string check_format(const std::string& text) {
+  if (text == "text" || text == "json") return {};
+  return "there are 'text' for people and 'json' for scripts, not '" + text + "'" +
+         (text == "yaml" ? " (JSON is YAML, too)" : "");
 }
 
 void add_function_options(CLI::App& sub, Options& options) {
@@ -117,7 +143,7 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   app.add_option("-o,--output", output, "text for people, json for scripts")
-      ->check(CLI::IsMember({"text", "json"}))
+      ->check(check_format)
       ->type_name("FORMAT")
       ->capture_default_str();
   app.add_option("--socket", options.socket, "the daemon's admin socket")
@@ -126,7 +152,7 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
       ->capture_default_str();
   const auto* const timeout =
       app.add_option("--timeout", timeout_seconds, "how many seconds to wait for the daemon; call: for the result (60)")
-          ->check(CLI::Range(0.001, kTimeoutSecondsMax))
+          ->check(check_timeout)
           ->type_name("SECONDS")
           ->capture_default_str();
   for (const auto& command : kCommands) {
@@ -141,7 +167,7 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
     }
     if (command.command == Command::kTasks) {
       sub->add_option("--limit", options.limit, "list at most so many (default: the daemon's bound)")
-          ->check(CLI::PositiveNumber)
+          ->check(check_limit)
           ->type_name("N");
     }
   }
@@ -172,7 +198,7 @@ std::string default_admin_socket(bool system_socket_exists, std::string_view xdg
   if (xdg_runtime_dir.starts_with('/')) {
     return std::string(xdg_runtime_dir) + "/kaido/admin.sock";
   }
-  return "/tmp/kaido-" + std::to_string(uid) + "/admin.sock";
+  return base::fallback_socket_folder(uid) + "/admin.sock";
 }
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {

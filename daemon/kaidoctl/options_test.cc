@@ -118,6 +118,17 @@ TEST(Options, MistakesAreUsageErrors) {
   }
 }
 
+TEST(Options, MistakesInValuesAreExplained) {
+  EXPECT_NE(farewell_of({"tasks", "--limit", "-1"}).text.find("a whole number from 1 on, not '-1'"), std::string::npos)
+      << farewell_of({"tasks", "--limit", "-1"}).text;
+  EXPECT_NE(farewell_of({"tasks", "--limit", "99999999999"}).text.find("a whole number from 1 on"), std::string::npos);
+  EXPECT_NE(farewell_of({"nodes", "-o", "yaml"}).text.find("'json' for scripts, not 'yaml'"), std::string::npos)
+      << farewell_of({"nodes", "-o", "yaml"}).text;
+  EXPECT_NE(farewell_of({"nodes", "--timeout", "soon"}).text.find("in seconds, from 0.001 to 3600, not 'soon'"),
+            std::string::npos);
+  EXPECT_NE(farewell_of({"nodes", "--timeout", "nan"}).text.find("not 'nan'"), std::string::npos);
+}
+
 TEST(Options, SuggestTheCommandThatWasMeant) {
   EXPECT_NE(farewell_of({"nods"}).text.find("did you mean 'nodes'?"), std::string::npos);
   EXPECT_EQ(farewell_of({"frobnicate"}).text.find("did you mean"), std::string::npos);

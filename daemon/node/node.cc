@@ -1,5 +1,8 @@
 #include "daemon/node/node.h"
 
+#include <array>
+#include <chrono>
+#include <ctime>
 #include <utility>
 
 #include "daemon/admin/admin_server.h"
@@ -21,6 +24,15 @@ namespace {
 constexpr base::Duration kDrainPoll = std::chrono::milliseconds(20);
 /// What goodbyes may take to leave.
 constexpr base::Duration kGoodbyeTime = std::chrono::milliseconds(100);
+
+/// "2026-11-29T11:20:31Z".
+std::string utc_text(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
 
 HttpServerOptions http_options(const Settings& settings) {
   HttpServerOptions options;
@@ -90,7 +102,7 @@ class Node::Impl final {
     drain_deadline_ = loop_.now() + drain;
     log_.info("stopping", {"why", why}, {"drain", drain});
     notify_.stopping("draining: " + why, drain);
-    queries_.set_reason("drains: " + why);
+    queries_.set_reason("since " + utc_text(std::chrono::system_clock::now()) + " because of " + why);
     rooms_.apps.stop_listening();
     rooms_.peers.stop_connecting();
     rooms_.execution.drain(drain_deadline_);

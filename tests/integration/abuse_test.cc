@@ -148,7 +148,7 @@ TEST_F(Abuse, OfAdminSocketAndHttpHarmsNobody) {
     }
   }
   // While they all are still connected, silent or half-way, both sockets serve others.
-  EXPECT_NE(cluster["a"].ctl("status").find("NODE_STATE_ALIVE"), std::string::npos);
+  EXPECT_NE(cluster["a"].ctl("status").find("\"state\": \"alive\""), std::string::npos);
   EXPECT_TRUE(cluster["a"].is_ready());
   expect_calls_go_on();
 }

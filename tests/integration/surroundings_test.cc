@@ -150,6 +150,35 @@ TEST(ClosedStreams, OutputThatGoesNowhereIsAFailureOfKaidoctl) {
   EXPECT_TRUE(cluster["a"].is_ready());
 }
 
+TEST(StoppedDaemon, CostsKaidoctlItsTimeoutAndNoMore) {
+  TestCluster cluster({NodeSpec("a")});
+  cluster["a"].process().stop();
+  // More than the queue of connections holds: the last ones wait for a place in it.
+  for (int i = 0; i < 20; ++i) {
+    Command command(built_program("daemon/kaidoctl/kaidoctl"));
+    command.argument("--socket").argument(cluster["a"].admin_socket());
+    command.argument("--timeout").argument("0.05").argument("status").errors("/dev/null");
+    EXPECT_EQ(Process(command).wait(), (ExitStatus{.code = 3})) << "the " << i + 1 << "th";
+  }
+  cluster["a"].process().cont();
+}
+
+TEST(Draining, SaysSinceWhenAndWhy) {
+  TestCluster cluster({NodeSpec("a")});
+  const TempFolder folder;
+  const auto worker = App::worker(cluster["a"]);
+  Client client(cluster["a"]);
+  auto held = client.spawn(client.remote<await_release>().call(folder / "journal", folder / "release"));
+  ASSERT_TRUE(wait_started(folder / "journal"));
+  cluster["a"].process().send(SIGTERM);
+  EXPECT_TRUE(wait_until([&] { return cluster["a"].ctl("status").find("draining") != std::string::npos; }));
+  const std::string status = cluster["a"].ctl("status");
+  EXPECT_NE(status.find("\"reason\": \"since 20"), std::string::npos) << status;
+  EXPECT_NE(status.find("Z because of SIGTERM\""), std::string::npos) << status;
+  (void)folder.write("release", "");
+  EXPECT_TRUE(client.wait(held).ok());
+}
+
 /// The reason that `--check` gives, and whether starting gives it too, with the same code.
 std::string refusal(const TestNode& node) {
   const TempFolder output;
