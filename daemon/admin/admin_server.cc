@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -56,13 +57,13 @@ bool is_allowed(int descriptor, const std::vector<gid_t>& groups) {
          may_administrate({.uid = peer.uid, .gid = peer.gid}, ::geteuid(), groups);
 }
 
-/// Looks at the first bytes and leaves them for gRPC. An end or an error is foreign too.
-AdminPreface peek_preface(int descriptor) {
+/// Looks at the first bytes and leaves them for gRPC. Nothing if the client has gone.
+std::optional<AdminPreface> peek_preface(int descriptor) {
   std::array<char, kHttp2Preface.size()> bytes;
   const auto size = ::recv(descriptor, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
-  if (size <= 0) {
-    return size < 0 && (errno == EAGAIN || errno == EINTR) ? AdminPreface::kPartial : AdminPreface::kForeign;
-  }
+  if (size == 0) return std::nullopt;
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return AdminPreface::kPartial;
+  if (size < 0) return std::nullopt;
   return classify_admin_preface(std::string_view(bytes.data(), static_cast<std::size_t>(size)));
 }
 
@@ -156,7 +157,7 @@ void AdminServer::Impl::accepted(const error_code& error, Socket socket) {
     session->deadline.expires_after(options_.handshake_timeout);
     session->deadline.async_wait([self = shared_from_this(), session](const error_code& cancelled) {
       if (!cancelled && !self->is_gone(session)) {
-        ++self->counters_.refused_handshake;
+        ++self->counters_.refused_silent;
         self->end(session);
       }
     });
@@ -174,12 +175,14 @@ void AdminServer::Impl::await_preface(const SessionPtr& session) {
 }
 
 void AdminServer::Impl::examine(const SessionPtr& session) {
-  switch (peek_preface(session->socket.native_handle())) {
+  const auto preface = peek_preface(session->socket.native_handle());
+  if (!preface) return end(session);
+  switch (*preface) {
     case AdminPreface::kComplete:
       session->deadline.cancel();
       return hand_over(session);
     case AdminPreface::kForeign:
-      ++counters_.refused_handshake;
+      ++counters_.refused_foreign;
       return end(session);
     case AdminPreface::kPartial:
       // The socket stays readable, so waiting for that would spin.

@@ -53,8 +53,10 @@ struct AdminServerCounters {
   std::uint64_t refused_credentials = 0;
   /// More than `connections_max`.
   std::uint64_t refused_limit = 0;
-  /// Silent for `handshake_timeout`, or something else than HTTP/2.
-  std::uint64_t refused_handshake = 0;
+  /// No complete HTTP/2 preface within `handshake_timeout`.
+  std::uint64_t refused_silent = 0;
+  /// Junk: something else than HTTP/2.
+  std::uint64_t refused_foreign = 0;
   /// accept() itself failed (no descriptors left); it is tried again.
   std::uint64_t accept_errors = 0;
   std::size_t open = 0;

@@ -185,7 +185,8 @@ TEST(AdminServer, KeepsSilenceAndGarbageAwayFromGrpc) {
   EXPECT_EQ(silent.read_to_end(), 0u);
   EXPECT_EQ(partial.read_to_end(), 0u);
   EXPECT_EQ(http1.read_to_end(), 0u);
-  EXPECT_EQ(fixture.counters().refused_handshake, 3u);
+  EXPECT_EQ(fixture.counters().refused_silent, 2u);
+  EXPECT_EQ(fixture.counters().refused_foreign, 1u);
   EXPECT_EQ(fixture.counters().open, 0u);
 }
 

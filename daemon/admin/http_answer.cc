@@ -1,5 +1,7 @@
 #include "daemon/admin/http_answer.h"
 
+#include <algorithm>
+#include <cctype>
 #include <exception>
 #include <utility>
 
@@ -10,6 +12,22 @@ constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
 HttpAnswer text(unsigned status, std::string body) { return {status, std::string(kText), std::move(body) + "\n"}; }
+
+/// What a target asks for, without its query. Proxies write it whole ("http://node:7680/metrics"), and every server has
+/// to take that (RFC 9112, 3.2.2); which of its names a node was called by is nobody's business here.
+std::string_view path_of(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+    if (target.size() < scheme.size() ||
+        !std::equal(scheme.begin(), scheme.end(), target.begin(), [&](char b, char a) { return same(a, b); })) {
+      continue;
+    }
+    target.remove_prefix(scheme.size());
+    target.remove_prefix(std::min(target.find_first_of("/?"), target.size()));
+    break;
+  }
+  return target.substr(0, target.find('?'));
+}
 
 HttpAnswer readiness_answer(const HttpSources& sources) {
   const auto readiness = sources.readiness();
@@ -22,7 +40,7 @@ HttpAnswer readiness_answer(const HttpSources& sources) {
 }  // namespace
 
 HttpAnswer http_answer(HttpMethod method, std::string_view target, const HttpSources& sources) try {
-  const auto path = target.substr(0, target.find('?'));
+  const auto path = path_of(target);
   if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
     return text(404, "not found; there are /healthz, /readyz and /metrics");
   }

@@ -32,7 +32,8 @@ struct HttpAnswer {
 };
 
 /// /healthz: 200 while the loop turns. /readyz: 200, or 503 with the reason. /metrics. Else 404; another method than
-/// GET and HEAD on one of these: 405. A query ("?verbose") is ignored. A source that throws is a 500.
+/// GET and HEAD on one of these: 405. A query ("?verbose") is ignored, and so is what stands before the path of an
+/// absolute target ("http://node/metrics"). A source that throws is a 500.
 [[nodiscard]] HttpAnswer http_answer(HttpMethod method, std::string_view target, const HttpSources& sources);
 
 [[nodiscard]] HttpAnswer http_refusal(HttpRefusal refusal);

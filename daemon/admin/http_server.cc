@@ -128,18 +128,19 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
       return;
     }
     if (error == beast::error::timeout) {
-      ++server_->counters_.timeouts;
+      count_timeout();
       return finish();
     }
     if (error) {
       return on_bad_header(error);
     }
-    ++server_->counters_.requests;
     const auto& request = parser_->get();
     if (parser_->chunked() || parser_->content_length().value_or(0) > 0) {
       ++server_->counters_.bad_requests;
       return write(http_refusal(HttpRefusal::kBody), HttpMethod::kGet, /*keep_alive=*/false);
     }
+    ++server_->counters_.requests;
+    has_asked_ = true;
     const auto method = method_of(request.method());
     write(http_answer(method, std::string_view(request.target().data(), request.target().size()), server_->sources_),
           method, request.keep_alive());
@@ -155,7 +156,16 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
       ++server_->counters_.bad_requests;
       return write(http_refusal(HttpRefusal::kNotHttp), HttpMethod::kGet, /*keep_alive=*/false);
     }
+    server_->counters_.aborted += has_begun() ? 1 : 0;
     finish();  // the client went away
+  }
+
+  /// Whether some of a request has come.
+  [[nodiscard]] bool has_begun() const { return parser_->got_some() || buffer_.size() > 0; }
+
+  void count_timeout() {
+    auto& counters = server_->counters_;
+    ++(has_begun() ? counters.timeouts : has_asked_ ? counters.closed_idle : counters.closed_silent);
   }
 
   void write(HttpAnswer answer, HttpMethod method, bool keep_alive) {
@@ -182,7 +192,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
       return;
     }
     if (error) {
-      server_->counters_.timeouts += error == beast::error::timeout ? 1 : 0;
+      ++(error == beast::error::timeout ? server_->counters_.timeouts : server_->counters_.aborted);
       return finish();
     }
     if (response_.keep_alive()) {
@@ -217,6 +227,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::empty_body>> parser_;
   http::response<http::string_body> response_;
+  bool has_asked_ = false;
 };
 
 base::Status HttpServer::Impl::start() {

@@ -40,10 +40,17 @@ struct HttpServerOptions {
 struct HttpServerCounters {
   std::uint64_t accepted = 0;
   std::uint64_t refused_limit = 0;
+  /// Understood, and answered whatever the answer was.
   std::uint64_t requests = 0;
-  /// Not HTTP, too large, or with a body.
+  /// Junk: not HTTP, too large, or with a body.
   std::uint64_t bad_requests = 0;
+  /// A request that was begun and did not end, or an answer that was not read, in time.
   std::uint64_t timeouts = 0;
+  /// Clients that went away in the middle of a request or an answer.
+  std::uint64_t aborted = 0;
+  /// Connections closed because nothing came: no request at all, or none any more. The latter is what keep-alive means.
+  std::uint64_t closed_silent = 0;
+  std::uint64_t closed_idle = 0;
   std::uint64_t accept_errors = 0;
   std::size_t open = 0;
 };

@@ -59,6 +59,18 @@ TEST(HttpAnswer, RefusesOtherPathsAndMethods) {
   EXPECT_EQ(http_answer(HttpMethod::kOther, "/healthz", sources_of({})).status, 405u);
 }
 
+TEST(HttpAnswer, TakesAbsoluteTargetsToo) {
+  const HttpSources sources = sources_of({});
+  for (const auto* target :
+       {"http://node-a:7680/healthz", "HTTP://node-a/healthz?verbose", "https://[::1]:1/healthz"}) {
+    EXPECT_EQ(http_answer(HttpMethod::kGet, target, sources).status, 200u) << target;
+  }
+  for (const auto* target :
+       {"http://node-a", "http://", "http://node-a?/healthz", "ftp://node-a/healthz", "http:/healthz"}) {
+    EXPECT_EQ(http_answer(HttpMethod::kGet, target, sources).status, 404u) << target;
+  }
+}
+
 TEST(HttpAnswer, ASourceThatThrowsIsAnInternalError) {
   const HttpSources broken{.readiness = [] { return NodeReadiness(); },
                            .metrics = []() -> std::string { throw std::runtime_error("no memory"); }};
@@ -166,6 +178,7 @@ TEST_F(HttpServerTest, RefusesOtherMethodsAndBodies) {
   EXPECT_TRUE(
       exchange("GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").starts_with("HTTP/1.1 413 "));
   EXPECT_EQ(counters().bad_requests, 2u);
+  EXPECT_EQ(counters().requests, 1u) << "junk is not counted as answered";
 }
 
 TEST_F(HttpServerTest, SurvivesGarbage) {
@@ -200,8 +213,22 @@ TEST_F(HttpServerTest, ClosesOnSilentAndSlowClients) {
   asio::write(slow, asio::buffer(std::string("GET /metr")));
   EXPECT_EQ(read_all(silent), "");
   EXPECT_EQ(read_all(slow), "");
-  EXPECT_EQ(counters().timeouts, 2u);
+  EXPECT_EQ(counters().closed_silent, 1u);
+  EXPECT_EQ(counters().timeouts, 1u);
+  EXPECT_EQ(counters().requests, 0u);
   EXPECT_EQ(counters().open, 0u);
+}
+
+TEST_F(HttpServerTest, AConnectionThatHasNothingMoreToAskIsIdleAndNoError) {
+  start({.request_timeout = 100ms});
+  auto kept = connect();
+  asio::write(kept, asio::buffer(std::string("GET http://node/healthz HTTP/1.1\r\nHost: node\r\n\r\n")));
+  EXPECT_TRUE(read_answer(kept).starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(read_all(kept), "");
+  EXPECT_EQ(counters().requests, 1u);
+  EXPECT_EQ(counters().closed_idle, 1u);
+  EXPECT_EQ(counters().closed_silent, 0u);
+  EXPECT_EQ(counters().timeouts, 0u);
 }
 
 TEST_F(HttpServerTest, RefusesMoreConnectionsThanItsBoundAndRecovers) {

@@ -132,14 +132,18 @@ void report_admin(const AdminServerCounters& admin, const HttpServerCounters& ht
   add(sink, metric::kAdminConnections, admin.accepted, {"admin", "accepted"});
   add(sink, metric::kAdminConnections, admin.refused_credentials, {"admin", "refused_credentials"});
   add(sink, metric::kAdminConnections, admin.refused_limit, {"admin", "refused_limit"});
-  add(sink, metric::kAdminConnections, admin.refused_handshake, {"admin", "refused_handshake"});
+  add(sink, metric::kAdminConnections, admin.refused_silent, {"admin", "refused_silent"});
+  add(sink, metric::kAdminConnections, admin.refused_foreign, {"admin", "refused_foreign"});
   add(sink, metric::kAdminConnections, admin.accept_errors, {"admin", "accept_error"});
   add(sink, metric::kAdminConnections, http.accepted, {"http", "accepted"});
   add(sink, metric::kAdminConnections, http.refused_limit, {"http", "refused_limit"});
+  add(sink, metric::kAdminConnections, http.closed_silent, {"http", "closed_silent"});
+  add(sink, metric::kAdminConnections, http.closed_idle, {"http", "closed_idle"});
   add(sink, metric::kAdminConnections, http.accept_errors, {"http", "accept_error"});
   add(sink, metric::kAdminHttpRequests, http.requests, {"answered"});
   add(sink, metric::kAdminHttpRequests, http.bad_requests, {"bad"});
   add(sink, metric::kAdminHttpRequests, http.timeouts, {"timeout"});
+  add(sink, metric::kAdminHttpRequests, http.aborted, {"aborted"});
 }
 
 void report_metrics(const Rooms& rooms, MetricSink& sink) {
