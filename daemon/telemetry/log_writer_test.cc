@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,8 +22,12 @@ constexpr std::size_t kMoreThanAPipe = 200'000;
 struct Pipe {
   Pipe() { EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0); }
   ~Pipe() {
-    ::close(ends[0]);
+    close_reading();
     close_writing();
+  }
+  void close_reading() {
+    if (ends[0] >= 0) ::close(ends[0]);
+    ends[0] = -1;
   }
   void close_writing() {
     if (ends[1] >= 0) ::close(ends[1]);
@@ -95,6 +100,8 @@ TEST(LogWriter, ASinkThatNeverFlowsDoesNotKeepTheProcess) {
   {
     LogWriter writer(pipe.ends[1], LogQueue(gap), std::chrono::milliseconds(1));
     writer.push(line);
+    pollfd begun{.fd = pipe.ends[0], .events = POLLIN, .revents = 0};
+    ASSERT_EQ(::poll(&begun, 1, -1), 1);  // the thread is in its write now, and cannot finish it
   }
   // Reached, though nobody has read; the thread ends with the write it is in.
   EXPECT_EQ(pipe.read(line.size()), line);
@@ -126,7 +133,7 @@ TEST(LogWriter, ManyThreadsMayLog) {
 TEST(LogWriter, ASinkThatTakesNothingIsCounted) {
   std::signal(SIGPIPE, SIG_IGN);
   Pipe pipe;
-  ::close(pipe.ends[0]);
+  pipe.close_reading();
   LogWriter writer(pipe.ends[1], LogQueue(gap));
   writer.push("into nowhere\n");
   while (writer.counters().dropped == 0) std::this_thread::yield();
