@@ -325,7 +325,7 @@ void CurrentThread::drop_root(Root& root, RootWaker& waker) noexcept {
   Context context(waker, local_.budget);
   for (;;) {
     is_parked_.store(true, std::memory_order_seq_cst);
-    const bool is_free = root.poll_drop(context);
+    const bool is_free = root.poll_drop(context) != Dropped::kWaits;
     if (!is_free && !waker.take_wake()) driver.run_handlers(kLong);
     is_parked_.store(false, std::memory_order_seq_cst);
     if (is_free) return;

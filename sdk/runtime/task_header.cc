@@ -239,15 +239,15 @@ void TaskHeader::shut_down() noexcept {
   drop_unfinished(context);
 }
 
-bool TaskHeader::poll_drop(Context&) noexcept { return true; }
+Dropped TaskHeader::poll_drop(Context&) noexcept { return Dropped::kGone; }
 
 // A frame that lends memory to a foreign operation goes when that has completed: the task is then woken and comes here
 // again.
 void TaskHeader::drop_unfinished(Context& context) noexcept {
-  if (poll_drop(context)) {
-    complete();
-  } else {
+  if (poll_drop(context) == Dropped::kWaits) {
     wait_for_drop();
+  } else {
+    complete();
   }
 }
 

@@ -12,13 +12,16 @@
 ///
 /// An operation of Asio's borrows buffers and streams from the frame that awaits it. So a frame that waits in one is
 /// not destroyed at once when its task is aborted, or when its branch of a select or its timeout loses: the operation
-/// is cancelled, and the frame goes when that has completed, without being resumed. Whoever drops it waits for that:
+/// is cancelled, and the frame goes when that has completed. If it has done its work all the same, the frame first goes
+/// on with its outcome, as far as its next wait: bytes and connections are not lost. Whoever drops it waits for that:
 /// select, timeout, join, the abort (the task is finished later), the runtime's end. Dropping a JoinSet or aborting
 /// waits for nothing itself. What cannot be cancelled (a name look-up) is waited for until it ends by itself.
 #pragma once
 
 #include <concepts>
 #include <exception>
+#include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -113,9 +116,11 @@ class OnTarget {
 /// stream at the same time on a multi-thread runtime, give it a strand and start its operations there:
 /// `use_task.on(stream.get_executor())`.
 /// Lifetime: buffers and streams must outlive the operation, which the frame that awaits it sees to.
-/// Cancellation: the operation is cancelled (per-operation cancellation of all types) and waited for. Whether it is
-/// safe is Asio's answer: async_read_some and async_accept lose nothing but what they completed with; a composed
-/// async_read or async_write may have moved a part of its bytes, after which the stream is of no use any more.
+/// Cancellation: the operation is cancelled (per-operation cancellation of all types) and waited for. Given up by a
+/// timeout or an abort, async_read_some and async_accept lose nothing: what they have done all the same is given. As
+/// the loser of a select they lose that; operation() does not. A composed async_read or async_write may have moved a
+/// part of its bytes, after which the stream is of no use any more. What completes with neither an error code nor an
+/// exception_ptr (redirect_error) counts as done: look at the code.
 template <typename Target = detail::IoTarget>
 class UseTask {
  public:
@@ -151,6 +156,75 @@ inline constexpr UseTask<> use_task;
 
 namespace detail {
 
+/// A callable that starts an operation of Asio's: it returns what an initiating function with use_task gives.
+template <typename F>
+concept StartsOperation = std::is_invocable_v<F&> && Drainable<std::invoke_result_t<F&>> &&
+                          requires(std::invoke_result_t<F&> operation) { operation.abandon(std::shared_ptr<void>()); };
+
+}  // namespace detail
+
+/// An operation of Asio's with a name: it stays under way when an await of it loses, and the next await takes its
+/// outcome. What `start` captures is what the operation may use, and lives until it has ended. See operation().
+///
+/// Threading: confined to one task.
+/// Lifetime: dropping it cancels what is under way and does not wait; what it then did is lost.
+/// Cancellation: safe; a dropped await loses nothing.
+template <detail::StartsOperation F>
+class [[nodiscard]] Operation {
+  using UnderWay = std::invoke_result_t<F&>;
+
+ public:
+  explicit Operation(F start) : parts_(std::make_shared<Parts>(std::move(start))) {}
+  Operation(Operation&&) noexcept = default;
+  Operation& operator=(Operation&&) = delete;
+  ~Operation() {
+    if (parts_ && parts_->under_way) parts_->under_way->abandon(parts_);
+  }
+
+  /// True while one is under way whose outcome was not taken.
+  [[nodiscard]] bool is_under_way() const noexcept { return parts_->under_way.has_value(); }
+
+  /// Internal, for co_await.
+  bool poll(detail::Context& context) {
+    if (!parts_->under_way) parts_->under_way.emplace(detail::CallInPlace<F>(parts_->start));
+    return parts_->under_way->poll(context);
+  }
+  decltype(auto) take() {
+    const Taken taken{*parts_};
+    return parts_->under_way->take();
+  }
+
+ private:
+  struct Parts {
+    explicit Parts(F how) : start(std::move(how)) {}
+    F start;
+    std::optional<UnderWay> under_way;
+  };
+  struct Taken {
+    Parts& parts;
+    ~Taken() { parts.under_way.reset(); }
+  };
+
+  std::shared_ptr<Parts> parts_;
+};
+
+/// Makes a named operation: `start()` starts one each time it is awaited and none is under way. It owns what it uses:
+/// capture stream and buffer by shared_ptr.
+///
+///     auto data = std::make_shared<std::array<char, 4096>>();
+///     auto read = kaido::operation(
+///         [socket, data] { return socket->async_read_some(asio::buffer(*data), kaido::use_task); });
+///     for (;;) {
+///       co_await kaido::select(kaido::on(read, [&](kaido::IoResult<std::size_t> count) { ... }),   // by name
+///                              kaido::on(commands.recv(), [&](std::optional<Command> command) { ... }));
+///     }
+template <detail::StartsOperation F>
+[[nodiscard]] Operation<F> operation(F start) {
+  return Operation<F>(std::move(start));
+}
+
+namespace detail {
+
 template <typename T, typename Handler>
 Task<void> deliver(JoinHandle<T> joined, Handler handler) {
   const auto work = boost::asio::make_work_guard(handler);
@@ -173,7 +247,8 @@ struct TryJoinPart<boost::system::result<T>> {
 /// Awaits an asio::awaitable in a Task: it runs on `executor` (without one on the runtime's I/O loop), and gives its
 /// value or throws its exception.
 ///
-/// Cancellation: the awaitable gets a terminal cancellation, and is waited for; what it gives then is discarded.
+/// Cancellation: the awaitable gets a terminal cancellation, and is waited for. A value that it gives all the same
+/// counts; that it ends without one, or with an exception, does not.
 /// Errors: without an executor it throws std::logic_error outside a runtime.
 template <typename T, typename E, typename On>
 auto from_asio(boost::asio::awaitable<T, E> awaitable, On executor) {

@@ -50,10 +50,10 @@ class [[nodiscard]] Unconstrained {
   bool poll(Context& context) {
     Budget budget = Budget::unconstrained();
     BudgetScope scope(&budget);
-    Context unconstrained(context.target(), budget);
+    Context unconstrained(context, budget);
     return inner_.poll(unconstrained);
   }
-  bool poll_drop(Context& context) noexcept { return detail::poll_drop(inner_, context); }
+  Dropped poll_drop(Context& context) noexcept { return detail::poll_drop(inner_, context); }
   decltype(auto) take() { return inner_.take(); }
 
  private:
@@ -73,7 +73,7 @@ class [[nodiscard]] Cooperative {
     context.spend();
     return true;
   }
-  bool poll_drop(Context& context) noexcept { return detail::poll_drop(inner_, context); }
+  Dropped poll_drop(Context& context) noexcept { return detail::poll_drop(inner_, context); }
   decltype(auto) take() { return inner_.take(); }
 
  private:

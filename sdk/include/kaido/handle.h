@@ -52,8 +52,8 @@ class CoreRef {
 class Root {
  public:
   virtual bool poll(Context& context) = 0;
-  /// Where the runtime gives up on it: true when it may be destroyed; see waker.h.
-  virtual bool poll_drop(Context& context) noexcept = 0;
+  /// Where the runtime gives up on it; see waker.h.
+  virtual Dropped poll_drop(Context& context) noexcept = 0;
 
  protected:
   ~Root() = default;
@@ -67,7 +67,7 @@ class PollableRoot final : public Root {
  public:
   explicit PollableRoot(A& awaitable) noexcept : awaitable_(awaitable) {}
   bool poll(Context& context) override { return awaitable_.poll(context); }
-  bool poll_drop(Context& context) noexcept override { return detail::poll_drop(awaitable_, context); }
+  Dropped poll_drop(Context& context) noexcept override { return detail::poll_drop(awaitable_, context); }
 
  private:
   A& awaitable_;
@@ -90,7 +90,7 @@ T block_on_task(RuntimeCore& core, Task<T> task, bool with_drivers) {
       poller.drop_frame();
       return true;
     }
-    bool poll_drop(Context& context) noexcept override { return poller.poll_drop(context); }
+    Dropped poll_drop(Context& context) noexcept override { return poller.poll_drop(context); }
     TaskPoller<T> poller;
   };
   TaskRoot root(std::move(task));

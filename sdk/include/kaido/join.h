@@ -102,11 +102,15 @@ class [[nodiscard]] Join {
   bool poll(Context& context) {
     if constexpr (kCount > 0) {
       if (!has_failed() && !poll_branches(context)) return false;
-      if (has_failed()) return poll_drop(context);
+      if (has_failed()) return discard_all(branches_, context);
     }
     return true;
   }
-  bool poll_drop(Context& context) noexcept { return poll_drop_all(branches_, context); }
+  // An outcome if every branch has one, those that came while it was given up included.
+  Dropped poll_drop(Context& context) noexcept {
+    if (has_failed()) return discard_all(branches_, context) ? Dropped::kOutcome : Dropped::kWaits;
+    return drop_branches(context, Indices());
+  }
   Output take() {
     if (exception_) std::rethrow_exception(std::move(exception_));
     if constexpr (kTry && kCount > 0) {
@@ -143,13 +147,19 @@ class [[nodiscard]] Join {
   static bool poll_one(Join& self, Context& context) {
     auto& value = std::get<I>(self.values_);
     if (value) return true;
-    auto& branch = std::get<I>(self.branches_);
-    if (!branch.poll(context)) return false;
+    if (!std::get<I>(self.branches_).poll(context)) return false;
+    self.template keep<I>();
+    return true;
+  }
+  template <std::size_t I>
+  void keep() {
+    auto& value = std::get<I>(values_);
+    auto& branch = std::get<I>(branches_);
     if constexpr (kTry) {
       auto result = branch.take();
       branch.reset();
       if (!result) {
-        self.error_.emplace(std::move(result).error());
+        error_.emplace(std::move(result).error());
       } else if constexpr (std::is_same_v<std::remove_cvref_t<decltype(*value)>, std::monostate>) {
         value.emplace();
       } else {
@@ -159,7 +169,30 @@ class [[nodiscard]] Join {
       value.emplace(take_stored(branch));
       branch.reset();
     }
-    return true;
+  }
+
+  template <std::size_t... I>
+  Dropped drop_branches(Context& context, std::index_sequence<I...>) noexcept {
+    const std::array<Dropped, kCount> dropped{drop_one<I>(context)...};
+    Dropped all = Dropped::kOutcome;
+    for (const Dropped one : dropped) {
+      if (one == Dropped::kWaits) return Dropped::kWaits;
+      if (one == Dropped::kGone) all = Dropped::kGone;
+    }
+    return all;
+  }
+  template <std::size_t I>
+  Dropped drop_one(Context& context) noexcept {
+    if (std::get<I>(values_)) return Dropped::kOutcome;
+    const Dropped dropped = std::get<I>(branches_).poll_drop(context);
+    if (dropped != Dropped::kOutcome) return dropped;
+    try {
+      keep<I>();
+    } catch (...) {
+      std::get<I>(branches_).reset();
+      exception_ = std::current_exception();
+    }
+    return Dropped::kOutcome;
   }
 
   template <std::size_t... I>

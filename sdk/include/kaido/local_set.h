@@ -77,7 +77,7 @@ class [[nodiscard]] RunUntil {
     scope.run_tasks();
     return false;
   }
-  bool poll_drop(Context& context) noexcept { return task_.poll_drop(context); }
+  Dropped poll_drop(Context& context) noexcept { return task_.poll_drop(context); }
   T take() { return task_.take(); }
 
  private:

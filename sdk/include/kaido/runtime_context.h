@@ -36,7 +36,7 @@ class [[nodiscard]] RuntimeContext {
     const EnterGuard guard = handle_.enter();
     return task_.poll(context);
   }
-  bool poll_drop(detail::Context& context) noexcept {
+  detail::Dropped poll_drop(detail::Context& context) noexcept {
     const EnterGuard guard = handle_.enter();
     return task_.poll_drop(context);
   }

@@ -39,6 +39,8 @@ namespace kaido {
 namespace detail {
 
 /// The awaitable of select(). Stages: the branches are polled; when one has won all are dropped; the handler runs.
+/// Given up before one has won, it drops all, and what one of them is done with nevertheless wins. Given up later, it
+/// goes on to the handler: what was taken is seen.
 template <bool kBiased, typename Else, typename... Branches>
 class [[nodiscard]] Select {
   static constexpr std::size_t kCount = sizeof...(Branches);
@@ -61,15 +63,27 @@ class [[nodiscard]] Select {
       stage_ = Stage::kDropping;
     }
     if (stage_ == Stage::kDropping) {
-      if (!poll_drop_all(branches_, context)) return false;
+      if (!discard_all(branches_, context)) return false;
       stage_ = Stage::kHandler;
       if (!failure_) start_handler(Indices());
     }
     return poll_handler(context);
   }
-  bool poll_drop(Context& context) noexcept {
+  Dropped poll_drop(Context& context) noexcept {
     if (stage_ == Stage::kHandler) return drop_handler(context);
-    return poll_drop_all(branches_, context);
+    if (!drop_branches(context, Indices())) return Dropped::kWaits;
+    if (stage_ == Stage::kBranches) return Dropped::kGone;
+    stage_ = Stage::kHandler;
+    try {
+      if (!failure_) start_handler(Indices());
+      // A handler that is a coroutine runs as far as its first wait, as it would in the poll that took the outcome.
+      if (poll_handler(context)) return Dropped::kOutcome;
+    } catch (...) {
+      failure_ = std::current_exception();
+      handler_.template emplace<0>();
+      return Dropped::kOutcome;
+    }
+    return drop_handler(context);
   }
   Output take() {
     if (failure_) std::rethrow_exception(std::move(failure_));
@@ -85,12 +99,17 @@ class [[nodiscard]] Select {
 
   template <std::size_t I>
   static Polled poll_one(Select& self, Context& context) {
-    auto& branch = std::get<I>(self.branches_);
-    if (!branch.poll(context)) return Polled::kPending;
-    auto& value = self.value_.template emplace<I + 1>(take_stored(branch));
-    if (branch.accepts(value)) return Polled::kWon;
-    self.value_.template emplace<0>();
-    return Polled::kRefused;
+    if (!std::get<I>(self.branches_).poll(context)) return Polled::kPending;
+    return self.template take_value<I>() ? Polled::kWon : Polled::kRefused;
+  }
+  // False if the branch does not accept its outcome, which is dropped then.
+  template <std::size_t I>
+  bool take_value() {
+    auto& branch = std::get<I>(branches_);
+    auto& value = value_.template emplace<I + 1>(take_stored(branch));
+    if (branch.accepts(value)) return true;
+    value_.template emplace<0>();
+    return false;
   }
 
   template <std::size_t... I>
@@ -137,6 +156,29 @@ class [[nodiscard]] Select {
     return (std::uint64_t{0} | ... | (std::uint64_t{std::get<I>(branches_).is_enabled()} << I));
   }
 
+  // True when all are gone. The first that is done nevertheless has won, unless one had before.
+  template <std::size_t... I>
+  bool drop_branches(Context& context, std::index_sequence<I...>) noexcept {
+    return (static_cast<int>(drop_one<I>(context)) & ... & 1) != 0;
+  }
+  template <std::size_t I>
+  bool drop_one(Context& context) noexcept {
+    auto& branch = std::get<I>(branches_);
+    const Dropped dropped = branch.poll_drop(context);
+    if (dropped != Dropped::kOutcome) return dropped == Dropped::kGone;
+    try {
+      if (stage_ == Stage::kBranches && take_value<I>()) {
+        winner_ = I;
+        stage_ = Stage::kDropping;
+      }
+    } catch (...) {
+      failure_ = std::current_exception();
+      stage_ = Stage::kDropping;
+    }
+    branch.reset();
+    return true;
+  }
+
   // Handlers that are coroutines are made here and polled; plain ones are called in take_output().
   template <std::size_t... I>
   void start_handler(std::index_sequence<I...>) {
@@ -155,7 +197,7 @@ class [[nodiscard]] Select {
   bool poll_handler(Context& context) {
     return std::visit([&](auto& handler) { return handler.poll(context); }, handler_);
   }
-  bool drop_handler(Context& context) noexcept {
+  Dropped drop_handler(Context& context) noexcept {
     return std::visit([&](auto& handler) { return detail::poll_drop(handler, context); }, handler_);
   }
 
@@ -272,7 +314,8 @@ auto otherwise(H&& handler) {
 ///
 /// Cancellation: safe if every operation in it is; the operations that lose are dropped as if their await were. See the
 /// docstring of each: a lost recv() loses no message, a lost write may have written a part. An operation of Asio's
-/// that loses is cancelled and waited for.
+/// that loses is cancelled and waited for, and what it did all the same is lost: to keep that, name the operation with
+/// kaido::operation(). What has won reaches its handler, also if the select is given up while the losers end.
 /// Errors: an exception of an operation or handler passes through. If every branch is disabled and there is no
 /// otherwise(): std::logic_error.
 template <typename... Branches>

@@ -199,7 +199,7 @@ class TaskPoller {
   TaskPoller& operator=(const TaskPoller&) = delete;
 
   bool poll(Context& context) noexcept { return slot_.poll(context); }
-  bool poll_drop(Context& context) noexcept { return slot_.poll_drop(context); }
+  Dropped poll_drop(Context& context) noexcept { return slot_.poll_drop(context); }
   void drop_frame() noexcept { task_ = Task<T>(); }
   T take() {
     drop_frame();

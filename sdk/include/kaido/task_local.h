@@ -80,7 +80,7 @@ class [[nodiscard]] TaskLocalScope {
     detail::LocalScopeGuard guard(key_, &value_);
     return task_.poll(context);
   }
-  bool poll_drop(detail::Context& context) noexcept {
+  detail::Dropped poll_drop(detail::Context& context) noexcept {
     detail::LocalScopeGuard guard(key_, &value_);
     return task_.poll_drop(context);
   }

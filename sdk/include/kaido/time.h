@@ -122,9 +122,15 @@ class [[nodiscard]] Timeout {
       is_elapsed_ = context.budget().exhausted() ? sleep_.poll_without_budget(context) : sleep_.poll(context);
       if (!is_elapsed_) return false;
     }
-    return inner_.poll_drop(context);
+    const Dropped dropped = poll_drop(context);
+    return dropped != Dropped::kWaits;
   }
-  bool poll_drop(Context& context) noexcept { return inner_.poll_drop(context); }
+  Dropped poll_drop(Context& context) noexcept {
+    const Dropped dropped = inner_.poll_drop(context);
+    // Done nevertheless: what happened counts, however late.
+    if (dropped == Dropped::kOutcome) is_elapsed_ = false;
+    return dropped;
+  }
   Output take() {
     if (is_elapsed_) return timed_out_error();
     if constexpr (std::is_void_v<Value>) {
@@ -151,7 +157,8 @@ class [[nodiscard]] Timeout {
 /// An exception of `inner` passes through. What is given as an lvalue (a JoinHandle, a receiver) is only waited for and
 /// can be awaited again.
 ///
-/// Cancellation: as that of `inner`. An operation of Asio's that is too late is cancelled and waited for.
+/// Cancellation: as that of `inner`. An operation of Asio's that is too late is cancelled and waited for; if it has
+/// done its work all the same, its outcome is given, and no bytes or connections are lost.
 /// Errors: making one outside a runtime, or on one without enable_time(), throws std::logic_error.
 template <typename A>
 auto timeout_at(Instant deadline, A&& inner) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <tuple>
@@ -43,12 +44,19 @@ class AsioStateBase {
   }
   void complete() noexcept {
     Waker woken;
+    std::shared_ptr<void> released;
     {
       const std::scoped_lock lock(lock_);
       is_done_ = true;
       woken = std::move(waker_);
+      released = std::move(kept_);
     }
     woken.wake();
+  }
+  /// Keeps what the operation uses until its handler is called or destroyed.
+  void keep(std::shared_ptr<void> used) noexcept {
+    const std::scoped_lock lock(lock_);
+    if (!is_done_) kept_ = std::move(used);
   }
   [[nodiscard]] bool is_done() noexcept {
     const std::scoped_lock lock(lock_);
@@ -76,6 +84,7 @@ class AsioStateBase {
   SpinLock lock_;
   bool is_done_ = false;
   Waker waker_;
+  std::shared_ptr<void> kept_;
 };
 
 template <typename State>
@@ -204,6 +213,41 @@ struct AsioOutcome<std::exception_ptr, Values...> {
   }
 };
 
+/// Whether what a handler was called with says that the operation was cancelled. What carries no error says so never.
+/// An exception of another type than system_error is taken for what the cancellation has made of it, and so is the
+/// quiet end of a coroutine that has no value to give.
+[[nodiscard]] inline bool says_cancelled(const boost::system::error_code& error) noexcept {
+  return error == boost::asio::error::operation_aborted;
+}
+[[nodiscard]] inline bool says_cancelled(const std::exception_ptr& exception) noexcept {
+  if (!exception) return false;
+  try {
+    std::rethrow_exception(exception);
+  } catch (const boost::system::system_error& error) {
+    return says_cancelled(error.code());
+  } catch (...) {
+    return true;
+  }
+}
+template <typename T>
+[[nodiscard]] bool says_cancelled(const T&) noexcept {
+  return false;
+}
+[[nodiscard]] inline bool says_cancelled(const std::tuple<std::exception_ptr>&) noexcept { return true; }
+template <typename... Values>
+[[nodiscard]] bool says_cancelled(const std::tuple<Values...>& values) noexcept {
+  if constexpr (sizeof...(Values) > 0) {
+    return says_cancelled(std::get<0>(values));
+  } else {
+    return false;
+  }
+}
+/// The same of a state: nothing is there if the handler was destroyed instead.
+template <typename... Values>
+[[nodiscard]] bool was_cancelled(const std::optional<std::tuple<Values...>>& values) noexcept {
+  return !values || says_cancelled(*values);
+}
+
 /// An operation of Asio's that has not been started, or is under way. `Target` gives the executor of its handler.
 template <typename Signature, typename Target, typename Initiation, typename... Args>
 class AsioOperation;
@@ -228,17 +272,29 @@ class [[nodiscard]] AsioOperation<R(Values...), Target, Initiation, Args...> {
 
   bool poll(Context& context) {
     if (!context.may_proceed()) return false;
-    if (!state_) start();
+    if (!state_) {
+      if (context.gives_up()) return false;
+      start();
+    }
     if (!state_->poll(context)) return false;
     context.spend();
     return true;
   }
-  bool poll_drop(Context& context) noexcept {
-    if (!state_ || state_->poll(context)) return true;
-    cancel();
-    return false;
+  Dropped poll_drop(Context& context) noexcept {
+    if (!state_) return Dropped::kGone;
+    if (!state_->poll(context)) {
+      cancel();
+      return Dropped::kWaits;
+    }
+    return was_cancelled(state_->values) ? Dropped::kGone : Dropped::kOutcome;
   }
   typename Outcome::Type take() { return Outcome::take(std::move(state_->values)); }
+  /// Cancels without waiting: `used`, which holds this operation and all that it uses, lives until it has ended.
+  void abandon(std::shared_ptr<void> used) noexcept {
+    if (!state_ || state_->is_done()) return;
+    state_->keep(std::move(used));
+    cancel();
+  }
 
  private:
   struct Start {

@@ -49,11 +49,11 @@ class Branch {
   bool poll(Context& context) { return awaitable_->poll(context); }
   /// Once, after poll() gave true.
   decltype(auto) take() { return awaitable_->take(); }
-  /// Destroys it, as soon as it may be; true when it is gone.
-  bool poll_drop(Context& context) noexcept {
-    if (awaitable_ && !detail::poll_drop(*awaitable_, context)) return false;
-    awaitable_.reset();
-    return true;
+  /// Gives up on it. kGone: it is destroyed; kOutcome: take() gives what happened, reset() destroys it.
+  Dropped poll_drop(Context& context) noexcept {
+    const Dropped dropped = awaitable_ ? detail::poll_drop(*awaitable_, context) : Dropped::kGone;
+    if (dropped == Dropped::kGone) reset();
+    return dropped;
   }
   /// Destroys it after take().
   void reset() noexcept { awaitable_.reset(); }
@@ -78,10 +78,10 @@ class Branch<Task<T>> {
     return poller_->poll(context);
   }
   T take() { return poller_->take(); }
-  bool poll_drop(Context& context) noexcept {
-    if (poller_ && !poller_->poll_drop(context)) return false;
-    reset();
-    return true;
+  Dropped poll_drop(Context& context) noexcept {
+    const Dropped dropped = poller_ ? poller_->poll_drop(context) : Dropped::kGone;
+    if (dropped == Dropped::kGone) reset();
+    return dropped;
   }
   void reset() noexcept {
     poller_.reset();
@@ -141,10 +141,10 @@ class Branch<F> {
     return poller_->poll(context);
   }
   decltype(auto) take() { return poller_->take(); }
-  bool poll_drop(Context& context) noexcept {
-    if (poller_ && !detail::poll_drop(*poller_, context)) return false;
-    poller_.reset();
-    return true;
+  Dropped poll_drop(Context& context) noexcept {
+    const Dropped dropped = poller_ ? detail::poll_drop(*poller_, context) : Dropped::kGone;
+    if (dropped == Dropped::kGone) reset();
+    return dropped;
   }
   void reset() noexcept { poller_.reset(); }
 
@@ -202,10 +202,17 @@ auto take_stored(A& awaitable) {
   }
 }
 
-/// Drops every branch of a tuple that may go; true when all are gone.
+/// Gives up on a branch whose outcome nobody wants: true when it is gone.
+template <typename B>
+bool discard(B& branch, Context& context) noexcept {
+  const Dropped dropped = branch.poll_drop(context);
+  if (dropped == Dropped::kOutcome) branch.reset();
+  return dropped != Dropped::kWaits;
+}
+/// The same for every branch of a tuple; true when all are gone.
 template <typename... Branches>
-bool poll_drop_all(std::tuple<Branches...>& branches, Context& context) noexcept {
-  return std::apply([&](auto&... branch) { return (static_cast<int>(branch.poll_drop(context)) & ... & 1) != 0; },
+bool discard_all(std::tuple<Branches...>& branches, Context& context) noexcept {
+  return std::apply([&](auto&... branch) { return (static_cast<int>(discard(branch, context)) & ... & 1) != 0; },
                     branches);
 }
 

@@ -24,7 +24,12 @@ class LazyTask {
     poller_->drop_frame();
     return true;
   }
-  bool poll_drop(Context& context) noexcept { return !poller_ || poller_->poll_drop(context); }
+  Dropped poll_drop(Context& context) noexcept {
+    if (!poller_) return Dropped::kGone;
+    const Dropped dropped = poller_->poll_drop(context);
+    if (dropped == Dropped::kOutcome) poller_->drop_frame();
+    return dropped;
+  }
   T take() { return poller_->take(); }
   /// Destroys the frame, started or not.
   void drop_frame() noexcept {

@@ -5,7 +5,8 @@
 /// the slot polls the leaf and, if that is ready, resumes the chain until it waits again or is done.
 ///
 /// Before a chain that still waits is destroyed, poll_drop() must have said that it may be: a leaf that has lent memory
-/// of the frame to a foreign operation (Asio's) cancels that operation and says no until it has completed.
+/// of the frame to a foreign operation (Asio's) cancels that operation and says no until it has completed. If it has
+/// completed with an outcome after all, the chain goes on with that as far as its next wait, and is dropped there.
 ///
 /// Coroutines hand over to each other by returning to the loop in PollSlot::poll (a trampoline) and not by symmetric
 /// transfer: g++ 12 makes those tail calls only when it optimises, so that a long loop of `co_await` would overflow the
@@ -30,13 +31,13 @@ void free_frame(void* frame, std::size_t size) noexcept;
 
 /// What a leaf is asked.
 enum class LeafStep : bool {
-  kPoll,  ///< true: ready
-  kDrop,  ///< true: may be destroyed now; after the first such question only this one is asked
+  kPoll,  ///< answered with kWaits, or kOutcome for ready
+  kDrop,  ///< as poll_drop() answers; after the first such question only this one is asked
 };
 
 /// What the innermost coroutine of a chain waits for.
 struct Leaf {
-  bool (*step)(Leaf* leaf, Context& context, LeafStep step) noexcept;
+  Dropped (*step)(Leaf* leaf, Context& context, LeafStep step) noexcept;
 };
 
 struct PollSlot {
@@ -49,14 +50,25 @@ struct PollSlot {
   bool poll(Context& current) noexcept {
     context = &current;
     if (leaf != nullptr) {
-      if (!leaf->step(leaf, current, LeafStep::kPoll)) return false;
+      if (leaf->step(leaf, current, LeafStep::kPoll) == Dropped::kWaits) return false;
       leaf = nullptr;
     }
     while (!done && leaf == nullptr) resume_point.resume();
     return done;
   }
-  /// True when the chain may be destroyed. It is not polled any more after this was first called.
-  bool poll_drop(Context& current) noexcept { return leaf == nullptr || leaf->step(leaf, current, LeafStep::kDrop); }
+  /// kOutcome: the outermost coroutine has finished. The chain is not polled any more after this was first called.
+  Dropped poll_drop(Context& current) noexcept {
+    Context last = current.giving_up();
+    while (!done) {
+      if (leaf == nullptr) return Dropped::kGone;  // Not started.
+      const Dropped dropped = leaf->step(leaf, last, LeafStep::kDrop);
+      if (dropped != Dropped::kOutcome) return dropped;
+      context = &last;
+      leaf = nullptr;
+      while (!done && leaf == nullptr) resume_point.resume();
+    }
+    return Dropped::kOutcome;
+  }
 };
 
 struct Unit {};
@@ -120,16 +132,16 @@ concept Pollable = requires(A& awaitable, Context& context) {
 /// A Pollable that may need time before it can be destroyed; see waker.h.
 template <typename A>
 concept Drainable = requires(A& awaitable, Context& context) {
-  { awaitable.poll_drop(context) } -> std::same_as<bool>;
+  { awaitable.poll_drop(context) } -> std::same_as<Dropped>;
 };
 
-/// True when `awaitable` may be destroyed now.
+/// Gives up on any Pollable.
 template <typename A>
-bool poll_drop(A& awaitable, Context& context) noexcept {
+Dropped poll_drop(A& awaitable, Context& context) noexcept {
   if constexpr (Drainable<A>) {
     return awaitable.poll_drop(context);
   } else {
-    return true;
+    return Dropped::kGone;
   }
 }
 
@@ -151,14 +163,14 @@ class PollAwaiter final : private Leaf {
 
  private:
   // An exception of poll() belongs to the awaiting coroutine: it counts as ready and is rethrown there.
-  static bool step_leaf(Leaf* leaf, Context& context, LeafStep step) noexcept {
+  static Dropped step_leaf(Leaf* leaf, Context& context, LeafStep step) noexcept {
     auto* self = static_cast<PollAwaiter*>(leaf);
     if (step == LeafStep::kDrop) return poll_drop(self->awaitable_, context);
     try {
-      return self->awaitable_.poll(context);
+      return self->awaitable_.poll(context) ? Dropped::kOutcome : Dropped::kWaits;
     } catch (...) {
       self->exception_ = std::current_exception();
-      return true;
+      return Dropped::kOutcome;
     }
   }
 

@@ -50,10 +50,12 @@ class UnwrappingHandler {
 /// Where no handler is a coroutine, or none runs yet.
 struct NoHandlerRuns {
   bool poll(Context&) const noexcept { return true; }
+  Dropped poll_drop(Context&) const noexcept { return Dropped::kOutcome; }
 };
 /// Stands for a plain handler in the variant of handlers.
 struct PlainHandler {
   bool poll(Context&) const noexcept { return true; }
+  Dropped poll_drop(Context&) const noexcept { return Dropped::kOutcome; }
 };
 
 template <typename R>
@@ -119,7 +121,8 @@ class SelectBranch {
   [[nodiscard]] bool is_enabled() const noexcept { return is_enabled_; }
   bool poll(Context& context) { return branch_.poll(context); }
   decltype(auto) take() { return branch_.take(); }
-  bool poll_drop(Context& context) noexcept { return branch_.poll_drop(context); }
+  Dropped poll_drop(Context& context) noexcept { return branch_.poll_drop(context); }
+  void reset() noexcept { branch_.reset(); }
 
   [[nodiscard]] bool accepts(const Stored<Value>& value) {
     if constexpr (std::is_void_v<Value>) {

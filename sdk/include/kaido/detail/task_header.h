@@ -66,8 +66,8 @@ class TaskHeader : public WakeTarget {
 
   /// True when finished and the outcome stands.
   virtual bool poll(Context& context) noexcept = 0;
-  /// True when drop_frame() may be called on an unfinished coroutine; else the context's waker is woken later.
-  virtual bool poll_drop(Context& context) noexcept;
+  /// Whether drop_frame() may be called on an unfinished coroutine; kOutcome: it has finished, and the outcome stands.
+  virtual Dropped poll_drop(Context& context) noexcept;
   /// Destroys the coroutine or closure, whether finished or not.
   virtual void drop_frame() noexcept = 0;
   virtual void drop_outcome() noexcept = 0;
@@ -139,7 +139,7 @@ class SpawnCell final : public JoinCell<T> {
 
  protected:
   bool poll(Context& context) noexcept override { return slot_.poll(context); }
-  bool poll_drop(Context& context) noexcept override { return slot_.poll_drop(context); }
+  Dropped poll_drop(Context& context) noexcept override { return slot_.poll_drop(context); }
   void drop_frame() noexcept override {
     if (frame_) std::exchange(frame_, nullptr).destroy();
   }

@@ -13,10 +13,11 @@
 /// One more member is for what cannot be destroyed at any moment, because it has lent memory to somebody (an operation
 /// of Asio's), and for combinators that hold other Pollables:
 ///
-///     bool poll_drop(detail::Context& context) noexcept;   // true: may be destroyed now
+///     Dropped poll_drop(detail::Context& context) noexcept;
 ///
-/// The first call gives up: it cancels, and neither poll() nor take() follows. When it returns false, context.waker()
-/// is woken once another call may return true. Who drops a Pollable that has it calls it first, until it returns true.
+/// The first call gives up: it cancels, and poll() does not follow. On kWaits, context.waker() is woken once another
+/// call may say more. Who drops a Pollable that has it calls it first, until it says something else: kGone, destroy it;
+/// kOutcome, it was done nevertheless: what has happened is not dropped, so take() it. See docs/decisions/0015.
 #pragma once
 
 #include <atomic>
@@ -91,6 +92,13 @@ class Waker {
   WakeTarget* target_ = nullptr;
 };
 
+/// How far something is that was given up.
+enum class Dropped : unsigned char {
+  kWaits,    ///< it may not be destroyed yet; ask again when woken
+  kGone,     ///< it may be destroyed, and has nothing to give
+  kOutcome,  ///< it may be destroyed, but was done before it could be cancelled: take() gives what happened
+};
+
 /// A task has used up its budget: counted in the runtime's metrics.
 void count_exhausted_budget() noexcept;
 
@@ -118,6 +126,18 @@ class Budget {
 class Context {
  public:
   Context(WakeTarget& target, Budget& budget) noexcept : target_(&target), budget_(&budget) {}
+  /// The same poll with another budget.
+  Context(const Context& other, Budget& budget) noexcept
+      : target_(other.target_), budget_(&budget), gives_up_(other.gives_up_) {}
+
+  /// The same for something that is given up: it goes on with what has happened, as far as its next wait.
+  [[nodiscard]] Context giving_up() const noexcept {
+    Context context(*this);
+    context.gives_up_ = true;
+    return context;
+  }
+  /// True: no operation is to be started that would have to be waited for.
+  [[nodiscard]] bool gives_up() const noexcept { return gives_up_; }
 
   [[nodiscard]] Waker waker() const noexcept { return Waker(*target_); }
   [[nodiscard]] WakeTarget& target() const noexcept { return *target_; }
@@ -143,6 +163,7 @@ class Context {
  private:
   WakeTarget* target_;
   Budget* budget_;
+  bool gives_up_ = false;
 };
 
 }  // namespace kaido::detail

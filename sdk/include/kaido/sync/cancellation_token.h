@@ -196,12 +196,17 @@ class [[nodiscard]] RunUntilCancelled {
       if (!cancelled_.poll(context)) return false;
       stage_ = Stage::kCancelled;
     }
-    return branch_.poll_drop(context);
+    // What is done nevertheless counts.
+    const Dropped dropped = branch_.poll_drop(context);
+    if (dropped == Dropped::kOutcome) stage_ = Stage::kRunning;
+    return dropped != Dropped::kWaits;
   }
-  bool poll_drop(Context& context) noexcept
+  Dropped poll_drop(Context& context) noexcept
     requires B::kDrainable
   {
-    return branch_.poll_drop(context);
+    const Dropped dropped = branch_.poll_drop(context);
+    if (dropped == Dropped::kOutcome) stage_ = Stage::kRunning;
+    return dropped;
   }
   Output take() {
     if (stage_ == Stage::kCancelled) return std::nullopt;

@@ -208,10 +208,19 @@ class [[nodiscard]] OnceInit {
     }
     return stage_ == Stage::kDone || run(context);
   }
-  bool poll_drop(Context& context) noexcept
+  Dropped poll_drop(Context& context) noexcept
     requires B::kDrainable
   {
-    return stage_ != Stage::kRunning || init_.poll_drop(context);
+    const Dropped dropped = stage_ == Stage::kRunning ? init_.poll_drop(context) : Dropped::kGone;
+    if (dropped != Dropped::kOutcome) return dropped;
+    try {
+      settle(init_.take());
+      return Dropped::kOutcome;
+    } catch (...) {
+      init_.reset();
+      leave();
+      return Dropped::kGone;
+    }
   }
   decltype(auto) take() {
     if constexpr (kCanFail) {
