@@ -110,6 +110,27 @@ TEST_P(AsioTest, AfterTheRuntimesEndFunctionsAreDestroyedWithoutRunning) {
   EXPECT_TRUE(watched.expired());
 }
 
+TEST_P(AsioTest, CoroutinesThatWaitOnItEndWithTheRuntime) {
+  auto token = std::make_shared<int>(0);
+  const std::weak_ptr<int> watched = token;
+  runtime_.block_on([&]() -> Task<void> {
+    auto [sender, receiver] = oneshot::channel<bool>();
+    auto wait = [](std::shared_ptr<int> kept, oneshot::Sender<bool> waiting) -> asio::awaitable<void> {
+      asio::steady_timer timer(co_await asio::this_coro::executor, 1h);
+      static_cast<void>(waiting.send(true));
+      co_await timer.async_wait(asio::use_awaitable);
+      static_cast<void>(kept);
+    };
+    asio::co_spawn(executor(), wait(std::move(token), std::move(sender)), [](const std::exception_ptr&) {});
+    EXPECT_TRUE((co_await receiver).has_value());
+  });
+  EXPECT_FALSE(watched.expired());
+  {
+    const Runtime ended = std::move(runtime_);
+  }
+  EXPECT_TRUE(watched.expired());
+}
+
 Task<int> answer() {
   co_await sleep(1ms);
   co_return 42;

@@ -140,9 +140,10 @@ void LocalBackend::start(PendingCall& call, Waker waker) {
 bool LocalBackend::set_waker(PendingCall& call, const detail::Context& context) {
   if (call.running == nullptr) return false;  // Failed at once.
   auto& run = *static_cast<LocalRun*>(call.running.get());
+  Waker replaced;  // Dropped after the lock: that may run foreign code.
   const std::lock_guard lock(run.mutex);
   if (run.caller == nullptr) return false;
-  context.store_waker(call.waker);
+  if (!context.will_wake(call.waker)) replaced = std::exchange(call.waker, context.waker());
   return true;
 }
 
@@ -150,9 +151,10 @@ void LocalBackend::drop(PendingCall& call) noexcept {
   if (call.running == nullptr) return;
   const auto run = std::static_pointer_cast<LocalRun>(std::exchange(call.running, nullptr));
   {
+    Waker dropped;  // After the lock, as above.
     const std::lock_guard lock(run->mutex);
     if (std::exchange(run->caller, nullptr) == nullptr) return;
-    call.waker.reset();
+    dropped = std::move(call.waker);
   }
   run->control.cancel();
   if (run->function->start != nullptr) run->abort_handle.abort();

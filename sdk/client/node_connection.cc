@@ -132,14 +132,17 @@ void NodeConnection::start(PendingCall& call, Waker waker) {
 }
 
 bool NodeConnection::set_waker(PendingCall& call, const detail::Context& context) {
+  Waker replaced;  // Dropped after the lock: that may run foreign code.
   const std::lock_guard lock(mutex_);
   if (call.is_done.load(std::memory_order_relaxed)) return false;
-  context.store_waker(call.waker);
+  if (!context.will_wake(call.waker)) replaced = std::exchange(call.waker, context.waker());
   return true;
 }
 
 void NodeConnection::drop(PendingCall& call) noexcept {
+  Waker dropped;  // After the turn, which holds the lock.
   const Turn turn(*this);
+  dropped = std::move(call.waker);
   session_.drop(call);
 }
 
@@ -325,7 +328,9 @@ bool NodeConnection::poll_event(Event event, detail::Context& context) {
     case Event::kClosed:
       break;
   }
-  if (!is_so) event_waiters_.push_back(context.waker());
+  // Once for each task, however often it is polled.
+  const auto is_this = [&](const Waker& waker) { return context.will_wake(waker); };
+  if (!is_so && std::ranges::none_of(event_waiters_, is_this)) event_waiters_.push_back(context.waker());
   return is_so;
 }
 

@@ -42,12 +42,13 @@ CancelWait::~CancelWait() {
 
 bool CancelWait::poll(detail::Context& context) {
   if (!context.may_proceed()) return false;
+  Waker replaced;  // Dropped after the lock: that may run foreign code.
   const std::lock_guard lock(control_->mutex_);
   if (control_->cancelled_.load(std::memory_order_relaxed)) {
     context.spend();
     return true;
   }
-  context.store_waker(waker_);
+  if (!context.will_wake(waker_)) replaced = std::exchange(waker_, context.waker());
   if (!linked_) {
     linked_ = true;
     next_ = control_->waits_;

@@ -44,8 +44,11 @@ void IoSource::wait(Context& context, IoDirection direction) {
   const auto index = static_cast<std::size_t>(direction);
   const auto event = direction == IoDirection::kRead ? boost::asio::posix::stream_descriptor::wait_read
                                                      : boost::asio::posix::stream_descriptor::wait_write;
+  Waker replaced;  // Dropped after the lock: that may run foreign code.
   std::scoped_lock lock(waiters_->mutex);
-  context.store_waker(waiters_->wakers[index]);
+  if (!context.will_wake(waiters_->wakers[index])) {
+    replaced = std::exchange(waiters_->wakers[index], context.waker());
+  }
   if (std::exchange(waiters_->is_armed[index], true)) return;
   // Also tells of what became ready before it was asked.
   descriptor_.async_wait(event, [waiters = waiters_, index](const boost::system::error_code&) {

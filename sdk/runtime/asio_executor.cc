@@ -1,5 +1,6 @@
 #include <kaido/detail/asio_executor.h>
 
+#include "sdk/runtime/core_link.h"
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/thread_state.h"
 
@@ -7,10 +8,28 @@
 
 namespace kaido::detail {
 
-bool runs_on_this_thread(const RuntimeCore& core) noexcept {
-  return thread_state.local != nullptr && thread_state.core == &core;
+CoreRef CoreLink::lock() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (core_ == nullptr || !core_->try_add_ref()) return CoreRef();
+  CoreRef core(core_);
+  core_->drop_ref();  // The one of try_add_ref(); the other is the caller's.
+  return core;
 }
 
-boost::asio::execution_context& execution_context(RuntimeCore& core) noexcept { return core.driver.io_context(); }
+boost::asio::execution_context& CoreLink::context() const noexcept {
+  if (auto* context = context_.load(std::memory_order_acquire)) return *context;
+  static auto* const ended = new boost::asio::io_context();
+  return *ended;
+}
+
+std::shared_ptr<CoreLink> link_to(const CoreRef& core) noexcept { return core->link.get(); }
+
+CoreRef lock_core(CoreLink& link) noexcept { return link.lock(); }
+
+bool runs_on_this_thread(const CoreLink& link) noexcept {
+  return thread_state.local != nullptr && thread_state.core != nullptr && thread_state.core->link.get().get() == &link;
+}
+
+boost::asio::execution_context& execution_context(const CoreLink& link) noexcept { return link.context(); }
 
 }  // namespace kaido::detail

@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
+
+#include <kaido/time.h>
 
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/thread_state.h"
@@ -10,50 +13,51 @@
 namespace kaido::detail {
 
 void BlockingPool::spawn(TaskHeader& task) {
-  {
-    Lock lock(mutex_);
-    join_ended(lock);
-    if (!is_closed_) {
-      queue_.push(task);
-      if (idle_threads_ > 0) {
-        --idle_threads_;
-        ++wakes_;
-        work_.notify_one();
-        return;
+  Lock lock(mutex_);
+  join_ended(lock);
+  if (is_closed_) {
+    lock.unlock();
+    task.shut_down();
+    return;
+  }
+  if (idle_threads_ > 0) {
+    queue_.push(task);
+    --idle_threads_;
+    ++wakes_;
+    work_.notify_one();
+    return;
+  }
+  if (thread_count_ < core_.options.max_blocking_threads + core_.workers_in_pool()) {
+    try {
+      start_thread();
+    } catch (...) {
+      // With other threads there the closure only waits longer.
+      if (thread_count_ <= core_.workers_in_pool()) {
+        lock.unlock();
+        task.shut_down();
+        throw;
       }
-      if (thread_count_ >= core_.options.max_blocking_threads + core_.workers_in_pool()) return;
-      try {
-        start_thread();
-      } catch (...) {
-        // With other threads there the closure only waits longer.
-        if (thread_count_ == core_.workers_in_pool()) {
-          static_cast<void>(queue_.pop());
-          lock.unlock();
-          task.shut_down();
-          throw;
-        }
-      }
-      return;
     }
   }
-  task.shut_down();
+  queue_.push(task);
 }
 
 void BlockingPool::spawn_on_new_thread(TaskHeader& task) {
   Lock lock(mutex_);
-  queue_.push(task);
   try {
     start_thread();
   } catch (...) {
-    static_cast<void>(queue_.pop());
     lock.unlock();
     task.shut_down();
     throw;
   }
+  queue_.push(task);
 }
 
-// Under the lock, so that the thread cannot end before it is in the table.
+// Under the lock, so that the thread takes nothing and cannot end before it is in the table. Room is made there first:
+// a thread that runs and is not known would never be waited for.
 void BlockingPool::start_thread() {
+  threads_.reserve(threads_.size() + 1);
   OsThread thread(core_.options.thread_stack_size, [core = CoreRef(&core_)] {
     const std::string name = core->options.thread_name ? core->options.thread_name() : "kaido-worker";
     pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
@@ -66,7 +70,7 @@ void BlockingPool::start_thread() {
     core->blocking.finish_thread();
   });
   ++thread_count_;
-  threads_.emplace(thread.id(), thread);
+  threads_.push_back({thread});
 }
 
 void BlockingPool::serve() {
@@ -104,11 +108,7 @@ bool BlockingPool::wait_for_work(Lock& lock) {
     }
     if (is_closed_) {
       --idle_threads_;
-      while (TaskHeader* task = queue_.pop()) {
-        lock.unlock();
-        task->shut_down();
-        lock.lock();
-      }
+      cancel_queued(lock);
       return false;
     }
     if (timed_out) {
@@ -120,19 +120,37 @@ bool BlockingPool::wait_for_work(Lock& lock) {
 
 void BlockingPool::finish_thread() noexcept {
   Lock lock(mutex_);
-  auto found = threads_.find(pthread_self());
-  if (found == threads_.end()) return;  // Left behind by a shutdown with a limit.
-  ended_threads_.push_back(found->second);
-  threads_.erase(found);
-  ended_.notify_all();
+  for (Thread& entry : threads_) {
+    if (!entry.has_ended && pthread_equal(entry.thread.id(), pthread_self()) != 0) entry.has_ended = true;
+  }
+  ended_.notify_all();  // Not in the table: left behind by a shutdown.
 }
 
 void BlockingPool::join_ended(Lock& lock) noexcept {
-  if (ended_threads_.empty()) return;
-  std::vector<OsThread> ended = std::exchange(ended_threads_, {});
-  lock.unlock();
-  for (OsThread& thread : ended) thread.join();
-  lock.lock();
+  for (;;) {
+    const auto ended = std::ranges::find_if(threads_, &Thread::has_ended);
+    if (ended == threads_.end()) return;
+    OsThread thread = ended->thread;
+    threads_.erase(ended);
+    lock.unlock();
+    thread.join();
+    lock.lock();
+  }
+}
+
+// What was queued when no thread could be had, and none is left to run.
+void BlockingPool::cancel_queued(Lock& lock) noexcept {
+  while (TaskHeader* task = queue_.pop()) {
+    lock.unlock();
+    task->shut_down();
+    lock.lock();
+  }
+}
+
+bool BlockingPool::have_others_ended() const noexcept {
+  return std::ranges::all_of(threads_, [](const Thread& entry) {
+    return entry.has_ended || pthread_equal(entry.thread.id(), pthread_self()) != 0;
+  });
 }
 
 bool BlockingPool::is_idle() noexcept {
@@ -160,13 +178,17 @@ bool BlockingPool::shut_down(std::optional<std::chrono::nanoseconds> limit) noex
   is_closed_ = true;
   work_.notify_all();
   bool all_ended = true;
+  // The calling thread may be one of them: the last Runtime can go in a closure of its own.
   if (limit) {
-    all_ended = ended_.wait_for(lock, *limit, [this] { return threads_.empty(); });
+    all_ended = ended_.wait_for(lock, saturate(*limit), [this] { return have_others_ended(); });
   } else {
-    ended_.wait(lock, [this] { return threads_.empty(); });
+    ended_.wait(lock, [this] { return have_others_ended(); });
   }
-  auto left = std::exchange(threads_, {});
-  for (auto& [id, thread] : left) thread.detach();
+  std::erase_if(threads_, [](Thread& entry) {
+    if (!entry.has_ended) entry.thread.detach();
+    return !entry.has_ended;
+  });
+  if (all_ended && thread_count_ == 0) cancel_queued(lock);
   join_ended(lock);
   return all_ended;
 }

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include <kaido/detail/task_header.h>
@@ -42,8 +41,8 @@ class BlockingPool {
   [[nodiscard]] std::size_t threads() noexcept;
   [[nodiscard]] std::size_t idle_threads() noexcept;
   [[nodiscard]] std::size_t queued() noexcept;
-  /// Takes no more, and waits until every thread has ended, at most for `limit`; true if all did. Threads that are left
-  /// run on and end by themselves.
+  /// Takes no more, and waits until every thread but the calling one has ended, at most for `limit`; true if they did.
+  /// Threads that are left run on and end by themselves.
   bool shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept;
 
  private:
@@ -54,6 +53,8 @@ class BlockingPool {
   bool wait_for_work(Lock& lock);
   void finish_thread() noexcept;
   void join_ended(Lock& lock) noexcept;
+  void cancel_queued(Lock& lock) noexcept;
+  [[nodiscard]] bool have_others_ended() const noexcept;
 
   RuntimeCore& core_;
   std::mutex mutex_;  // Guards everything below; no call-outs under it.
@@ -64,8 +65,11 @@ class BlockingPool {
   std::size_t idle_threads_ = 0;
   std::size_t wakes_ = 0;  // Idle threads that were told of work and have not woken yet.
   std::size_t running_ = 0;
-  std::unordered_map<pthread_t, OsThread> threads_;
-  std::vector<OsThread> ended_threads_;
+  struct Thread {
+    OsThread thread;
+    bool has_ended = false;  // And waits to be joined.
+  };
+  std::vector<Thread> threads_;
   bool is_closed_ = false;
 };
 

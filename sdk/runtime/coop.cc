@@ -24,6 +24,11 @@ BlockInPlace::BlockInPlace() {
   if (state.is_in_local_set || (!on_worker && !state.may_block_in_place)) {
     throw std::logic_error("kaido: block_in_place: only a multi-thread runtime's tasks and roots can block in place");
   }
+  if (on_worker && state.task == nullptr) {
+    // A handler of Asio's, or a hook: the thread goes on with the worker as soon as it returns.
+    throw std::logic_error(
+        "kaido: block_in_place: not in a handler or hook on a worker; post a task, or spawn_blocking");
+  }
   if (on_worker) gave_worker_ = state.local->give_away();
   left_ = true;
   may_block_ = state.may_block_in_place;

@@ -89,22 +89,45 @@ void Driver::unpark() noexcept {
 
 bool Driver::arm(TimerEntry& entry, Instant deadline, Context& context) {
   bool ends_wait = false;
+  Waker replaced;  // Dropped after the lock, here and below: that may run foreign code.
   {
     std::scoped_lock lock(lock_);
     if (is_shut_down()) throw std::runtime_error("kaido: a timer was awaited while its runtime is being shut down");
     if (entry.has_fired.load(std::memory_order_acquire)) return true;
     if (!entry.is_linked) {
-      entry.deadline_tick = tick_at_or_after(deadline);
-      if (entry.deadline_tick <= present_tick() || !wheel_.insert(entry)) {
-        entry.has_fired.store(true, std::memory_order_release);
-        return true;
-      }
+      if (!link(entry, deadline)) return true;
       ends_wait = entry.deadline_tick < parked_until_;
     }
-    context.store_waker(entry.waker);
+    if (!context.will_wake(entry.waker)) replaced = std::exchange(entry.waker, context.waker());
   }
   if (ends_wait) unpark();
   return false;
+}
+
+// False if it is due, and marked so.
+bool Driver::link(TimerEntry& entry, Instant deadline) noexcept {
+  entry.deadline_tick = tick_at_or_after(deadline);
+  if (entry.deadline_tick > present_tick() && wheel_.insert(entry)) return true;
+  entry.has_fired.store(true, std::memory_order_release);
+  return false;
+}
+
+void Driver::rearm(TimerEntry& entry, Instant deadline) noexcept {
+  if (entry.deadline_tick == 0) return;  // As in disarm().
+  bool ends_wait = false;
+  Waker woken;
+  {
+    std::scoped_lock lock(lock_);
+    if (!entry.is_linked) return;
+    wheel_.remove(entry);
+    if (link(entry, deadline)) {
+      ends_wait = entry.deadline_tick < parked_until_;
+    } else {
+      woken = std::move(entry.waker);
+    }
+  }
+  woken.wake();
+  if (ends_wait) unpark();
 }
 
 void Driver::disarm(TimerEntry& entry) noexcept {
@@ -165,6 +188,8 @@ void Driver::remove(IoWaiters& waiters) noexcept {
   (waiters.previous != nullptr ? waiters.previous->next : first_io_) = waiters.next;
   if (waiters.next != nullptr) waiters.next->previous = waiters.previous;
 }
+
+boost::asio::execution_context& execution_context_of(Driver& driver) noexcept { return driver.io_context(); }
 
 boost::asio::io_context& io_context(const Handle& handle) noexcept { return handle.core()->driver.io_context(); }
 

@@ -16,8 +16,9 @@
 #include "sdk/time/wheel.h"
 
 namespace boost::asio {
+class execution_context;
 class io_context;
-}
+}  // namespace boost::asio
 
 namespace kaido::detail {
 
@@ -61,6 +62,9 @@ class Driver {
   /// Links the entry unless it is linked already, and leaves the context's waker in it; true if it is due.
   bool arm(TimerEntry& entry, Instant deadline, Context& context);
   void disarm(TimerEntry& entry) noexcept;
+  /// A linked entry gets another deadline and keeps its waker, which is woken at once if that is due. Others stay as
+  /// they are, and can be armed again.
+  void rearm(TimerEntry& entry, Instant deadline) noexcept;
 
   void add(IoWaiters& waiters) noexcept;
   void remove(IoWaiters& waiters) noexcept;
@@ -79,6 +83,7 @@ class Driver {
   [[nodiscard]] Instant instant_of(Tick tick) const noexcept { return start_ + std::chrono::milliseconds(tick); }
   void wait(Tick until, bool may_advance) noexcept;
   void fire(Tick now) noexcept;
+  [[nodiscard]] bool link(TimerEntry& entry, Instant deadline) noexcept;
 
   RuntimeClock& clock_;
   const Instant start_;
@@ -91,5 +96,8 @@ class Driver {
   std::mutex io_mutex_;
   IoWaiters* first_io_ = nullptr;  // Under io_mutex_.
 };
+
+/// The driver's io_context, for who does not include Asio.
+[[nodiscard]] boost::asio::execution_context& execution_context_of(Driver& driver) noexcept;
 
 }  // namespace kaido::detail

@@ -93,6 +93,38 @@ TEST_F(Timers, reset_future) {
   EXPECT_EQ(target_.wakes, 1);
 }
 
+/// Looks at the driver when its last waker goes, as the destructor of anything a waker keeps may.
+class Reentrant final : public WakeTarget {
+ public:
+  explicit Reentrant(Driver& driver) noexcept : WakeTarget(kOneRef), driver_(driver) {}
+  ~Reentrant() override = default;
+  void wake_by_ref() noexcept override {}
+  bool is_gone = false;
+
+ private:
+  void destroy() noexcept override {
+    is_gone = true;
+    driver_.poll();
+  }
+  Driver& driver_;
+};
+
+TEST_F(Timers, WakersAreDroppedOutsideTheLock) {
+  TimerEntry entry;
+  Reentrant replaced(driver_);
+  Reentrant disarmed(driver_);
+  Budget budget;
+  Context first(replaced, budget);
+  EXPECT_FALSE(driver_.arm(entry, start_ + 1s, first));
+  replaced.drop_ref();
+  Context second(disarmed, budget);
+  EXPECT_FALSE(driver_.arm(entry, start_ + 1s, second));
+  EXPECT_TRUE(replaced.is_gone);
+  disarmed.drop_ref();
+  driver_.disarm(entry);
+  EXPECT_TRUE(disarmed.is_gone);
+}
+
 TEST_F(Timers, poll_process_levels) {
   constexpr std::size_t kCount = 1024;
   std::deque<TimerEntry> entries(kCount);

@@ -97,7 +97,9 @@ Error Error::from_exception(std::exception_ptr exception, std::uint64_t task_id)
   } catch (const ErrorException& typed) {
     return typed.error();
   } catch (const std::exception& standard) {
-    Error error = Error(ErrorKind::kPanicked, standard.what()).with_exception_type(demangle(typeid(standard).name()));
+    const char* const text = standard.what();  // Null is forbidden, and happens.
+    Error error =
+        Error(ErrorKind::kPanicked, text != nullptr ? text : "").with_exception_type(demangle(typeid(standard).name()));
     error.details().exception = exception;
     error.details().task_id = task_id;
     return error;

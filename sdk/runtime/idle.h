@@ -21,9 +21,10 @@ class Idle {
 
   /// The sleeper to wake for new work, counted as awake and searching; nothing if one searches or all are awake.
   [[nodiscard]] std::optional<std::size_t> worker_to_notify() {
-    if (!should_notify()) return std::nullopt;
+    // Not a load: the work that was queued before is to be seen by whoever parks after this.
+    if (!should_notify(state_.fetch_add(0, std::memory_order_seq_cst))) return std::nullopt;
     std::scoped_lock lock(mutex_);
-    if (!should_notify() || sleepers_.empty()) return std::nullopt;
+    if (!should_notify(state_.load(std::memory_order_seq_cst)) || sleepers_.empty()) return std::nullopt;
     state_.fetch_add(pack(1, 1), std::memory_order_seq_cst);
     const std::size_t worker = sleepers_.back();
     sleepers_.pop_back();
@@ -67,8 +68,7 @@ class Idle {
   }
   static constexpr std::size_t awake(std::uint64_t state) noexcept { return state >> 32; }
   static constexpr std::size_t searching(std::uint64_t state) noexcept { return state & 0xffffffff; }
-  [[nodiscard]] bool should_notify() const noexcept {
-    const std::uint64_t state = state_.load(std::memory_order_seq_cst);
+  [[nodiscard]] bool should_notify(std::uint64_t state) const noexcept {
     return searching(state) == 0 && awake(state) < workers_;
   }
 

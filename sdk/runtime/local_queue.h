@@ -40,7 +40,10 @@ class LocalQueue {
   }
 
   [[nodiscard]] std::uint32_t size() const noexcept {
-    return tail_.load(std::memory_order_acquire) - unpack(head_.load(std::memory_order_acquire)).real;
+    // The head first: it never passes the tail that is read later. Both may have moved on meanwhile.
+    const std::uint32_t head = unpack(head_.load(std::memory_order_acquire)).real;
+    const std::uint32_t length = tail_.load(std::memory_order_acquire) - head;
+    return length < kCapacity ? length : kCapacity;
   }
   [[nodiscard]] bool is_empty() const noexcept { return size() == 0; }
   /// How many push_back calls fit for certain. For the owner.

@@ -167,5 +167,19 @@ TEST_F(LocalQueueTest, NothingIsLostOrDoubledUnderTheft) {
   for (int i = 0; i < kTasks; ++i) ASSERT_EQ(seen[i], 1) << i;
 }
 
+TEST_F(LocalQueueTest, TheSizeSeenFromElsewhereIsNeverMoreThanFits) {
+  make(1);
+  std::atomic<bool> done = false;
+  std::thread observer([&] {
+    while (!done) EXPECT_LE(queue_.size(), 1u + 1u);
+  });
+  for (int i = 0; i < 200'000; ++i) {
+    queue_.push_back(*tasks_[0], overflow_);
+    EXPECT_EQ(queue_.pop(), &*tasks_[0]);
+  }
+  done = true;
+  observer.join();
+}
+
 }  // namespace
 }  // namespace kaido::detail

@@ -182,7 +182,8 @@ WorkerThread::WorkerThread(MultiThread& runtime, Worker& run) noexcept : LocalSc
 }
 
 bool WorkerThread::give_away() {
-  if (!is_active) return false;
+  // Once the runtime ends, the thread that has the worker brings it to its end.
+  if (!is_active || static_cast<MultiThread&>(core).is_stopping()) return false;
   // They would be woken by who polls the driver next, which is no longer this thread.
   wake_deferred();
   is_active = false;
@@ -231,6 +232,7 @@ void Worker::offer() noexcept {
 void Worker::run(WorkerThread& thread) noexcept {
   DrivingScope scope(&thread, thread.budget, true);
   RandomScope random(seed_);
+  thread_state.task = nullptr;  // And not the closure that runs the worker: between tasks there is none.
   note_thread();
   busy_.begin();
   while (thread.is_active && !core_.is_stopping()) {
@@ -433,8 +435,11 @@ void Worker::wait(WorkerThread& thread) noexcept {
 }
 
 void Worker::park() noexcept {
-  const bool was_last_searcher = core_.idle.park(index, std::exchange(is_searching_, false));
-  if (was_last_searcher) core_.notify_if_work_pending();
+  const bool was_searching = std::exchange(is_searching_, false);
+  const bool was_last_searcher = core_.idle.park(index, was_searching);
+  // Work that came just before was not announced to us: to nobody if we were the last to search, to those who search
+  // if we could not; they may have found something else and looked no further.
+  if (was_last_searcher || !was_searching) core_.notify_if_work_pending();
   bool was_in_driver = false;
   while (!core_.is_stopping()) {
     metrics_.about_to_park();

@@ -63,6 +63,7 @@ RuntimeCore::RuntimeCore(RuntimeOptions runtime_options)
         std::make_unique<WorkerMetrics>(pointer_to(poll_time_histogram), pointer_to(schedule_latency_histogram)));
   }
   if (options.on_task_terminate) observe_ends();
+  link.make(*this, execution_context_of(driver));
 }
 
 std::uint64_t RuntimeCore::next_seed() noexcept {
@@ -98,8 +99,9 @@ bool RuntimeCore::wait_for_drain() noexcept {
 }
 
 void RuntimeCore::shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept {
-  // A multi-thread runtime's workers go on without whoever shuts it down; here it is this thread that waits.
-  if (limit && options.flavor == RuntimeFlavor::kCurrentThread) {
+  // A multi-thread runtime's workers go on without whoever shuts it down; here it is this thread that waits. A local
+  // runtime's waits to the end: what were left would be destroyed on whatever thread its operation ends.
+  if (limit && options.flavor == RuntimeFlavor::kCurrentThread && !options.is_local) {
     drain_until_ = std::chrono::steady_clock::now() + saturate(*limit);
   }
   stop_scheduler();
@@ -256,12 +258,19 @@ Runtime::~Runtime() {
 }
 
 void Runtime::shutdown() && {
+  check_local_thread();
   if (detail::thread_state.is_driving) throw std::logic_error(std::string("kaido: ") + kDropInside);
   const detail::CoreRef core = std::move(core_);
   if (core) core->shut_down(std::nullopt);
 }
 
+void Runtime::check_local_thread() const {
+  if (!core_ || !core_->is_local_elsewhere()) return;
+  throw std::logic_error("kaido: a local runtime is shut down on the thread that made it");
+}
+
 void Runtime::shutdown_timeout(std::chrono::nanoseconds limit) && {
+  check_local_thread();
   const detail::CoreRef core = std::move(core_);
   if (core) core->shut_down(limit);
 }

@@ -13,6 +13,7 @@
 #include <kaido/runtime.h>
 
 #include "sdk/runtime/blocking_pool.h"
+#include "sdk/runtime/core_link.h"
 #include "sdk/runtime/driver.h"
 #include "sdk/runtime/histogram.h"
 #include "sdk/runtime/owned_tasks.h"
@@ -86,13 +87,14 @@ class RuntimeCore : public Scheduler {
   /// be asked again, and shutdown drives queues and driver until none is left.
   std::atomic<std::size_t> draining = 0;
   RuntimeClock clock;
+  CoreLinkEnd link;  // Before the driver, whose context it names until that is gone.
   Driver driver;
   OwnedTasks owned;
   TurnHooks hooks;
   BlockingPool blocking;
 
  protected:
-  ~RuntimeCore() override = default;
+  ~RuntimeCore() override { link.get()->forget_core(); }
   /// Ends scheduling: destroys every task, or tells the workers to.
   virtual void stop_scheduler() noexcept = 0;
 

@@ -20,6 +20,14 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
 
   void add_ref() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  /// False if the last reference is gone and this about to end.
+  [[nodiscard]] bool try_add_ref() noexcept {
+    std::size_t count = references_.load(std::memory_order_relaxed);
+    do {
+      if (count == 0) return false;
+    } while (!references_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed));
+    return true;
+  }
   void drop_ref() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }

@@ -60,9 +60,12 @@ Sleep::~Sleep() {
 }
 
 void Sleep::reset(Instant deadline) noexcept {
-  if (!is_elapsed()) core_->driver.disarm(entry_);
-  entry_.has_fired.store(false, std::memory_order_relaxed);
   deadline_ = deadline;
+  if (is_elapsed()) {
+    entry_.has_fired.store(false, std::memory_order_relaxed);
+  } else {
+    core_->driver.rearm(entry_, deadline);
+  }
 }
 
 bool Sleep::poll(detail::Context& context) {

@@ -58,6 +58,10 @@ TaskHeader::TaskHeader(Scheduler* scheduler) noexcept
 }
 TaskHeader::TaskHeader(RuntimeCore* core) noexcept : TaskHeader(static_cast<Scheduler*>(core)) {}
 
+void throw_empty_task() {
+  throw std::logic_error("kaido: a Task was awaited or spawned that was moved from, or never was a coroutine");
+}
+
 std::uint64_t this_thread_number() noexcept {
   static constinit std::atomic<std::uint64_t> next = 1;
   if (thread_state.thread_number == 0) thread_state.thread_number = next.fetch_add(1, std::memory_order_relaxed);
@@ -135,14 +139,13 @@ bool TaskHeader::poll_join(Context& context) noexcept {
   std::uint64_t state = state_.load(std::memory_order_acquire);
   if ((state & kComplete) != 0) return true;
   if ((state & kWaker) != 0) {
-    // The waker is the completer's as long as the bit is set: take it back, unless it is right already.
-    if (context.will_wake(join_waker_)) return false;
+    // The waker is the completer's as long as the bit is set: take it back, even to look at it.
     do {
       if ((state & kComplete) != 0) return true;
     } while (
         !state_.compare_exchange_weak(state, state & ~kWaker, std::memory_order_acq_rel, std::memory_order_acquire));
   }
-  join_waker_ = context.waker();
+  if (!context.will_wake(join_waker_)) join_waker_ = context.waker();
   state = state_.load(std::memory_order_acquire);
   do {
     if ((state & kComplete) != 0) return true;

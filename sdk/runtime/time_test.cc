@@ -13,6 +13,8 @@
 
 #include <boost/asio/post.hpp>
 #include <kaido/detail/io.h>
+#include <kaido/interval.h>
+#include <kaido/join.h>
 #include <kaido/join_set.h>
 #include <kaido/runtime.h>
 #include <kaido/spawn.h>
@@ -198,6 +200,56 @@ TEST(Sleep, CanBeResetBeforeAndAfterItFired) {
     EXPECT_FALSE(timer.is_elapsed());
     co_await timer;
     EXPECT_GE(Clock::now(), begin + 80ms);
+  });
+}
+
+TEST(Sleep, ResetWakesWhoWaitsAtTheNewTime) {
+  auto runtime = paused_runtime();
+  runtime.block_on([]() -> Task<void> {
+    const Instant begin = Clock::now();
+    for (const auto deadline : {5ms, 20ms}) {  // Earlier and later than it was.
+      Sleep timer(Clock::now() + 10ms);
+      testing::Probe<void> waiting([&]() -> Task<void> { co_await timer; });
+      EXPECT_FALSE(waiting.poll());
+      timer.reset(Clock::now() + deadline);
+      co_await advance_clock(deadline - 1ms);
+      EXPECT_FALSE(waiting.is_woken());
+      co_await advance_clock(2ms);
+      EXPECT_TRUE(waiting.is_woken());
+      EXPECT_TRUE(waiting.poll());
+    }
+    Sleep timer(Clock::now() + 10ms);
+    testing::Probe<void> waiting([&]() -> Task<void> { co_await timer; });
+    EXPECT_FALSE(waiting.poll());
+    timer.reset(begin);
+    EXPECT_TRUE(waiting.is_woken()) << "what has passed already is due at once";
+    EXPECT_TRUE(waiting.poll());
+  });
+}
+
+TEST(Interval, ResetWakesWhoWaitsForTheTick) {
+  auto runtime = paused_runtime();
+  runtime.block_on([]() -> Task<void> {
+    Interval ticks = interval(100ms);
+    co_await ticks.tick();
+    testing::Probe<void> waiting([&]() -> Task<void> { co_await ticks.tick(); });
+    EXPECT_FALSE(waiting.poll());
+    ticks.reset_after(5ms);
+    co_await advance_clock(6ms);
+    EXPECT_TRUE(waiting.is_woken());
+    EXPECT_TRUE(waiting.poll());
+  });
+}
+
+TEST_P(FlavourTest, OneBranchMayResetTheSleepOfAnother) {
+  runtime_.block_on([]() -> Task<void> {
+    Sleep timer = sleep(1h);
+    auto wait = [&]() -> Task<void> { co_await timer; };
+    auto reset = [&]() -> Task<void> {
+      co_await sleep(2ms);
+      timer.reset(Clock::now() + 2ms);
+    };
+    co_await join(wait, reset);
   });
 }
 

@@ -106,11 +106,17 @@ void LocalSetState::schedule(TaskHeader& task) noexcept {
     local_.push(task);
     // A poll under way looks at the queue before it ends.
     if (is_polled_) return;
-  } else if (!remote_.push(task)) {
-    task.refuse();
+    wake_poller();
     return;
   }
-  wake_poller();
+  // Once it is queued the owner may run it, end the set, and be the last that keeps this.
+  add_ref();
+  if (remote_.push(task)) {
+    wake_poller();
+  } else {
+    task.refuse();
+  }
+  drop_ref();
 }
 
 void LocalSetState::wake_poller() noexcept {

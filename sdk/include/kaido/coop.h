@@ -153,8 +153,8 @@ class CoopProgress {
 /// another thread meanwhile. The task itself waits, and so does everything it joins or selects. Inside, block_on is
 /// allowed. Does no more than call the closure in nested use, on a blocking thread and outside a runtime.
 ///
-/// Errors: throws std::logic_error on a current-thread runtime and in a LocalSet. Exceptions of the closure pass
-/// through.
+/// Errors: throws std::logic_error on a current-thread runtime, in a LocalSet, and on a worker outside of a task (in a
+/// handler of Asio's, in a hook). Exceptions of the closure pass through.
 template <typename F>
 std::invoke_result_t<F&&> block_in_place(F&& closure) {
   detail::BlockInPlace scope;

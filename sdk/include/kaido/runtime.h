@@ -143,7 +143,8 @@ class Runtime {
   /// What the destructor does. Throws std::logic_error ("cannot drop a runtime ...") inside a task; then the runtime
   /// goes on.
   void shutdown() &&;
-  /// Like the destructor, but waits at most `limit` for workers and blocking closures; what is left goes on alone.
+  /// Like the destructor, but waits at most `limit` for workers and blocking closures; what is left goes on alone. A
+  /// local runtime still waits for its tasks' operations of Asio's, and throws std::logic_error on another thread.
   void shutdown_timeout(std::chrono::nanoseconds limit) &&;
   /// shutdown_timeout(0): returns at once; allowed inside a task.
   void shutdown_background() &&;
@@ -151,6 +152,7 @@ class Runtime {
  private:
   friend class RuntimeBuilder;
   explicit Runtime(detail::CoreRef core) noexcept : core_(std::move(core)) {}
+  void check_local_thread() const;
 
   detail::CoreRef core_;
 };

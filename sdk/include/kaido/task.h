@@ -27,6 +27,8 @@ namespace detail {
 template <typename T>
 class TaskPromise;
 
+[[noreturn]] void throw_empty_task();
+
 /// Awaits a Task inside another: shares the parent's slot and keeps the child's frame and outcome in the parent's
 /// frame.
 template <typename T>
@@ -36,7 +38,10 @@ class TaskAwaiter {
   TaskAwaiter(const TaskAwaiter&) = delete;
   TaskAwaiter& operator=(const TaskAwaiter&) = delete;
 
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  [[nodiscard]] bool await_ready() const {
+    task_.require();
+    return false;
+  }
   void await_suspend(std::coroutine_handle<> parent) noexcept {
     slot_.resume_point = task_.prepare(slot_, outcome_, parent);
   }
@@ -138,7 +143,7 @@ class TaskPromise<void> final : public TaskPromiseBase {
 /// Cancellation: dropping or aborting the task that awaits it destroys the frame where it is suspended: destructors
 /// run, no exception is raised in it, and it is never resumed. If it is suspended in an operation of Asio's, that is
 /// cancelled and the frame destroyed when it has completed. Errors: an exception leaves through the `co_await`, or
-/// through the JoinHandle as kPanicked.
+/// through the JoinHandle as kPanicked. Awaiting or spawning a Task that was moved from throws std::logic_error.
 template <typename T>
 class [[nodiscard]] Task {
   static_assert(!std::is_reference_v<T>, "Task<T> gives an object: use a pointer or std::reference_wrapper instead");
@@ -161,6 +166,10 @@ class [[nodiscard]] Task {
   /// False once it was moved from, awaited or spawned.
   explicit operator bool() const noexcept { return frame_ != nullptr; }
 
+  /// Internal: throws std::logic_error if there is no coroutine.
+  void require() const {
+    if (!frame_) detail::throw_empty_task();
+  }
   /// Internal: binds the coroutine to where it runs and where its outcome goes; returns what to resume.
   std::coroutine_handle<> prepare(detail::PollSlot& slot, detail::Outcome<T>& outcome,
                                   std::coroutine_handle<> continuation) noexcept {
@@ -192,7 +201,8 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
 template <typename T>
 class TaskPoller {
  public:
-  explicit TaskPoller(Task<T> task) noexcept : task_(std::move(task)) {
+  explicit TaskPoller(Task<T> task) : task_(std::move(task)) {
+    task_.require();
     slot_.resume_point = task_.prepare(slot_, outcome_, nullptr);
   }
   TaskPoller(const TaskPoller&) = delete;

@@ -70,7 +70,7 @@ class [[nodiscard]] Sleep {
 
   [[nodiscard]] Instant deadline() const noexcept { return deadline_; }
   [[nodiscard]] bool is_elapsed() const noexcept { return entry_.has_fired.load(std::memory_order_acquire); }
-  /// Arms it again for another time, whether it fired or not.
+  /// Arms it again for another time, whether it fired or not. A task that waits for it is woken at that time.
   void reset(Instant deadline) noexcept;
 
   /// Internal, for co_await.

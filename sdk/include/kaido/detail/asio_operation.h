@@ -271,11 +271,8 @@ class [[nodiscard]] AsioOperation<R(Values...), Target, Initiation, Args...> {
   }
 
   bool poll(Context& context) {
-    if (!context.may_proceed()) return false;
-    if (!state_) {
-      if (context.gives_up()) return false;
-      start();
-    }
+    if (!context.may_proceed() || (!state_ && context.gives_up())) return false;
+    if (!state_) start();
     if (!state_->poll(context)) return false;
     context.spend();
     return true;

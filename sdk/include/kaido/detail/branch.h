@@ -73,7 +73,7 @@ class Branch<Task<T>> {
   explicit Branch(Task<T> task) noexcept : task_(std::move(task)) {}
   Branch(Branch&& other) noexcept : task_(std::move(other.task_)) {}
 
-  bool poll(Context& context) noexcept {
+  bool poll(Context& context) {
     if (!poller_) poller_.emplace(std::move(task_));
     return poller_->poll(context);
   }

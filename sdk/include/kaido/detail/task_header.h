@@ -130,7 +130,8 @@ class SpawnCell final : public JoinCell<T> {
  public:
   /// `owner` is the Scheduler, or the RuntimeCore, to which the task belongs.
   template <typename Owner>
-  SpawnCell(Owner* owner, Task<T> task) noexcept : JoinCell<T>(owner) {
+  SpawnCell(Owner* owner, Task<T> task) : JoinCell<T>(owner) {
+    task.require();
     slot_.resume_point = task.prepare(slot_, this->outcome_, nullptr);
     frame_ = task.release();
   }

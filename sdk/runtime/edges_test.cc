@@ -1,0 +1,190 @@
+// Where a program does what it rather should not: the runtime refuses with an error, or copes; it never goes on with
+// broken state.
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <kaido/coop.h>
+#include <kaido/detail/io.h>
+#include <kaido/runtime.h>
+#include <kaido/select.h>
+#include <kaido/spawn.h>
+#include <kaido/time.h>
+
+namespace kaido {
+namespace {
+
+using namespace std::chrono_literals;
+
+Runtime current_thread() { return RuntimeBuilder::new_current_thread().enable_all().build().value(); }
+Runtime multi_thread() { return RuntimeBuilder::new_multi_thread().worker_threads(2).enable_all().build().value(); }
+
+Task<int> give(int value) { co_return value; }
+
+TEST(MovedFromTask, IsRefusedWhereverItIsUsed) {
+  Runtime runtime = current_thread();
+  EXPECT_THROW(runtime.block_on(Task<int>()), std::logic_error);
+  EXPECT_THROW(static_cast<void>(runtime.spawn(Task<int>())), std::logic_error);
+  runtime.block_on([]() -> Task<void> {
+    Task<int> task = give(1);
+    EXPECT_EQ(co_await std::move(task), 1);
+    auto await_again = [&]() -> Task<int> { co_return co_await std::move(task); };  // NOLINT: that is the mistake
+    auto handle = spawn(await_again);
+    const auto result = co_await handle;
+    EXPECT_EQ(result.error().exception_type(), "std::logic_error");
+    auto in_timeout = spawn(timeout(1s, Task<int>()));
+    const auto timed = co_await in_timeout;
+    EXPECT_EQ(timed.error().exception_type(), "std::logic_error");
+    auto in_select = spawn(select(Task<int>(), give(2)));
+    const auto selected = co_await in_select;
+    EXPECT_TRUE(selected.has_value() || selected.error().exception_type() == "std::logic_error");
+  });
+}
+
+class Speechless : public std::exception {
+ public:
+  [[nodiscard]] const char* what() const noexcept override { return nullptr; }
+};
+
+TEST(Panic, AnExceptionWithoutTextIsAPanicWithoutText) {
+  Runtime runtime = current_thread();
+  auto handle = runtime.spawn([]() -> Task<void> {
+    throw Speechless();
+    co_return;
+  });
+  const auto result = runtime.block_on(handle);
+  EXPECT_TRUE(result.error().is_panic());
+  EXPECT_EQ(result.error().message(), "");
+}
+
+/// What a callable throws as std::logic_error; nothing if it does not.
+template <typename F>
+std::string refusal(F&& function) {
+  try {
+    function();
+  } catch (const std::logic_error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(BlockInPlace, IsRefusedInAHandlerOfAsios) {
+  Runtime runtime = multi_thread();
+  std::promise<std::string> refused;
+  boost::asio::post(detail::io_context(runtime.handle()),
+                    [&] { refused.set_value(refusal([] { block_in_place([] {}); })); });
+  EXPECT_NE(refused.get_future().get().find("handler"), std::string::npos);
+  auto goes_on = runtime.spawn(give(1));
+  EXPECT_EQ(runtime.block_on(goes_on).value(), 1);
+}
+
+TEST(BlockInPlace, IsRefusedInAHook) {
+  std::promise<std::string> refused;
+  std::atomic<bool> is_first = true;
+  {
+    Runtime runtime = RuntimeBuilder::new_multi_thread()
+                          .worker_threads(1)
+                          .on_thread_park([&] {
+                            if (is_first.exchange(false)) refused.set_value(refusal([] { block_in_place([] {}); }));
+                          })
+                          .build()
+                          .value();
+    EXPECT_NE(refused.get_future().get().find("hook"), std::string::npos);
+  }
+}
+
+/// Blocks in place when it goes.
+struct BlocksAtItsEnd {
+  explicit BlocksAtItsEnd(std::atomic<int>& count) : ends(&count) {}
+  BlocksAtItsEnd(BlocksAtItsEnd&& other) noexcept : ends(std::exchange(other.ends, nullptr)) {}
+  ~BlocksAtItsEnd() {
+    if (ends != nullptr) block_in_place([this] { ++*ends; });
+  }
+  std::atomic<int>* ends;
+};
+
+TEST(BlockInPlace, WorksInWhatIsDestroyedAtTheRuntimesEnd) {
+  constexpr int kTasks = 16;
+  std::atomic<int> ends = 0;
+  {
+    Runtime runtime = multi_thread();
+    std::atomic<int> started = 0;
+    for (int i = 0; i < kTasks; ++i) {
+      static_cast<void>(runtime.spawn([&started, at_end = BlocksAtItsEnd(ends)]() -> Task<void> {
+        ++started;
+        co_await sleep(1h);
+      }));
+    }
+    while (started != kTasks) std::this_thread::yield();
+  }
+  EXPECT_EQ(ends, kTasks);
+}
+
+TEST(Shutdown, TheLastRuntimeMayGoInABlockingClosureOfItsOwn) {
+  for (const bool is_multi_thread : {false, true}) {
+    auto runtime = std::make_unique<Runtime>(is_multi_thread ? multi_thread() : current_thread());
+    Runtime& spawner = *runtime;
+    std::promise<void> is_gone;
+    std::promise<void> moved_in;
+    auto owner = std::make_shared<std::unique_ptr<Runtime>>();
+    static_cast<void>(spawner.spawn_blocking([&is_gone, owner, ready = moved_in.get_future().share()] {
+      ready.wait();
+      owner->reset();
+      is_gone.set_value();
+    }));
+    *owner = std::move(runtime);
+    moved_in.set_value();
+    is_gone.get_future().wait();
+  }
+}
+
+TEST(LocalRuntime, IsShutDownOnItsOwnThread) {
+  Runtime runtime = RuntimeBuilder::new_current_thread().enable_all().build_local().value();
+  std::thread other([&] {
+    EXPECT_THROW(std::move(runtime).shutdown(), std::logic_error);
+    EXPECT_THROW(std::move(runtime).shutdown_background(), std::logic_error);
+    EXPECT_THROW(std::move(runtime).shutdown_timeout(1s), std::logic_error);
+  });
+  other.join();
+  EXPECT_EQ(runtime.block_on(give(1)), 1);
+  std::move(runtime).shutdown_background();
+}
+
+TEST(BlockingPool, AClosureThatGetsNoThreadIsRefusedAndGone) {
+  constexpr std::size_t kMoreThanThereIs = std::size_t{1} << 46;
+  Runtime runtime = RuntimeBuilder::new_current_thread().thread_stack_size(kMoreThanThereIs).build().value();
+  auto token = std::make_shared<int>(0);
+  const std::weak_ptr<int> watched = token;
+  EXPECT_THROW(static_cast<void>(runtime.spawn_blocking([kept = std::move(token)] {})), std::system_error);
+  EXPECT_TRUE(watched.expired());
+  EXPECT_FALSE(RuntimeBuilder::new_multi_thread().worker_threads(2).thread_stack_size(kMoreThanThereIs).build());
+}
+
+TEST(Shutdown, TheLongestLimitIsNotTheShortest) {
+  Runtime runtime = multi_thread();
+  std::atomic<bool> has_run = false;
+  std::promise<void> started;
+  static_cast<void>(runtime.spawn_blocking([&] {
+    started.set_value();
+    std::this_thread::yield();
+    has_run = true;
+  }));
+  started.get_future().wait();
+  std::move(runtime).shutdown_timeout(std::chrono::nanoseconds::max());
+  EXPECT_TRUE(has_run);
+}
+
+}  // namespace
+}  // namespace kaido
