@@ -38,6 +38,8 @@ elseif(PACKAGE_FIND_VERSION VERSION_LESS PACKAGE_VERSION AND PACKAGE_FIND_VERSIO
 endif()
 VERSION
 
+install -D -m 755 "$sources/deploy/check-coroutines" "$prefix/bin/kaido-check-coroutines"
+
 [[ "$parts" == --sdk-only ]] && exit 0
 
 install -D -m 755 "$built/daemon/kaidod" "$prefix/bin/kaidod"

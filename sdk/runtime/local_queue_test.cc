@@ -171,7 +171,7 @@ TEST_F(LocalQueueTest, TheSizeSeenFromElsewhereIsNeverMoreThanFits) {
   make(1);
   std::atomic<bool> done = false;
   std::thread observer([&] {
-    while (!done) EXPECT_LE(queue_.size(), 1u + 1u);
+    while (!done) EXPECT_LE(queue_.size(), LocalQueue::kCapacity);
   });
   for (int i = 0; i < 200'000; ++i) {
     queue_.push_back(*tasks_[0], overflow_);

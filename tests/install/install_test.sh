@@ -33,6 +33,15 @@ read -ra flags <<<"$(pkg-config --static --cflags --libs kaido | sed 's/-lkaido/
 "${compile[@]}" -o "$build/static" "${flags[@]}"
 expect_answer "pkg_config_static" "$build/static"
 
+# What g++ before 13 gets wrong: said once, silenced on request, and found by what is installed beside the library.
+note() { "${compile[@]}" -fsyntax-only "$@" 2>&1 | grep -c "pragma message: Kaido" || true; }
+affected=$(($(g++ -dumpversion | cut -d. -f1) < 13 ? 1 : 0))
+read -ra flags <<<"$(pkg-config --cflags kaido)"
+expect_answer "compiler_note" echo $((42 + affected - $(note "${flags[@]}")))
+read -ra flags <<<"$(pkg-config --define-variable=compiler_note= --cflags kaido)"
+expect_answer "compiler_note_silenced" echo $((42 + $(note "${flags[@]}")))
+expect_answer "check_coroutines" bash -c "'$prefix/bin/kaido-check-coroutines' '$root/tests/install/app.cc' && echo 42"
+
 mkdir "$build/sources"
 cp -L "$root/tests/install/app.cc" "$root/tests/install/CMakeLists.txt" "$build/sources"
 cmake -S "$build/sources" -B "$build/cmake" -DCMAKE_PREFIX_PATH="$prefix" >"$build/cmake.log" || { cat "$build/cmake.log"; exit 1; }

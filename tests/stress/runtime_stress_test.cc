@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include <kaido/join.h>
 #include <kaido/join_set.h>
 #include <kaido/runtime.h>
 #include <kaido/select.h>
@@ -253,6 +254,19 @@ Task<void> tell_stories_a_while(World& world, std::chrono::microseconds duration
   co_await sleep(duration);
 }
 
+// --- handles: polled again and again with the same waker while the task behind them ends.
+
+Task<void> yield_often() {
+  for (int i = 0; i < 8; ++i) co_await yield_now();
+}
+
+Task<void> join_while_it_ends() {
+  for (int i = 0; i < 100; ++i) {
+    auto handle = spawn([]() -> Task<void> { co_await yield_now(); });
+    co_await join(handle, yield_often());
+  }
+}
+
 struct Flavour {
   const char* name;
   std::size_t workers;  // 0: current thread.
@@ -286,6 +300,17 @@ TEST_P(RuntimeStress, EveryStoryEndsWell) {
   repeat([](World& world) {
     Runtime runtime = delayed_runtime(GetParam(), world);
     runtime.block_on(tell_all_stories(world));
+  });
+}
+
+TEST_P(RuntimeStress, AHandleMayBePolledWhileItsTaskEnds) {
+  repeat([](World& world) {
+    Runtime runtime = delayed_runtime(GetParam(), world);
+    runtime.block_on([]() -> Task<void> {
+      JoinSet<void> set;
+      for (int i = 0; i < 8; ++i) set.spawn(join_while_it_ends());
+      co_await join_everything(set);
+    });
   });
 }
 

@@ -23,7 +23,7 @@ KAIDO_SERVICE(Till, add, total);
 }  // namespace shop
 
 auto one() { return kaido::remote<shop::price>().in_zone("eu-1").call("tea"); }
-auto two() { return kaido::remote<&shop::Till::add>().call(shop::Price{"tea", 3}); }
+auto two(const shop::Price& tea) { return kaido::remote<&shop::Till::add>().call(tea); }
 auto three() { return kaido::remote<&shop::Till::total>().idempotent().spawn(); }
 auto four() { return kaido::remote<double(std::string, std::optional<int>)>("shop::price").call("tea", 2); }
 auto five() { return kaido::spawn_fn<shop::price>("tea", 2, 0.5); }

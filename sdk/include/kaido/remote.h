@@ -23,6 +23,7 @@
 #include <kaido/codec.h>
 #include <kaido/detail/function_name.h>
 #include <kaido/detail/pending_call.h>
+#include <kaido/detail/temporary.h>
 #include <kaido/detail/signature.h>
 #include <kaido/detail/task_header.h>
 #include <kaido/function.h>
@@ -188,6 +189,7 @@ class CallVerbs : public PlacementVerbs<Self> {
   /// Parameters at the end that are std::optional or have a default argument may be left out.
   template <class... A>
   [[nodiscard]] RemoteCall<Result> call(A&&... arguments) const {
+    static_assert(check_temporaries<A...>());
     static_assert(sizeof...(A) <= W::kCount, "Too many arguments: the function takes fewer");
     static_assert(sizeof...(A) >= W::least(),
                   "Too few arguments: only parameters at the end may be left out, if they are std::optional or have a "

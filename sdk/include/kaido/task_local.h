@@ -15,6 +15,7 @@
 #include <utility>
 
 #include <kaido/detail/lazy_task.h>
+#include <kaido/detail/temporary.h>
 #include <kaido/task.h>
 
 namespace kaido {
@@ -103,17 +104,21 @@ class LocalKey {
   LocalKey& operator=(const LocalKey&) = delete;
 
   /// `task` with a value of its own: seen inside whenever it is polled, and by its destructors.
-  template <typename R>
-  TaskLocalScope<T, R> scope(T value, Task<R> task) const {
-    return TaskLocalScope<T, R>(*this, std::move(value), std::move(task));
+  template <typename R, typename V = T>
+    requires std::is_convertible_v<V&&, T>
+  TaskLocalScope<T, R> scope(V&& value, Task<R> task) const {
+    static_assert(detail::check_temporaries<V>());
+    return TaskLocalScope<T, R>(*this, std::forward<V>(value), std::move(task));
   }
-  template <detail::TaskFactory F>
-  auto scope(T value, F factory) const {
-    return scope(std::move(value), detail::run_factory(std::move(factory)));
+  template <detail::TaskFactory F, typename V = T>
+    requires std::is_convertible_v<V&&, T>
+  auto scope(V&& value, F factory) const {
+    return scope(std::forward<V>(value), detail::run_factory(std::move(factory)));
   }
-  template <detail::SpawnablePollable A>
-  auto scope(T value, A awaitable) const {
-    return scope(std::move(value), detail::run_pollable(std::move(awaitable)));
+  template <detail::SpawnablePollable A, typename V = T>
+    requires std::is_convertible_v<V&&, T>
+  auto scope(V&& value, A awaitable) const {
+    return scope(std::forward<V>(value), detail::run_pollable(std::move(awaitable)));
   }
   /// Calls a function with a value. Throws std::logic_error while a with() of this key is running.
   template <typename F>

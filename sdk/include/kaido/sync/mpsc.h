@@ -21,6 +21,7 @@
 #include <kaido/detail/block_thread.h>
 #include <kaido/detail/mpsc_channel.h>
 #include <kaido/detail/mpsc_operation.h>
+#include <kaido/detail/temporary.h>
 #include <kaido/expected.h>
 #include <kaido/sync/mpsc_error.h>
 #include <kaido/sync/mpsc_permit.h>
@@ -71,7 +72,12 @@ class Sender : public SenderBase<T> {
   /// Awaitable: Expected<void, SendError<T>>. Waits its turn for capacity. Uses the task's budget.
   /// Cancellation: the value is destroyed with the awaitable, nothing was sent, and the place in the queue is lost; to
   /// keep the value, reserve() first.
-  detail::MpscSend<T> send(T value) const { return detail::MpscSend<T>(channel(), std::move(value)); }
+  template <typename U = T>
+    requires std::is_convertible_v<U&&, T>
+  detail::MpscSend<T> send(U&& value) const {
+    static_assert(detail::check_temporaries<U>());
+    return detail::MpscSend<T>(channel(), std::forward<U>(value));
+  }
   /// At once or not at all.
   Expected<void, TrySendError<T>> try_send(T value) const {
     using Sent = typename detail::MpscChannel<T>::Sent;
@@ -83,13 +89,15 @@ class Sender : public SenderBase<T> {
   }
   /// Awaitable: Expected<void, SendTimeoutError<T>>. As send(), for at most `duration` from now. Throws
   /// std::logic_error outside a runtime with timers.
-  template <typename Rep, typename Period>
-  detail::MpscSendTimeout<T> send_timeout(T value, std::chrono::duration<Rep, Period> duration) const {
-    return {detail::deadline_after(detail::saturate(duration)), channel(), std::move(value)};
+  template <typename Rep, typename Period, typename U = T>
+    requires std::is_convertible_v<U&&, T>
+  detail::MpscSendTimeout<T> send_timeout(U&& value, std::chrono::duration<Rep, Period> duration) const {
+    static_assert(detail::check_temporaries<U>());
+    return {detail::deadline_after(detail::saturate(duration)), channel(), std::forward<U>(value)};
   }
   /// For plain threads: waits there. Throws std::logic_error on a thread that runs tasks.
   Expected<void, SendError<T>> blocking_send(T value) const {
-    return detail::block_on_awaitable(send(std::move(value)));
+    return detail::block_on_awaitable(detail::MpscSend<T>(channel(), std::move(value)));
   }
 
   /// Awaitable: Expected<Permit<T>, SendError<void>>. Waits its turn for capacity for one value, which is then sent

@@ -1,0 +1,54 @@
+/// What a compiler makes of temporaries in a co_await expression: g++ before 13 destroys some of them twice, and functions
+/// that give an awaitable refuse those they can see.
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+namespace kaido {
+
+namespace detail {
+
+/// GCC PR 99576, 100611, 101367 and 101976, fixed in 13. KAIDO_ALLOW_AGGREGATE_TEMPORARIES: no refusal, at your own risk.
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13 && !defined(KAIDO_ALLOW_AGGREGATE_TEMPORARIES)
+#ifdef KAIDO_NOTE_COMPILER  // By kaido.pc, for who does not read the README.
+#pragma message "Kaido: g++ before 13 destroys some temporaries in co_await expressions twice: use clang, or g++ 13; \
+until then kaido-check-coroutines finds them. pkg-config --define-variable=compiler_note= silences this"
+#endif
+inline constexpr bool kDestroysAggregatesTwice = true;
+#else
+inline constexpr bool kDestroysAggregatesTwice = false;
+#endif
+
+/// `A` as a forwarding reference deduces it. A temporary cannot be told from what std::move gives, so both are refused.
+template <typename A>
+inline constexpr bool kIsDoomed = kDestroysAggregatesTwice && !std::is_reference_v<A> && std::is_class_v<A> &&
+                                  std::is_aggregate_v<A> && !std::is_trivially_destructible_v<A>;
+
+template <typename... A>
+constexpr bool check_temporaries() {
+  static_assert((!kIsDoomed<std::remove_const_t<A>> && ...),
+                "g++ before 13 destroys a struct without constructors twice if it is made inside a co_await "
+                "expression: name it on the line above and pass the name, or kaido::moved(name) (docs/sdk/compilers.md)");
+  return true;
+}
+
+}  // namespace detail
+
+/// A named object on its way into send() or scope(), to be moved from there. What std::move is, for structs without
+/// constructors on a compiler that mistreats their temporaries; elsewhere the same.
+template <typename T>
+class Moved {
+ public:
+  explicit Moved(T& object) noexcept : object_(&object) {}
+  operator T() && { return std::move(*object_); }  // NOLINT: converts, as what std::move gives does
+
+ private:
+  T* object_;
+};
+template <typename T>
+[[nodiscard]] Moved<T> moved(T& object) noexcept {
+  return Moved<T>(object);
+}
+
+}  // namespace kaido
