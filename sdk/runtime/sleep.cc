@@ -12,6 +12,12 @@ namespace detail {
 
 Instant deadline_after(Duration duration) noexcept { return Clock::now() + duration; }
 
+void require_timers() {
+  if (!current_core().options.enable_time) {
+    throw std::logic_error("kaido: timers are disabled on this runtime: build it with enable_time() or enable_all()");
+  }
+}
+
 Error timed_out_error() { return Error(ErrorKind::kTimedOut, "the deadline passed before it was done"); }
 
 namespace {
@@ -44,11 +50,7 @@ Task<void> advance_clock(std::chrono::nanoseconds duration) {
   co_await yield_now();
 }
 
-Sleep::Sleep(Instant deadline) : core_(&detail::current_core()), deadline_(deadline) {
-  if (!core_->options.enable_time) {
-    throw std::logic_error("kaido: timers are disabled on this runtime: build it with enable_time() or enable_all()");
-  }
-}
+Sleep::Sleep(Instant deadline) : core_(&detail::current_core()), deadline_(deadline) { detail::require_timers(); }
 
 Sleep::Sleep(Sleep&& other) noexcept : core_(other.core_), deadline_(other.deadline_) {
   entry_.has_fired.store(other.is_elapsed(), std::memory_order_relaxed);

@@ -207,6 +207,11 @@ LocalSetPoll::~LocalSetPoll() {
   state_.end_poll(was_polled_);
 }
 
+LocalSetScope::LocalSetScope(LocalSetState& state) noexcept : previous_(thread_state.local_set) {
+  if (state.is_owner_thread()) thread_state.local_set = &state;
+}
+LocalSetScope::~LocalSetScope() { thread_state.local_set = previous_; }
+
 bool LocalSetPoll::run_tasks() {
   state_.run_tasks(context_);
   return state_.is_finished();

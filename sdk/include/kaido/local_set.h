@@ -62,6 +62,18 @@ class LocalSetPoll {
   bool was_polled_;
 };
 
+/// Makes the set this thread's current one for a scope, without polling it. On another thread than the set's: nothing.
+class LocalSetScope {
+ public:
+  explicit LocalSetScope(LocalSetState& state) noexcept;
+  LocalSetScope(const LocalSetScope&) = delete;
+  LocalSetScope& operator=(const LocalSetScope&) = delete;
+  ~LocalSetScope();
+
+ private:
+  Scheduler* previous_;
+};
+
 /// The set as a scheduler. Throws std::logic_error on another thread than the set's.
 Scheduler* check_owner_thread(LocalSetState& state);
 
@@ -77,7 +89,10 @@ class [[nodiscard]] RunUntil {
     scope.run_tasks();
     return false;
   }
-  Dropped poll_drop(Context& context) noexcept { return task_.poll_drop(context); }
+  Dropped poll_drop(Context& context) noexcept {
+    const LocalSetScope scope(*state_);  // It may go on as far as its next wait.
+    return task_.poll_drop(context);
+  }
   T take() { return task_.take(); }
 
  private:

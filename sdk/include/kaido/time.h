@@ -1,9 +1,11 @@
 /// Time for tasks: Clock, sleep, sleep_until, timeout.
 ///
-/// Timers have a resolution of 1 ms and are never early. They belong to the runtime on which they were created.
+/// Timers have a resolution of 1 ms and are never early. They belong to the runtime on which they were created, that of
+/// a timeout to the one on which it first waits.
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -94,6 +96,8 @@ inline Sleep sleep_until(Instant deadline) { return Sleep(deadline); }
 namespace detail {
 
 [[nodiscard]] Error timed_out_error();
+/// Throws std::logic_error outside a runtime, or on one without timers.
+void require_timers();
 
 template <typename T>
 struct Flatten {
@@ -104,22 +108,24 @@ struct Flatten<Result<T>> {
   using type = Result<T>;
 };
 
-/// The awaitable of timeout(); B is a Branch.
+/// The awaitable of timeout(); B is a Branch. Its timer is made when `inner` is first not ready, which it mostly is: a
+/// timer refers to its runtime, and counting that costs more than all the rest.
 template <typename B>
 class [[nodiscard]] Timeout {
  public:
   using Value = typename B::Value;
   using Output = typename Flatten<Value>::type;
 
-  Timeout(Instant deadline, B inner) : sleep_(deadline), inner_(std::move(inner)) {}
+  Timeout(Instant deadline, B inner) : deadline_(deadline), inner_(std::move(inner)) { require_timers(); }
   /// Only before it is first polled.
-  Timeout(Timeout&&) = default;
+  Timeout(Timeout&& other) : deadline_(other.deadline_), inner_(std::move(other.inner_)) {}
 
   bool poll(Context& context) {
     if (!is_elapsed_) {
       if (inner_.poll(context)) return true;
+      if (!sleep_) sleep_.emplace(deadline_);
       // An operation that used up the budget does not keep its timeout from being seen.
-      is_elapsed_ = context.budget().exhausted() ? sleep_.poll_without_budget(context) : sleep_.poll(context);
+      is_elapsed_ = context.budget().exhausted() ? sleep_->poll_without_budget(context) : sleep_->poll(context);
       if (!is_elapsed_) return false;
     }
     const Dropped dropped = poll_drop(context);
@@ -145,7 +151,8 @@ class [[nodiscard]] Timeout {
   }
 
  private:
-  Sleep sleep_;
+  Instant deadline_;
+  std::optional<Sleep> sleep_;
   B inner_;
   bool is_elapsed_ = false;
 };
