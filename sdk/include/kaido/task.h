@@ -141,9 +141,10 @@ class TaskPromise<void> final : public TaskPromiseBase {
 /// Lifetime: owns the frame until it is awaited or spawned; dropping an unstarted Task destroys the frame (and the
 /// arguments in it) without running it.
 /// Cancellation: dropping or aborting the task that awaits it destroys the frame where it is suspended: destructors
-/// run, no exception is raised in it, and it is never resumed. If it is suspended in an operation of Asio's, that is
-/// cancelled and the frame destroyed when it has completed. Errors: an exception leaves through the `co_await`, or
-/// through the JoinHandle as kPanicked. Awaiting or spawning a Task that was moved from throws std::logic_error.
+/// run, no exception is raised in it, and it is not resumed. If it is suspended in an operation of Asio's, that is
+/// cancelled and the frame destroyed when it has completed; if it was done all the same, the frame first goes on with
+/// its outcome as far as its next wait. Errors: an exception leaves through the `co_await`, or through the JoinHandle
+/// as kPanicked. Awaiting or spawning a Task that was moved from throws std::logic_error.
 template <typename T>
 class [[nodiscard]] Task {
   static_assert(!std::is_reference_v<T>, "Task<T> gives an object: use a pointer or std::reference_wrapper instead");
