@@ -67,10 +67,10 @@ std::unique_ptr<Subject> start_kaido(const TemporaryFolder& folder, const std::s
   }
   // Workers at the last node, clients at the first.
   for (std::size_t i = 0; i < shape.workers; ++i) {
-    subject->add_server({own_program(), "role", "kaido-worker", folder.file(node + ".app")});
+    subject->add_server({own_program(), "role", shape.worker_role, folder.file(node + ".app")});
   }
   for (std::size_t i = 0; i < shape.clients; ++i) {
-    subject->add_client({own_program(), "role", "kaido-client", folder.file(name + "-0.app")});
+    subject->add_client({own_program(), "role", shape.client_role, folder.file(name + "-0.app")});
   }
   return subject;
 }

@@ -15,6 +15,10 @@
 #include "tests/bench/floor.h"
 #include "tests/bench/grpc_echo.h"
 #include "tests/bench/kaido_echo.h"
+#include "tests/bench/large/large_arguments.h"
+#include "tests/bench/large/large_grpc.h"
+#include "tests/bench/large/large_kaido.h"
+#include "tests/bench/large/stream_relay.h"
 #include "tests/bench/report.h"
 #include "tests/bench/subject.h"
 
@@ -111,6 +115,7 @@ int compare(const Options& options) {
   for (const Plan& plan : plans(folder)) {
     if (plan.name.find(options.only) != std::string::npos) subjects.push_back(plan.start(plan.name));
   }
+  LargeArguments large(folder, options.only);
   Report report;
   for (const auto& subject : subjects) {
     if (subject->name() == kIdleSubject) report.set_idle(measure_idle(*subject, options.idle_seconds));
@@ -124,10 +129,25 @@ int compare(const Options& options) {
       for (const std::size_t window : subject->windows())
         report.add(*subject, window, subject->measure(window, milliseconds));
     }
+    large.measure_round(milliseconds);
   }
+  large.measure_memory(milliseconds);
+  large.add_to(report);
   std::printf("%s", report.table().c_str());
   if (!options.json.empty()) write_json(options.json, report.json());
   return 0;
+}
+
+int play_large(const std::string& role, const std::vector<std::string>& arguments) {
+  if (role == "large-memcpy-client") return serve_large_harness(*make_memcpy_caller());
+  if (role == "large-stream-relay") return run_stream_relay(arguments.at(1), arguments.at(2));
+  if (role == "large-stream-worker") return run_stream_worker(arguments.at(1));
+  if (role == "large-stream-client") return serve_large_harness(*connect_stream(arguments.at(1)));
+  if (role == "large-grpc-server") return run_large_grpc_server(arguments.at(1));
+  if (role == "large-grpc-client") return serve_large_harness(*connect_large_grpc(arguments.at(1)));
+  if (role == "large-kaido-worker") return run_large_kaido_worker(arguments.at(1));
+  if (role == "large-kaido-client") return serve_large_harness(*connect_large_kaido(arguments.at(1)));
+  throw std::runtime_error("unknown role " + role);
 }
 
 int play(const std::vector<std::string>& arguments) {
@@ -141,7 +161,7 @@ int play(const std::vector<std::string>& arguments) {
   if (role == "grpc-proxy") return run_grpc_proxy(arguments.at(1), arguments.at(2));
   if (role == "grpc-unary-client") return serve_harness(*connect_grpc_unary(arguments.at(1)));
   if (role == "grpc-stream-client") return serve_harness(*connect_grpc_stream(arguments.at(1)));
-  throw std::runtime_error("unknown role " + role);
+  return play_large(role, arguments);
 }
 
 }  // namespace

@@ -95,12 +95,22 @@ void Process::write_line(const std::string& line) {
 
 double Process::cpu_seconds() const { return cpu_seconds_of(pid_); }
 
-double Process::resident_megabytes() const {
+double Process::resident_megabytes() const { return megabytes("VmRSS:"); }
+
+double Process::peak_resident_megabytes() const { return megabytes("VmHWM:"); }
+
+void Process::forget_peak() {
+  constexpr const char* kForgetPeak = "5";  // proc(5), /proc/pid/clear_refs
+  std::ofstream clear("/proc/" + std::to_string(pid_) + "/clear_refs");
+  if (!(clear << kForgetPeak).flush()) throw std::runtime_error("cannot reset the peak of " + name_);
+}
+
+double Process::megabytes(const std::string& wanted) const {
   std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
   std::string key;
   while (status >> key) {
     double kilobytes = 0;
-    if (key == "VmRSS:" && status >> kilobytes) return kilobytes / 1024;
+    if (key == wanted && status >> kilobytes) return kilobytes / 1024;
   }
   return 0;
 }

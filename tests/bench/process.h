@@ -30,10 +30,15 @@ class Process {
   /// CPU time that all threads of the child have used so far.
   [[nodiscard]] double cpu_seconds() const;
   [[nodiscard]] double resident_megabytes() const;
+  /// The most it was since forget_peak(), or since it started.
+  [[nodiscard]] double peak_resident_megabytes() const;
+  void forget_peak();
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
+  [[nodiscard]] double megabytes(const std::string& wanted) const;
+
   std::string name_;
   pid_t pid_ = -1;
   int input_ = -1;

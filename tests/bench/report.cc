@@ -45,9 +45,16 @@ constexpr Ratio kRatios[] = {
     {"local_w64_over_grpc_stream", "kaido", "grpc-stream", 64, &Sample::calls_per_second},
     {"local_w64_over_grpc_unary", "kaido", "grpc-unary", 64, &Sample::calls_per_second},
     {"local_w64_over_grpc_proxy", "kaido", "grpc-proxy", 64, &Sample::calls_per_second},
+    {"local_cpu_w1_over_floor", "kaido", "floor", 1, &Sample::cpu_seconds_per_million},
+    {"local_cpu_w16_over_floor", "kaido", "floor", 16, &Sample::cpu_seconds_per_million},
     {"local_cpu_w64_over_floor", "kaido", "floor", 64, &Sample::cpu_seconds_per_million},
+    {"local_cpu_w256_over_floor", "kaido", "floor", 256, &Sample::cpu_seconds_per_million},
+    {"local_cpu_16x4_over_floor", "kaido-16x4", "floor-16x4", 64, &Sample::cpu_seconds_per_million},
     {"remote_p50_over_local", "kaido-2-nodes", "kaido", 1, &Sample::p50_us},
+    {"remote_w16_over_local", "kaido-2-nodes", "kaido", 16, &Sample::calls_per_second},
     {"remote_w64_over_local", "kaido-2-nodes", "kaido", 64, &Sample::calls_per_second},
+    {"remote_w256_over_local", "kaido-2-nodes", "kaido", 256, &Sample::calls_per_second},
+    {"remote_cpu_w64_over_local", "kaido-2-nodes", "kaido", 64, &Sample::cpu_seconds_per_million},
 };
 
 }  // namespace
@@ -78,8 +85,16 @@ std::map<std::string, double> Report::ratios() const {
 }
 
 std::string Report::table() const {
-  std::string text = fmt::format("{:<16}{:>8}{:>7}  {:<26}{:<26}{:<30}{}\n", "subject", "clients", "window", "p50 us",
-                                 "p99 us", "calls/s", "CPU s per million");
+  std::string text;
+  if (!cells_.empty()) add_cells(text);
+  for (const auto& [name, measurements] : sections_)
+    text += (text.empty() ? "" : "\n") + name + ": " + measurements.table();
+  return text;
+}
+
+void Report::add_cells(std::string& text) const {
+  text += fmt::format("{:<16}{:>8}{:>7}  {:<26}{:<26}{:<30}{}\n", "subject", "clients", "window", "p50 us", "p99 us",
+                      "calls/s", "CPU s per million");
   for (const Cell& cell : cells_) {
     fmt::format_to(std::back_inserter(text), "{:<16}{:>8}{:>7}  {:<26}{:<26}{:<30}{}\n", cell.subject, cell.clients,
                    cell.window, shown(cell, &Sample::p50_us), shown(cell, &Sample::p99_us),
@@ -94,7 +109,6 @@ std::string Report::table() const {
   for (const auto& [name, value] : ratios()) {
     fmt::format_to(std::back_inserter(text), "  {:<30}{:.2f}\n", name, value);
   }
-  return text;
 }
 
 std::string Report::json() const {
@@ -116,8 +130,10 @@ std::string Report::json() const {
     separator = ",";
   }
   fmt::format_to(std::back_inserter(text),
-                 "\n  }},\n  \"idle\": {{\"resident_megabytes\": {:.2f}, \"core_percent\": {:.4f}}}\n}}\n",
+                 "\n  }},\n  \"idle\": {{\"resident_megabytes\": {:.2f}, \"core_percent\": {:.4f}}}",
                  idle_.resident_megabytes, idle_.core_percent);
+  for (const auto& [name, measurements] : sections_) text += ",\n\"" + name + "\": " + measurements.json();
+  text += "\n}\n";
   return text;
 }
 

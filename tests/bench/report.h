@@ -3,8 +3,10 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "tests/bench/measurements.h"
 #include "tests/bench/subject.h"
 
 namespace kaido::bench {
@@ -28,6 +30,10 @@ class Report {
   /// The cell is made at its first mention; the order of mention is the order of the table.
   void add(const Subject& subject, std::size_t window, const Sample& sample);
   void set_idle(const IdleCost& idle) { idle_ = idle; }
+  /// Further tables, below the cells' and under this name in the JSON.
+  void add_section(const std::string& name, Measurements measurements) {
+    sections_.emplace_back(name, std::move(measurements));
+  }
 
   [[nodiscard]] const std::vector<Cell>& cells() const { return cells_; }
 
@@ -38,10 +44,12 @@ class Report {
   [[nodiscard]] std::string json() const;
 
  private:
+  void add_cells(std::string& text) const;
   [[nodiscard]] const Cell* find(const std::string& subject, std::size_t window) const;
 
   std::vector<Cell> cells_;
   IdleCost idle_;
+  std::vector<std::pair<std::string, Measurements>> sections_;
 };
 
 }  // namespace kaido::bench

@@ -33,11 +33,12 @@ class Subject {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::vector<std::size_t>& windows() const { return windows_; }
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
+  [[nodiscard]] Process& client(std::size_t index) { return *clients_[index]; }
   [[nodiscard]] const std::vector<std::unique_ptr<Process>>& servers() const { return servers_; }
-
- private:
+  /// CPU time of all servers so far.
   [[nodiscard]] double server_cpu_seconds() const;
 
+ private:
   std::string name_;
   std::vector<std::size_t> windows_;
   // Servers end after the clients, which are destroyed first.
@@ -45,11 +46,13 @@ class Subject {
   std::vector<std::unique_ptr<Process>> clients_;
 };
 
-/// How many processes of each kind.
+/// How many processes of each kind; and, of Kaido's, of which role of this program.
 struct Shape {
   std::size_t nodes = 1;
   std::size_t clients = 1;
   std::size_t workers = 1;
+  const char* client_role = "kaido-client";
+  const char* worker_role = "kaido-worker";
 };
 
 /// The floor; its one relay counts as the node.
