@@ -27,7 +27,7 @@ class Process {
   [[nodiscard]] std::string read_line();
   void write_line(const std::string& line);
 
-  /// CPU time that all threads of the child have used so far.
+  /// CPU time that the child has used so far.
   [[nodiscard]] double cpu_seconds() const;
   [[nodiscard]] double resident_megabytes() const;
   /// The most it was since forget_peak(), or since it started.
@@ -46,7 +46,8 @@ class Process {
   std::string unread_;
 };
 
-/// CPU seconds of a process (0 = this one), from the scheduler's own nanosecond counters.
+/// CPU seconds of a process (0 = this one), of threads that have ended too, from the scheduler's own nanosecond
+/// counters.
 [[nodiscard]] double cpu_seconds_of(pid_t pid);
 
 /// This program's own file, for starting it again in another role.
