@@ -66,7 +66,10 @@ class Wire {
   bool carry_to_acceptor(Turn turn) { return carry(a_, at_a_, b_, at_b_, turn); }
 
   void settle() {
-    while (carry_to_dialer(unmeasured) | carry_to_acceptor(unmeasured)) {
+    bool has_spoken = true;
+    while (has_spoken) {
+      has_spoken = carry_to_dialer(unmeasured);
+      has_spoken = carry_to_acceptor(unmeasured) || has_spoken;
     }
   }
 
