@@ -58,8 +58,9 @@ struct ListTraits;
 /// would write zeros first.
 template <class E, class A>
 void append_block(std::vector<E, A>& list, const std::byte* from, std::size_t count) {
-#ifdef __GLIBCXX__
-  // libstdc++ copies a range of pointers to plain numbers with memmove, which asks for no alignment.
+#if defined(__GLIBCXX__) && !defined(__clang__)
+  // libstdc++ copies a range of pointers to plain numbers with memmove, which asks for no alignment. g++ knows that;
+  // clang takes the pointers' type as a promise of alignment.
   const E* const first = reinterpret_cast<const E*>(from);
   if (list.empty()) {
     list.assign(first, first + count);
