@@ -106,13 +106,6 @@ wait_until() {
   done
 }
 
-free_ports() {
-  python3 -c 'import socket, sys
-probes = [socket.socket() for _ in range(int(sys.argv[1]))]
-for probe in probes: probe.bind(("127.0.0.1", 0))
-print(*[probe.getsockname()[1] for probe in probes])' "$1"
-}
-
 # Each node knows those before it; whoever is reached answers back.
 configure() {
   local index=$1 other
@@ -124,14 +117,14 @@ node:
 listen:
   app_socket: $state/app-$((index + 1)).sock
   admin_socket: $state/admin-$((index + 1)).sock
-  peer: 127.0.0.1:${ports[index]}
+  peer: unix:$state/peer-$((index + 1)).sock
 log:
   level: info
   format: text
 YAML
   ((index == 0)) && return
   echo "peers:"
-  for ((other = 0; other < index; other++)); do echo "  - 127.0.0.1:${ports[other]}"; done
+  for ((other = 0; other < index; other++)); do echo "  - unix:$state/peer-$((other + 1)).sock"; done
 }
 
 offered_everywhere() {
@@ -141,7 +134,6 @@ offered_everywhere() {
 }
 
 echo "Starting $nodes daemons with a worker app each ..."
-read -ra ports <<<"$(free_ports "$nodes")"
 daemons=()
 for ((node = 1; node <= nodes; node++)); do
   configure $((node - 1)) >"$state/node-$node.yaml"

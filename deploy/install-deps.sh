@@ -2,7 +2,7 @@
 # Installs the Debian 12 packages Kaido needs; says nothing and does nothing where they are all there.
 #
 #   deploy/install-deps.sh            what building and testing needs
-#   deploy/install-deps.sh --checks   also what the continuous checks need: clang, sanitizers, network tools
+#   deploy/install-deps.sh --checks   also what the continuous checks (.ci/run) need: clang 19, its sanitizers and tools, network tools
 set -euo pipefail
 
 readonly kAttempts=4
@@ -13,10 +13,11 @@ build_packages=(
   # Libraries.
   libboost1.81-dev libprotobuf-dev protobuf-compiler libgrpc++-dev protobuf-compiler-grpc libssl-dev libyaml-cpp-dev
   libspdlog-dev libfmt-dev prometheus-cpp-dev libcli11-dev libc-ares-dev libsystemd-dev
-  # Tests; the last two for schemas written as .proto text and for the client in another language (tests/python).
-  libgtest-dev libgmock-dev libprotoc-dev python3-protobuf
+  # Tests: schemas written as .proto text, the client in another language (tests/python), counted instructions (tests/bench).
+  libgtest-dev libgmock-dev libprotoc-dev python3-protobuf valgrind
 )
-check_packages=(clang clang-tidy clang-format libclang-rt-14-dev lld iproute2)
+# clang 19, its sanitizers and libFuzzer, its linker, and llvm-symbolizer, which turns their addresses into lines.
+check_packages=(clang-19 libclang-rt-19-dev lld-19 llvm-19 clang-format-19 clang-tidy-19 iproute2)
 
 wanted=("${build_packages[@]}")
 for argument in "$@"; do

@@ -4,7 +4,9 @@ A GoogleTest program reports its cases in XML; any other test is one case. A tar
 crashed is one failed case at least, and so is a run of Bazel that failed without naming a target. A skipped case is a
 failed one: nothing may look green that did not run.
 
-  tally.py [--bazel-status=N] [--name=TEXT] FILE   FILE is what --build_event_json_file wrote
+  tally.py [--bazel-status=N] [--without-tags=A,B] FILE   FILE is what --build_event_json_file wrote
+
+--without-tags names the tags whose tests were built but not meant to run (Bazel's --test_tag_filters=-A,-B).
 """
 
 import argparse
@@ -40,12 +42,13 @@ def path_of(output):
     return urllib.parse.unquote(urllib.parse.urlparse(output.get("uri", "")).path)
 
 
-def tally(events):
+def tally(events, without_tags=frozenset()):
     """Returns (passed, [failed case or target]) of an iterable of build events."""
     passed, failed, tests, finished = 0, [], set(), set()
     for event in events:
         identity = event.get("id", {})
-        if "targetConfigured" in identity and "testSize" in event.get("configured", {}):
+        configured = event.get("configured", {})
+        if "targetConfigured" in identity and "testSize" in configured and without_tags.isdisjoint(configured.get("tag", [])):
             tests.add(identity["targetConfigured"]["label"])
         if "targetCompleted" in identity and not event.get("completed", {}).get("success"):
             label = identity["targetCompleted"]["label"]
@@ -82,9 +85,10 @@ def read_events(path):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bazel-status", type=int, default=BAZEL_SUCCESS)
+    parser.add_argument("--without-tags", type=lambda text: frozenset(text.split(",")), default=frozenset())
     parser.add_argument("events")
     options = parser.parse_args()
-    passed, failed = tally(read_events(options.events))
+    passed, failed = tally(read_events(options.events), options.without_tags)
     if options.bazel_status != BAZEL_SUCCESS and not failed:
         failed.append("bazel itself (exit status %d)" % options.bazel_status)
     for name in failed:

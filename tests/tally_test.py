@@ -9,8 +9,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tally  # noqa: E402
 
 
-def configured(label):
-    return {"id": {"targetConfigured": {"label": label}}, "configured": {"testSize": "SMALL"}}
+def configured(label, tags=()):
+    return {"id": {"targetConfigured": {"label": label}}, "configured": {"testSize": "SMALL", "tag": list(tags)}}
 
 
 def result(label, status, xml=None):
@@ -58,6 +58,13 @@ class TallyTest(unittest.TestCase):
 
     def test_a_test_that_never_ran_is_one_failed_case(self):
         self.assertEqual(tally.tally([configured("//t")]), (0, ["//t (did not run)"]))
+
+    def test_a_test_with_a_tag_that_is_left_out_may_not_run_but_must_build(self):
+        left_out = configured("//t", ["local", "no_asan"])
+        broken = {"id": {"targetCompleted": {"label": "//t"}}, "completed": {}}
+        self.assertEqual(tally.tally([left_out], {"no_asan"}), (0, []))
+        self.assertEqual(tally.tally([left_out], {"no_tsan"}), (0, ["//t (did not run)"]))
+        self.assertEqual(tally.tally([left_out, broken], {"no_asan"}), (0, ["//t (did not build)"]))
 
 
 class Result(unittest.TextTestResult):

@@ -103,6 +103,7 @@ std::string format_status(const v1::StatusResponse& response, Style style) {
   const auto state = state_cell(response.state());
   Facts facts(style);
   facts.add("node", response.node_name() + " (" + response.node_id() + ")");
+  for (const std::string& warning : response.warnings()) facts.add("warning", warning, Colour::kYellow);
   facts.add("state", state.text + (response.reason().empty() ? "" : " " + response.reason()), state.colour);
   facts.add("version", response.version());
   facts.add("pid", count(response.pid()));

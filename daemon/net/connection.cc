@@ -16,7 +16,9 @@ Connection::Connection(Loop& loop, std::unique_ptr<ByteStream> stream, const Con
       keep_(std::move(keep)),
       identity_(stream_->identity()),
       remote_(stream_->remote()),
-      reader_(options.frame_bytes_max) {}
+      channel_({.message_bytes_max = options.frame_bytes_max, .assemble = options.assemble, .budget = options.budget},
+               [this] { note_output(); }),
+      last_received_(loop.now()) {}
 
 Connection::~Connection() {
   KAIDO_CHECK_ON(loop_);
@@ -33,35 +35,40 @@ void Connection::start(ConnectionHandler& handler) {
   stream_->attach(loop_, *this, interest_);
 }
 
-bool Connection::send(const wire::FrameHeader& header, std::span<const std::byte> metadata,
-                      std::span<const std::byte> payload) {
-  if (!admit(wire::kHeaderBytes + metadata.size() + payload.size())) return false;
-  writer_.append(header, metadata, payload);
-  return true;
-}
-
-bool Connection::send(const wire::FrameHeader& header, std::span<const std::byte> metadata,
-                      const wire::Payload& payload) {
-  if (!admit(wire::kHeaderBytes + metadata.size() + payload.size())) return false;
-  writer_.append(header, metadata, payload);
-  return true;
-}
-
-/// Whether a frame of that size may be queued; it is counted then.
-bool Connection::admit(std::size_t bytes) {
+wire::SendResult Connection::send(const wire::FrameHeader& header, std::span<const std::byte> metadata,
+                                  const wire::Payload& payload) {
   KAIDO_CHECK_ON(loop_);
-  if (state_ != State::kOpen) return false;
-  const std::size_t queued = writer_.pending_bytes() + bytes;
-  if (queued > options_.queued_bytes_max) {
-    end(absl::ResourceExhaustedError(remote_ + " does not read: " + std::to_string(writer_.pending_bytes()) +
-                                     " bytes are queued for it, and no more than " +
-                                     std::to_string(options_.queued_bytes_max) + " may be"));
-    return false;
-  }
+  if (state_ != State::kOpen) return wire::SendResult::kNotOpen;
+  if (!has_room(metadata.size(), payload.is_whole() ? payload.size() : wire::kChunkBytes))
+    return wire::SendResult::kFull;
+  const wire::SendResult result = channel_.send(header, metadata, payload);
+  if (result == wire::SendResult::kTaken) note_sent();
+  if (result == wire::SendResult::kTooManyStreams) stream_refused_ = true;
+  return result;
+}
+
+wire::SendResult Connection::send(const wire::FrameHeader& header, std::span<const std::byte> metadata,
+                                  std::span<const std::byte> payload) {
+  KAIDO_CHECK_ON(loop_);
+  if (state_ != State::kOpen) return wire::SendResult::kNotOpen;
+  if (!has_room(metadata.size(), payload.size())) return wire::SendResult::kFull;
+  const wire::SendResult result = channel_.send(header, metadata, payload);
+  if (result == wire::SendResult::kTaken) note_sent();
+  return result;
+}
+
+bool Connection::has_room(std::size_t metadata_bytes, std::size_t payload_bytes) const {
+  return channel_.pending_bytes() + wire::kHeaderBytes + metadata_bytes + payload_bytes <= options_.queued_bytes_max;
+}
+
+void Connection::note_sent() {
   ++stats_.frames_out;
-  if (queued > options_.congested_bytes) congested_ = true;
-  if (!output_blocked_) loop_.mark(*this);
-  return true;
+  if (channel_.framed_bytes() > options_.congested_bytes) congested_ = true;
+  note_output();
+}
+
+void Connection::note_output() {
+  if (may_write() && !output_blocked_) loop_.mark(*this);
 }
 
 void Connection::pause_reading() {
@@ -74,14 +81,14 @@ void Connection::resume_reading() {
   paused_ = false;
   update_interest();
   // Frames that were read before the pause are handled at this turn's end: no readiness will be reported for them.
-  if (takes_frames() && reader_.pending_bytes() != 0) loop_.mark(*this);
+  if (takes_frames() && channel_.has_input()) loop_.mark(*this);
 }
 
 void Connection::close(base::Status reason) {
   KAIDO_CHECK_ON(loop_);
   if (!takes_frames()) return;
   if (state_ == State::kDeaf) {
-    end(std::move(reason));
+    end(reason.ok() ? std::move(reason_) : std::move(reason));
     return;
   }
   reason_ = std::move(reason);
@@ -106,17 +113,19 @@ void Connection::on_ready(Readiness ready) {
 
 // Once a turn: the buffer is large, and what is left is reported again, after the others had their turn.
 void Connection::read() {
-  const IoResult result = stream_->read(reader_.writable());
+  const IoResult result = stream_->read(channel_.writable());
   switch (result.state) {
     case IoState::kOk:
-      reader_.commit(result.bytes);
+      channel_.commit(result.bytes);
+      if (stream_refused_) loop_.mark(*this);  // what came may have ended one
       stats_.bytes_in += result.bytes;
+      last_received_ = loop_.now();
       static_cast<void>(handle_frames());  // nothing of this is touched afterwards
       return;
     case IoState::kWouldBlock:
       return;
     case IoState::kEnd:
-      end(reader_.pending_bytes() == 0
+      end(channel_.pending_input() == 0
               ? absl::UnavailableError(remote_ + " closed the connection")
               : absl::UnavailableError(remote_ + " closed the connection in the middle of a frame"));
       return;
@@ -131,14 +140,14 @@ bool Connection::handle_frames() {
   bool destroyed = false;
   destroyed_ = &destroyed;
   while (takes_frames() && !paused_) {
-    const std::optional<wire::FrameView> frame = reader_.next();
+    const std::optional<wire::FrameView> frame = channel_.next();
     if (!frame) break;
     ++stats_.frames_in;
     handler_->on_frame(*this, *frame);
     if (destroyed) return false;
   }
-  if (reader_.failed() && takes_frames()) {
-    const base::Status reason = absl::InvalidArgumentError(remote_ + " sent a malformed frame: " + reader_.error());
+  if (channel_.failed() && takes_frames()) {
+    const base::Status reason = absl::InvalidArgumentError(remote_ + " sent a malformed frame: " + channel_.error());
     handler_->on_malformed(*this, reason);
     if (destroyed) return false;
     close(reason);
@@ -150,7 +159,8 @@ bool Connection::handle_frames() {
 // False if the callback destroyed this connection.
 bool Connection::report_drained() {
   bool destroyed = false;
-  congested_ = false;
+  congested_ = channel_.framed_bytes() > options_.congested_bytes / 2;
+  stream_refused_ = false;
   destroyed_ = &destroyed;
   handler_->on_drained(*this);
   if (destroyed) return false;
@@ -159,24 +169,40 @@ bool Connection::report_drained() {
 }
 
 void Connection::start_linger() {
-  linger_.emplace(loop_, [this] { end(std::move(reason_)); });
+  linger_.emplace(loop_, [this] { check_linger(); });
+  linger_end_ = loop_.now() + options_.linger_max;
+  linger_bytes_out_ = stats_.bytes_out;
   linger_->set_after(options_.linger);
 }
 
-// Not for ever: the linger timer is running.
+// A finished result of many chunks goes out as long as the other side takes it.
+void Connection::check_linger() {
+  const bool has_moved = state_ == State::kClosing && stats_.bytes_out != linger_bytes_out_;
+  if (!has_moved || loop_.now() >= linger_end_) return end(std::move(reason_));
+  linger_bytes_out_ = stats_.bytes_out;
+  linger_->set_after(options_.linger);
+}
+
+// Not for ever: the linger timer is running. Nobody takes the frames, but what is still sent in chunks needs the credit
+// that is among them.
 void Connection::discard_input() {
-  const IoResult result = stream_->read(reader_.writable());
-  if (result.state == IoState::kEnd || result.state == IoState::kFailed) end(std::move(reason_));
+  const IoResult result = stream_->read(channel_.writable());
+  if (result.state == IoState::kEnd || result.state == IoState::kFailed) return end(std::move(reason_));
+  if (result.state != IoState::kOk) return;
+  channel_.commit(result.bytes);
+  while (channel_.next()) {
+  }
 }
 
 void Connection::flush() {
-  if (takes_frames() && !paused_ && reader_.pending_bytes() != 0 && !handle_frames()) return;
-  if (!output_blocked_ && !writer_.empty()) write();
-  if (state_ == State::kClosing && writer_.empty()) {
+  if (takes_frames() && !paused_ && channel_.has_input() && !handle_frames()) return;
+  if (may_write() && !output_blocked_ && channel_.has_output()) write();
+  if (state_ == State::kClosing && channel_.is_flushed()) {
     state_ = State::kFinished;
     stream_->finish_writing();
   }
-  const bool drained = congested_ && writer_.pending_bytes() <= options_.congested_bytes / 2;
+  const bool drained = (congested_ && channel_.framed_bytes() <= options_.congested_bytes / 2) ||
+                       (stream_refused_ && channel_.takes_streams());
   if (drained && state_ == State::kOpen && !report_drained()) return;
   if (state_ == State::kEnded) {
     report_closed();  // may destroy this
@@ -187,20 +213,25 @@ void Connection::flush() {
 
 void Connection::write() {
   std::array<std::span<const std::byte>, ByteStream::kSegmentsMax> segments;
-  const std::size_t count = writer_.gather(segments);
+  const std::size_t count = channel_.gather(segments);
+  std::size_t offered = 0;
+  for (std::size_t i = 0; i < count; ++i) offered += segments[i].size();
   const IoResult result = stream_->write(std::span(segments).first(count));
   switch (result.state) {
     case IoState::kOk:
       stats_.bytes_out += result.bytes;
-      writer_.consume(result.bytes);
-      output_blocked_ = !writer_.empty();
+      channel_.consume(result.bytes);
+      // Taken whole, there may be room for more: chunks that had no place in the queue.
+      output_blocked_ = result.bytes < offered;
+      if (output_blocked_) return watch_for_stall();
+      if (channel_.has_output()) loop_.mark(*this);
       return;
     case IoState::kWouldBlock:
       output_blocked_ = true;
-      return;
+      return watch_for_stall();
     case IoState::kEnd:
     case IoState::kFailed:
-      writer_.clear();
+      channel_.drop_output();
       if (state_ == State::kOpen && !paused_) {
         state_ = State::kDeaf;
         reason_ = stream_->error();
@@ -212,12 +243,32 @@ void Connection::write() {
   }
 }
 
+// Looks again only after a while: a busy connection is blocked many times a second.
+void Connection::watch_for_stall() {
+  if (stall_ && stall_->expiry()) return;
+  if (!stall_) stall_.emplace(loop_, [this] { check_stall(); });
+  stall_bytes_out_ = stats_.bytes_out;
+  stall_->set_after(options_.stalled_after);
+}
+
+void Connection::check_stall() {
+  if (!output_blocked_ || state_ != State::kOpen) return;
+  if (stats_.bytes_out != stall_bytes_out_) return watch_for_stall();
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(options_.stalled_after);
+  end(absl::ResourceExhaustedError(remote_ + " does not read: " + std::to_string(channel_.pending_bytes()) +
+                                   " bytes are queued for it, and it took none of them for " +
+                                   std::to_string(waited.count()) + " ms"));
+}
+
 // Callbacks wait for the turn's end, when no caller of ours is on the stack.
 void Connection::end(base::Status reason) {
   if (state_ == State::kEnded || state_ == State::kClosed) return;
+  if (reason.ok() && !channel_.is_flushed()) {
+    reason = absl::UnavailableError(remote_ + " did not take all that was sent to it");
+  }
   state_ = State::kEnded;
   reason_ = std::move(reason);
-  writer_.clear();
+  channel_.close();
   output_blocked_ = false;
   update_interest();
   loop_.mark(*this);

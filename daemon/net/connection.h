@@ -13,10 +13,11 @@
 #include "daemon/runtime/timer.h"
 #include "proto/base/status.h"
 #include "proto/base/time.h"
+#include "proto/wire/channel.h"
 #include "proto/wire/frame.h"
-#include "proto/wire/frame_reader.h"
-#include "proto/wire/frame_writer.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/payload.h"
+#include "proto/wire/window_budget.h"
 
 namespace kaido::daemon {
 
@@ -27,7 +28,8 @@ class Connection;
 /// Every callback may send on, close or destroy any connection, this one included.
 class ConnectionHandler {
  public:
-  /// One complete frame. `frame` points into the connection's buffer and is valid until the callback returns.
+  /// One frame. Its metadata is valid until the callback returns, its payload as long as it is held; the payload may
+  /// have failed (proto/wire/body.h), which is that call's misfortune alone.
   virtual void on_frame(Connection& connection, const wire::FrameView& frame) = 0;
 
   /// After congestion: the output has drained to half of the mark, more may be sent.
@@ -50,14 +52,23 @@ class ConnectionHandler {
 };
 
 struct ConnectionOptions {
-  /// Larger frames close the connection before anything is allocated for them.
+  /// Header, metadata and payload of one message. A larger one comes with a payload that has failed.
   std::uint32_t frame_bytes_max = wire::kMaxFrameBytes;
-  /// Above this much unsent output is_congested() holds, and on_drained() follows: the sender should pause its sources.
+  /// Whether payloads that come in chunks are handed out when they are complete, in one piece, or at once.
+  bool assemble = true;
+  /// Of all connections of a node together, for payloads that are handed out at once; null: none.
+  wire::WindowBudget* budget = nullptr;
+  /// Above this much unsent output in frames is_congested() holds, and on_drained() follows: the sender should pause
+  /// its sources.
   std::size_t congested_bytes = 1U << 20;
-  /// Above this much the other side has stopped reading: the connection is closed with kResourceExhausted.
+  /// Above this much no frame is taken any more. The connection goes on: who sends must slow down or go elsewhere.
   std::size_t queued_bytes_max = wire::kMaxQueuedBytes;
-  /// How long close() waits for queued output to be taken and for the other side to finish.
+  /// When the other side has taken nothing for so long although there is output, the connection ends.
+  base::Duration stalled_after = std::chrono::seconds(30);
+  /// How long close() waits for the other side to take some of the queued output, and to finish.
   base::Duration linger = std::chrono::milliseconds(500);
+  /// How long close() waits in all while the other side does take output.
+  base::Duration linger_max = std::chrono::seconds(30);
 };
 
 struct ConnectionStats {
@@ -65,6 +76,14 @@ struct ConnectionStats {
   std::uint64_t frames_out = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+
+  ConnectionStats& operator+=(const ConnectionStats& other) {
+    frames_in += other.frames_in;
+    frames_out += other.frames_out;
+    bytes_in += other.bytes_in;
+    bytes_out += other.bytes_out;
+    return *this;
+  }
 };
 
 /// Owned by a shell; made by a Transport. One read and one write a turn at most.
@@ -83,13 +102,18 @@ class Connection final : private IoSource, private TurnOutput {
   /// Reading begins here; `handler` outlives the connection. Called once, before anything else.
   void start(ConnectionHandler& handler);
 
-  /// Queues one frame for the flush at this turn's end. The header's two lengths are filled in here.
-  /// Returns false, and drops the frame, if the connection is not open, or if this frame fills it up (it then ends).
-  bool send(const wire::FrameHeader& header, std::span<const std::byte> metadata = {},
-            std::span<const std::byte> payload = {});
+  /// Queues one frame for the flush at this turn's end. The header's two lengths are filled in here. Says whether it
+  /// was taken; whoever sends something that is waited for must act if it was not.
+  wire::SendResult send(const wire::FrameHeader& header, std::span<const std::byte> metadata,
+                        const wire::Payload& payload);
+  /// The same with a payload that is copied.
+  wire::SendResult send(const wire::FrameHeader& header, std::span<const std::byte> metadata = {},
+                        std::span<const std::byte> payload = {});
 
-  /// The same; a large payload is held until it is sent instead of copied.
-  bool send(const wire::FrameHeader& header, std::span<const std::byte> metadata, const wire::Payload& payload);
+  /// What the other side has said in its greeting that it accepts: larger messages are not taken from now on.
+  void set_peer_limits(std::size_t message_bytes_max, std::size_t streams_max = wire::kMaxStreams) {
+    channel_.set_peer_limits(message_bytes_max, streams_max);
+  }
 
   /// No frame is read, nor handled, until resume_reading(): backpressure towards the other side. That it went away is
   /// not noticed meanwhile, except by sending.
@@ -103,7 +127,12 @@ class Connection final : private IoSource, private TurnOutput {
   /// Whether send() is of any use.
   [[nodiscard]] bool is_open() const { return state_ == State::kOpen; }
   [[nodiscard]] bool is_congested() const { return congested_; }
-  [[nodiscard]] std::size_t queued_bytes() const { return writer_.pending_bytes(); }
+  [[nodiscard]] std::size_t queued_bytes() const { return channel_.pending_bytes(); }
+  /// Large payloads that are not sent to their end.
+  [[nodiscard]] std::size_t streams_out() const { return channel_.streams_out(); }
+  /// When anything was received last: that the other side lives, however long a frame takes.
+  [[nodiscard]] base::Instant last_received() const { return last_received_; }
+  [[nodiscard]] const wire::StreamStats& stream_stats() const { return channel_.stream_stats(); }
 
   [[nodiscard]] const PeerIdentity& identity() const { return identity_; }
   [[nodiscard]] const std::string& remote() const { return remote_; }
@@ -123,17 +152,23 @@ class Connection final : private IoSource, private TurnOutput {
   void on_ready(Readiness ready) override;
   void flush() override;
 
-  [[nodiscard]] bool admit(std::size_t bytes);
+  [[nodiscard]] bool has_room(std::size_t metadata_bytes, std::size_t payload_bytes) const;
+  void note_sent();
+  void note_output();
   void read();
   [[nodiscard]] bool handle_frames();
   [[nodiscard]] bool report_drained();
   void start_linger();
   void discard_input();
   void write();
+  void watch_for_stall();
+  void check_stall();
+  void check_linger();
   void end(base::Status reason);
   void report_closed();
   void update_interest();
   [[nodiscard]] bool takes_frames() const { return state_ == State::kOpen || state_ == State::kDeaf; }
+  [[nodiscard]] bool may_write() const { return state_ == State::kOpen || state_ == State::kClosing; }
 
   Loop& loop_;
   std::unique_ptr<ByteStream> stream_;
@@ -142,17 +177,22 @@ class Connection final : private IoSource, private TurnOutput {
   const PeerIdentity identity_;
   const std::string remote_;
   ConnectionHandler* handler_ = nullptr;
-  wire::FrameReader reader_;
-  wire::FrameWriter writer_;
+  wire::Channel channel_;
   ConnectionStats stats_;
   State state_ = State::kIdle;
   base::Status reason_;
   bool paused_ = false;
   bool output_blocked_ = false;  // the stream took less than all: wait until it is writable
   bool congested_ = false;
+  bool stream_refused_ = false;  ///< a large payload found no stream free
   Readiness interest_;
+  base::Instant last_received_;
   std::optional<Timer> linger_;
-  bool* destroyed_ = nullptr;  // set while callbacks run, so that they may destroy this connection
+  base::Instant linger_end_;
+  std::uint64_t linger_bytes_out_ = 0;  // sent when the linger timer was set
+  std::optional<Timer> stall_;
+  std::uint64_t stall_bytes_out_ = 0;  // sent when the stall timer was set
+  bool* destroyed_ = nullptr;          // set while callbacks run, so that they may destroy this connection
 };
 
 }  // namespace kaido::daemon

@@ -19,7 +19,7 @@ base::Status check_tcp_listen(const std::string& host, std::uint16_t port) {
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(socket.get(), address->get(), address->size) == 0 || errno == EADDRINUSE) return absl::OkStatus();
   const int error = errno;
-  const base::Status status = system_error(error, what);
+  base::Status status = system_error(error, what);
   if (error == EADDRNOTAVAIL) {
     return base::Status(status.code(), std::string(status.message()) + "; write an address of this host, or 0.0.0.0");
   }

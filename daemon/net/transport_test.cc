@@ -32,7 +32,10 @@
 #include "daemon/security/plaintext.h"
 #include "proto/base/status.h"
 #include "proto/base/time.h"
+#include "proto/wire/body.h"
+#include "proto/wire/channel.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/payload.h"
 
 namespace kaido::daemon {
 namespace {
@@ -50,11 +53,11 @@ TEST_P(TransportTest, EchoesHeaderMetadataAndPayload) {
     metadata = wire::as_text(frame.metadata);
     payload = wire::as_text(frame.payload.bytes());
   };
-  const FrameHeader header{.kind = FrameKind::kCall, .attempt = 3, .call_id = 42, .budget_ns = 77};
+  const FrameHeader header{.kind = FrameKind::kCall, .attempt_low = 3, .call_id = 42, .budget_ns = 77};
   client.connection->send(header, wire::as_span("meta"), wire::as_span("payload"));
   ASSERT_TRUE(until([&] { return client.frames == 1; }));
   EXPECT_EQ(echoed.header.call_id, 42U);
-  EXPECT_EQ(echoed.header.attempt, 3);
+  EXPECT_EQ(echoed.header.attempt(), 3U);
   EXPECT_EQ(echoed.header.budget_ns, 77U);
   EXPECT_EQ(metadata, "meta");
   EXPECT_EQ(payload, "payload");
@@ -92,7 +95,7 @@ TEST_P(TransportTest, CloseDeliversWhatWasQueuedAndEndsBothSides) {
   server.connection->send({.kind = FrameKind::kGoodbye}, {}, last_words);
   server.connection->close(absl::CancelledError("draining"));
   EXPECT_FALSE(server.connection->is_open());
-  EXPECT_FALSE(server.connection->send({}));
+  EXPECT_EQ(server.connection->send({}), wire::SendResult::kNotOpen);
   EXPECT_FALSE(server.closed) << "on_closed() from inside close()";
   ASSERT_TRUE(until([&] { return client.closed; }));
   EXPECT_EQ(client.payload_bytes, last_words.size());
@@ -130,14 +133,31 @@ TEST_P(TransportTest, DestroyingAConnectionEndsTheOtherSide) {
   EXPECT_FALSE(client.closed);
 }
 
+TEST_P(TransportTest, AMessageBeyondTheLimitFailsAloneAndTheConnectionGoesOn) {
+  Peer client;
+  server_act_ = nullptr;
+  Peer& server = pair(client, {.connection = {.frame_bytes_max = 4096}});
+  std::vector<wire::Payload> payloads;
+  server.act = [&](Connection&, const FrameView& frame) { payloads.push_back(frame.payload); };
+  for (const std::size_t size : {std::size_t{8192}, std::size_t{1} << 20, std::size_t{100}})
+    client.connection->send({.kind = FrameKind::kCall}, {}, pattern(size));
+  ASSERT_TRUE(until([&] { return server.frames == 3; }));
+  EXPECT_EQ(payloads[0].body()->failure(), wire::BodyFailure::kTooLarge);
+  EXPECT_EQ(payloads[1].body()->failure(), wire::BodyFailure::kTooLarge);
+  EXPECT_TRUE(payloads[2].is_whole());
+  EXPECT_EQ(server.connection->stream_stats().refused, 1U);
+  EXPECT_TRUE(client.connection->is_open());
+}
+
 TEST_P(TransportTest, BytesThatAreNoFramesCloseTheConnectionWithAReason) {
   Peer client;
-  Peer& server = pair(client, {.connection = {.frame_bytes_max = 4096}});
-  client.connection->send({.kind = FrameKind::kCall}, {}, pattern(8192));
+  Peer& server = pair(client);
+  // A frame that announces chunks and does not say of what.
+  client.connection->send({.kind = FrameKind::kCall, .flags = wire::kStreamed}, {}, pattern(8));
   ASSERT_TRUE(until([&] { return server.closed && client.closed; }));
   EXPECT_EQ(server.frames, 0U);
   EXPECT_EQ(server.why.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(server.why.message().find("exceeds max_frame_bytes 4096"), std::string::npos) << server.why;
+  EXPECT_NE(server.why.message().find("in chunks"), std::string::npos) << server.why;
   EXPECT_EQ(client.frames, 1U) << "the Goodbye of on_malformed() did not arrive";
 }
 
@@ -149,7 +169,7 @@ TEST_P(TransportTest, ASlowReaderCongestsTheSenderUntilItReads) {
   const std::vector<std::byte> chunk = pattern(64U << 10);
   std::uint64_t sent = 0;
   while (!client.connection->is_congested() || sent < 100) {
-    ASSERT_TRUE(client.connection->send({.kind = FrameKind::kCall}, {}, chunk));
+    ASSERT_EQ(client.connection->send({.kind = FrameKind::kCall}, {}, chunk), wire::SendResult::kTaken);
     ++sent;
   }
   EXPECT_FALSE(loop_.run_until([&] { return client.drained > 0; }, milliseconds(20)));
@@ -162,17 +182,63 @@ TEST_P(TransportTest, ASlowReaderCongestsTheSenderUntilItReads) {
   EXPECT_FALSE(client.connection->is_congested());
 }
 
-TEST_P(TransportTest, AStalledReaderIsGivenUpAtTheBound) {
+TEST_P(TransportTest, AFullQueueTakesNoMoreAndTheConnectionGoesOn) {
   Peer client;
+  server_act_ = nullptr;
   listen();
   ASSERT_TRUE(connect(client, {.queued_bytes_max = 4U << 20}).ok());
   ASSERT_TRUE(until([&] { return servers_.size() == 1; }));
-  servers_[0]->connection->pause_reading();
+  Peer& server = *servers_[0];
+  server.connection->pause_reading();
   const std::vector<std::byte> chunk = pattern(1U << 20);
-  int sent = 0;
-  while (client.connection->send({.kind = FrameKind::kCall}, {}, chunk)) ASSERT_LT(++sent, 5);
+  std::uint64_t sent = 0;
+  while (client.connection->send({.kind = FrameKind::kCall}, {}, chunk) == wire::SendResult::kTaken)
+    ASSERT_LT(++sent, 5U);
+  EXPECT_EQ(client.connection->send({.kind = FrameKind::kCall}, {}, chunk), wire::SendResult::kFull);
+  server.connection->resume_reading();
+  ASSERT_TRUE(until([&] { return server.frames == sent; }));
+  EXPECT_EQ(client.connection->send({.kind = FrameKind::kCall}, {}, chunk), wire::SendResult::kTaken);
+  ASSERT_TRUE(until([&] { return server.frames == sent + 1; }));
+}
+
+TEST_P(TransportTest, AReaderThatTakesNothingForTooLongIsGivenUp) {
+  Peer client;
+  server_act_ = nullptr;
+  listen();
+  ASSERT_TRUE(connect(client, {.stalled_after = milliseconds(20)}).ok());
+  ASSERT_TRUE(until([&] { return servers_.size() == 1; }));
+  servers_[0]->connection->pause_reading();
+  const std::vector<std::byte> chunk = pattern(60U << 10);
+  for (int i = 0; i < 200; ++i) client.connection->send({.kind = FrameKind::kCall}, {}, chunk);
   ASSERT_TRUE(until([&] { return client.closed; }));
   EXPECT_EQ(client.why.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(client.why.message().find("does not read"), std::string::npos) << client.why;
+}
+
+TEST_P(TransportTest, CloseSendsTheRestOfALargePayload) {
+  Peer client;
+  client.keep_payload = true;
+  server_act_ = nullptr;
+  Peer& server = pair(client);
+  const std::vector<std::byte> big = pattern(12U << 20);
+  ASSERT_EQ(server.connection->send({.kind = FrameKind::kResult}, {}, big), wire::SendResult::kTaken);
+  server.connection->close(absl::CancelledError("draining"));
+  ASSERT_TRUE(until([&] { return client.closed; }));
+  EXPECT_EQ(client.frames, 1U);
+  EXPECT_TRUE(client.payload == big);
+}
+
+TEST_P(TransportTest, SmallFramesOvertakeALargePayload) {
+  Peer client;
+  server_act_ = nullptr;
+  Peer& server = pair(client);
+  std::vector<std::uint64_t> order;
+  server.act = [&](Connection&, const FrameView& frame) { order.push_back(frame.header.call_id); };
+  client.connection->send({.kind = FrameKind::kCall, .call_id = 1}, {}, pattern(16U << 20));
+  client.connection->send({.kind = FrameKind::kCall, .call_id = 2}, {}, wire::as_span("small"));
+  ASSERT_TRUE(until([&] { return order.size() == 2; }));
+  EXPECT_EQ(order.front(), 2U);
+  EXPECT_GT(server.connection->last_received(), base::Instant());
 }
 
 TEST_P(TransportTest, PausingInsideOnFrameKeepsTheRestForLater) {

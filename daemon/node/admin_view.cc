@@ -39,52 +39,63 @@ v1::NodeState state_of(const NodeView& node) {
 }  // namespace
 
 v1::StatusResponse AdminView::status() {
-  const Execution& execution = rooms_.execution;
+  const TaskFlow& tasks = rooms_.machine.tasks();
   v1::StatusResponse response;
   response.set_node_id(to_string(rooms_.identity.id));
   response.set_node_name(rooms_.settings.node.name);
   response.set_epoch(rooms_.identity.epoch.value);
   response.set_version(base::kVersion);
   response.set_uptime_seconds(seconds(rooms_.loop.now() - rooms_.started));
-  response.set_state(execution.is_draining() ? v1::NODE_STATE_DRAINING : v1::NODE_STATE_ALIVE);
-  response.mutable_load()->set_queued(execution.executor().queued_count());
-  response.mutable_load()->set_running(execution.executor().running_count());
-  response.mutable_load()->set_slots(execution.executor().load().slots);
+  response.set_state(tasks.is_draining() ? v1::NODE_STATE_DRAINING : v1::NODE_STATE_ALIVE);
+  response.mutable_load()->set_queued(tasks.executor().queued_count());
+  response.mutable_load()->set_running(tasks.executor().running_count());
+  response.mutable_load()->set_slots(tasks.executor().load().slots);
   response.set_resident_kib(resident_kib());
-  response.set_apps(static_cast<std::uint32_t>(rooms_.apps.apps().size()));
+  response.set_apps(static_cast<std::uint32_t>(rooms_.machine.apps().count()));
   std::uint32_t alive = 0;
+  std::uint32_t known = 0;
   std::set<base::FunctionId> functions;
-  for (const NodeView& node : execution.view().nodes()) {
+  for (const NodeView& node : tasks.view().nodes()) {
+    known += node.is_known ? 1 : 0;
     if (!node.alive) continue;
     ++alive;
     for (const FunctionInfo& function : node.info->functions) functions.insert(function.id);
   }
   response.set_nodes_alive(alive);
-  response.set_nodes_known(static_cast<std::uint32_t>(execution.view().nodes().size()));
+  response.set_nodes_known(known);
   response.set_functions(static_cast<std::uint32_t>(functions.size()));
-  response.set_tasks_pending(execution.ledger().task_count());
-  const LedgerCounters& tasks = execution.ledger().counters();
+  response.set_tasks_pending(tasks.ledger().task_count());
+  const LedgerCounters& counted = tasks.ledger().counters();
   auto& counters = *response.mutable_counters();
-  counters["kaido_task_spawned_total"] = static_cast<double>(tasks.submitted);
-  counters["kaido_task_retries_total"] = static_cast<double>(tasks.retries);
-  counters["kaido_task_redirects_total"] = static_cast<double>(tasks.redirects);
-  counters["kaido_task_late_results_total"] = static_cast<double>(tasks.late_results_dropped);
-  counters["kaido_execution_admitted_total"] = static_cast<double>(execution.executor().counters().admitted);
+  counters["kaido_task_spawned_total"] = static_cast<double>(counted.submitted);
+  counters["kaido_task_retries_total"] = static_cast<double>(counted.retries);
+  counters["kaido_task_redirects_total"] = static_cast<double>(counted.redirects);
+  counters["kaido_task_late_results_total"] = static_cast<double>(counted.late_results_dropped);
+  counters["kaido_execution_admitted_total"] = static_cast<double>(tasks.executor().counters().admitted);
   response.set_pid(static_cast<std::uint32_t>(getpid()));
   response.set_reason(reason_);
+  for (std::string& warning : warnings()) response.add_warnings(std::move(warning));
   return response;
+}
+
+std::vector<std::string> AdminView::warnings() const {
+  std::vector<std::string> warnings;
+  for (const Conflict& conflict : rooms_.machine.peers().conflicts()) warnings.push_back(describe(conflict));
+  if (const auto exposed = plaintext_warning(rooms_.settings)) warnings.push_back(*exposed);
+  return warnings;
 }
 
 v1::ListNodesResponse AdminView::list_nodes() {
   std::map<std::uint32_t, PeerSummary> peers;
-  for (PeerSummary& peer : rooms_.peers.peers()) peers.emplace(peer.node.value, std::move(peer));
-  const LoadTable& loads = rooms_.execution.chooser().loads();
+  for (PeerSummary& peer : rooms_.machine.peers().list()) peers.emplace(peer.node.value, std::move(peer));
+  const LoadTable& loads = rooms_.machine.tasks().chooser().loads();
   v1::ListNodesResponse response;
-  for (const NodeView& node : rooms_.execution.view().nodes()) {
+  for (const NodeView& node : rooms_.machine.tasks().view().nodes()) {
+    if (!node.is_known) continue;
     v1::NodeSummary& summary = *response.add_nodes();
     summary.set_name(node.info->name);
     summary.set_id(to_string(node.info->id));
-    summary.set_epoch(node.info->epoch.value);
+    summary.set_epoch(node.info->life.epoch.value);
     summary.set_state(state_of(node));
     summary.set_address(node.info->address);
     for (const Tag& tag : node.info->tags) (*summary.mutable_tags())[tag.key] = tag.value;
@@ -115,7 +126,7 @@ v1::ListNodesResponse AdminView::list_nodes() {
 v1::ListFunctionsResponse AdminView::list_functions() {
   std::map<std::string, v1::FunctionSummary> functions;
   std::set<std::pair<std::string, std::uint64_t>> versions;
-  for (const NodeView& node : rooms_.execution.view().nodes()) {
+  for (const NodeView& node : rooms_.machine.tasks().view().nodes()) {
     if (!node.alive) continue;
     for (const FunctionInfo& function : node.info->functions) {
       v1::FunctionSummary& summary = functions[function.name];
@@ -141,7 +152,7 @@ base::StatusOr<v1::DescribeFunctionResponse> AdminView::describe_function(const 
     std::uint64_t slots = 0;
   };
   std::map<std::pair<std::uint64_t, Schema>, Version> versions;
-  for (const NodeView& node : rooms_.execution.view().nodes()) {
+  for (const NodeView& node : rooms_.machine.tasks().view().nodes()) {
     if (!node.alive) continue;
     for (const FunctionInfo& function : node.info->functions) {
       if (function.name != name) continue;
@@ -169,7 +180,7 @@ base::StatusOr<v1::DescribeFunctionResponse> AdminView::describe_function(const 
 }
 
 std::string AdminView::app_name(std::uint32_t session) const {
-  return session == kOperatorSession ? kOperatorApp : rooms_.apps.app_name(session);
+  return session == kOperatorSession ? kOperatorApp : rooms_.machine.apps().name_of(session);
 }
 
 v1::ListTasksResponse AdminView::list_tasks(std::uint32_t limit) {
@@ -186,17 +197,17 @@ v1::ListTasksResponse AdminView::list_tasks(std::uint32_t limit) {
 }
 
 void AdminView::add_origin_tasks(v1::ListTasksResponse& response, std::uint32_t limit) const {
-  const Execution& execution = rooms_.execution;
-  response.set_total(response.total() + execution.ledger().task_count());
-  for (const TaskSummary& task : execution.ledger().tasks(rooms_.loop.now(), limit)) {
+  const TaskFlow& tasks = rooms_.machine.tasks();
+  response.set_total(response.total() + tasks.ledger().task_count());
+  for (const TaskSummary& task : tasks.ledger().tasks(rooms_.loop.now(), limit)) {
     v1::TaskSummary& summary = *response.add_tasks();
     summary.set_task_id(to_string(base::TaskId{rooms_.identity.id, rooms_.identity.epoch, task.sequence}));
     summary.set_function(task.function);
-    summary.set_node(execution.chooser().node_name(task.node));
+    summary.set_node(tasks.chooser().node_name(task.node));
     summary.set_attempt(task.attempt);
-    summary.set_state(task.state == TaskState::kWaiting   ? v1::TASK_STATE_WAITING
-                      : task.state == TaskState::kStarted ? v1::TASK_STATE_RUNNING
-                                                          : v1::TASK_STATE_SENT);
+    summary.set_state(task.state == TaskState::kWaiting  ? v1::TASK_STATE_WAITING
+                      : task.state == TaskState::kQueued ? v1::TASK_STATE_QUEUED
+                                                         : v1::TASK_STATE_RUNNING);
     summary.set_age_seconds(seconds(task.age));
     summary.set_app(app_name(task.session));
     summary.set_origin(rooms_.settings.node.name);
@@ -204,16 +215,16 @@ void AdminView::add_origin_tasks(v1::ListTasksResponse& response, std::uint32_t 
 }
 
 void AdminView::add_executed_attempts(v1::ListTasksResponse& response, std::uint32_t limit) const {
-  const Execution& execution = rooms_.execution;
+  const TaskFlow& tasks = rooms_.machine.tasks();
   std::map<base::FunctionId, std::string> names;
-  for (const FunctionInfo& function : execution.self().functions) names.emplace(function.id, function.name);
+  for (const FunctionInfo& function : tasks.self().functions) names.emplace(function.id, function.name);
   std::uint32_t foreign = 0;
-  for (const AttemptSummary& attempt : execution.executor().attempts(rooms_.loop.now(), limit)) {
+  for (const AttemptSummary& attempt : tasks.executor().attempts(rooms_.loop.now(), limit)) {
     if (attempt.key.origin == kSelf) continue;  // listed as the origin's task
     ++foreign;
-    const NodeView* const origin = execution.view().find(attempt.key.origin);
+    const NodeView* const origin = tasks.view().find(attempt.key.origin);
     v1::TaskSummary& summary = *response.add_tasks();
-    summary.set_task_id(to_string(base::TaskId{origin->info->id, attempt.key.origin_epoch, attempt.key.sequence}));
+    summary.set_task_id(to_string(base::TaskId{origin->info->id, attempt.key.origin_life.epoch, attempt.key.sequence}));
     summary.set_function(names[attempt.function]);
     summary.set_node(rooms_.settings.node.name);
     summary.set_attempt(attempt.key.attempt);
@@ -221,7 +232,8 @@ void AdminView::add_executed_attempts(v1::ListTasksResponse& response, std::uint
                       : attempt.state == AttemptSummary::State::kRunning ? v1::TASK_STATE_RUNNING
                                                                          : v1::TASK_STATE_CANCELLING);
     summary.set_age_seconds(seconds(attempt.age));
-    if (attempt.state != AttemptSummary::State::kQueued) summary.set_app(rooms_.apps.app_name(attempt.session));
+    if (attempt.state != AttemptSummary::State::kQueued)
+      summary.set_app(rooms_.machine.apps().name_of(attempt.session));
     summary.set_origin(origin->info->name);
   }
   response.set_total(response.total() + foreign);
@@ -236,22 +248,29 @@ void AdminView::ping(const std::string& node, base::Duration /*timeout*/, PingDo
     response.set_rtt_seconds(seconds(time));
     return response;
   };
-  const ClusterView& view = rooms_.execution.view();
-  if (node.empty() || node == rooms_.settings.node.name) return done(answer(view.self(), base::Duration(0)));
+  const ClusterView& view = rooms_.machine.tasks().view();
+  if (node.empty()) return done(answer(view.self(), base::Duration(0)));
   const auto nodes = view.nodes();
-  const auto named = [&](const NodeView& candidate) { return candidate.info->name == node; };
+  const auto named = [&](const NodeView& candidate) {
+    return candidate.is_known && (candidate.info->name == node || to_string(candidate.info->id) == node);
+  };
   // A lost namesake must not hide a living node of the same name.
   const auto alive_and_named = [&](const NodeView& candidate) { return candidate.alive && named(candidate); };
+  if (std::count_if(nodes.begin(), nodes.end(), alive_and_named) > 1) {
+    return done(absl::FailedPreconditionError("more than one node is named \"" + node +
+                                              "\"; say which by its id, see `kaidoctl nodes -o json`"));
+  }
   auto found = std::find_if(nodes.begin(), nodes.end(), alive_and_named);
   if (found == nodes.end()) found = std::find_if(nodes.begin(), nodes.end(), named);
   if (found == nodes.end()) {
     return done(absl::NotFoundError("no node named \"" + node + "\" is known; see `kaidoctl nodes`"));
   }
-  rooms_.peers.ping(found->index,
-                    [done = std::move(done), answer, target = *found](base::StatusOr<base::Duration> time) {
-                      if (!time.ok()) return done(time.status());
-                      done(answer(target, *time));
-                    });
+  if (found->index == kSelf) return done(answer(view.self(), base::Duration(0)));
+  rooms_.operator_calls.ping(found->index,
+                             [done = std::move(done), answer, target = *found](base::StatusOr<base::Duration> time) {
+                               if (!time.ok()) return done(time.status());
+                               done(answer(target, *time));
+                             });
 }
 
 }  // namespace kaido::daemon

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "daemon/admin/queries.h"
 #include "daemon/node/rooms.h"
@@ -29,6 +30,7 @@ class AdminView final : public AdminQueries {
   void set_reason(std::string reason) { reason_ = std::move(reason); }
 
  private:
+  [[nodiscard]] std::vector<std::string> warnings() const;
   [[nodiscard]] std::string app_name(std::uint32_t session) const;
   void add_origin_tasks(v1::ListTasksResponse& response, std::uint32_t limit) const;
   void add_executed_attempts(v1::ListTasksResponse& response, std::uint32_t limit) const;

@@ -23,25 +23,26 @@ void add_outcomes(MetricSink& sink, const MetricDescriptor& descriptor,
 void report_node(const Rooms& rooms, MetricSink& sink) {
   sink.add(metric::kNodeInfo, 1.0, {rooms.settings.node.name, to_string(rooms.identity.id)});
   add(sink, metric::kNodeEpoch, rooms.identity.epoch.value);
-  add(sink, metric::kNodeDraining, rooms.execution.is_draining() ? 1 : 0);
-  add(sink, metric::kNodeSlots, rooms.execution.executor().load().slots);
+  add(sink, metric::kNodeDraining, rooms.machine.is_draining() ? 1 : 0);
+  add(sink, metric::kNodeSlots, rooms.machine.tasks().executor().load().slots);
   add(sink, metric::kRuntimeTurns, rooms.loop.stats().turns);
 }
 
 void report_apps(const Rooms& rooms, MetricSink& sink) {
-  const AppServerCounters counters = rooms.apps.counters();
+  const AppCounters counters = rooms.machine.apps().counters();
   std::uint64_t in_flight = 0;
-  for (const AppSummary& app : rooms.apps.apps()) in_flight += app.calls_in_flight;
-  add(sink, metric::kApiApps, rooms.apps.app_count());
+  for (const AppSummary& app : rooms.machine.apps().list()) in_flight += app.calls_in_flight;
+  add(sink, metric::kApiApps, rooms.machine.apps().count());
   add(sink, metric::kApiAppsAccepted, counters.accepted);
   add(sink, metric::kApiAppsRefused, counters.refused_handshake, {"handshake"});
   add(sink, metric::kApiAppsRefused, counters.closed_violation, {"violation"});
   add(sink, metric::kApiAppsRefused, counters.closed_stalled, {"stalled"});
+  add(sink, metric::kApiAppsRefused, counters.closed_silent, {"silent"});
   add(sink, metric::kApiCallsInFlight, in_flight);
 }
 
 void report_tasks(const Rooms& rooms, MetricSink& sink) {
-  const Ledger& ledger = rooms.execution.ledger();
+  const Ledger& ledger = rooms.machine.tasks().ledger();
   const LedgerCounters& counters = ledger.counters();
   add(sink, metric::kTaskSpawned, counters.submitted);
   add_outcomes(sink, metric::kTaskFinished, counters.delivered);
@@ -51,11 +52,11 @@ void report_tasks(const Rooms& rooms, MetricSink& sink) {
   add(sink, metric::kTaskRetries, counters.retries);
   add(sink, metric::kTaskRedirects, counters.redirects);
   add(sink, metric::kTaskLateResults, counters.late_results_dropped);
-  sink.add(metric::kTaskDuration, rooms.execution.durations().task);
+  sink.add(metric::kTaskDuration, rooms.machine.tasks().durations().task);
 }
 
 void report_execution(const Rooms& rooms, MetricSink& sink) {
-  const Executor& executor = rooms.execution.executor();
+  const Executor& executor = rooms.machine.tasks().executor();
   const ExecutorCounters& counters = executor.counters();
   add(sink, metric::kExecutionAdmitted, counters.admitted);
   for (std::size_t i = 0; i < std::size(counters.redirected); ++i) {
@@ -64,15 +65,15 @@ void report_execution(const Rooms& rooms, MetricSink& sink) {
   add_outcomes(sink, metric::kExecutionFinished, counters.finished);
   add(sink, metric::kExecutionQueued, executor.queued_count());
   add(sink, metric::kExecutionRunning, executor.running_count());
-  sink.add(metric::kExecutionQueueDuration, rooms.execution.durations().queue);
-  sink.add(metric::kExecutionRunDuration, rooms.execution.durations().run);
+  sink.add(metric::kExecutionQueueDuration, rooms.machine.tasks().durations().queue);
+  sink.add(metric::kExecutionRunDuration, rooms.machine.tasks().durations().run);
   std::uint64_t elsewhere = 0;
-  for (const NodeView& node : rooms.execution.view().nodes()) {
+  for (const NodeView& node : rooms.machine.tasks().view().nodes()) {
     if (node.alive && node.index != kSelf) elsewhere += node.info->functions.size();
   }
-  add(sink, metric::kRegistryFunctions, rooms.execution.self().functions.size(), {"self"});
+  add(sink, metric::kRegistryFunctions, rooms.machine.tasks().self().functions.size(), {"self"});
   add(sink, metric::kRegistryFunctions, elsewhere, {"peers"});
-  const RegistryCounters& refused = rooms.execution.registry().counters();
+  const RegistryCounters& refused = rooms.machine.tasks().registry().counters();
   add(sink, metric::kRegistryRefused, refused.refused_invalid, {"invalid"});
   add(sink, metric::kRegistryRefused, refused.refused_schema, {"schema"});
   add(sink, metric::kRegistryRefused, refused.refused_signature, {"signature"});
@@ -80,40 +81,47 @@ void report_execution(const Rooms& rooms, MetricSink& sink) {
 }
 
 void report_peers(const Rooms& rooms, MetricSink& sink) {
-  const PeerMeshCounters& counters = rooms.peers.counters();
-  add(sink, metric::kGossipPeers, rooms.peers.configured_count(), {"configured"});
-  add(sink, metric::kGossipPeers, rooms.peers.connected_count(), {"connected"});
+  const PeerCounters& counters = rooms.machine.peers().counters();
+  add(sink, metric::kGossipPeers, rooms.machine.peers().configured_count(), {"configured"});
+  add(sink, metric::kGossipPeers, rooms.machine.peers().connected_count(), {"connected"});
   add(sink, metric::kGossipConnects, counters.connected, {"connected"});
   add(sink, metric::kGossipConnects, counters.connects_failed, {"unanswered"});
   add(sink, metric::kGossipConnects, counters.handshakes_failed, {"refused"});
   add(sink, metric::kGossipLost, counters.lost_silent, {"silent"});
   add(sink, metric::kGossipLost, counters.lost_closed, {"closed"});
   add(sink, metric::kGossipLost, counters.lost_violation, {"violation"});
-  for (const PeerSummary& peer : rooms.peers.peers()) {
+  add(sink, metric::kGossipNodesLost, counters.nodes_lost);
+  add(sink, metric::kGossipEvents, counters.links_replaced, {"link_replaced"});
+  add(sink, metric::kGossipEvents, counters.link_full, {"link_full"});
+  add(sink, metric::kGossipEvents, counters.announcements_refused, {"announcement_refused"});
+  add(sink, metric::kGossipEvents, counters.replies_dropped, {"reply_dropped"});
+  for (const PeerSummary& peer : rooms.machine.peers().list()) {
     if (!peer.round_trip) continue;
     sink.add(metric::kGossipRoundTrip, std::chrono::duration<double>(*peer.round_trip).count(),
-             {rooms.execution.view().find(peer.node)->info->name});
+             {rooms.machine.tasks().view().find(peer.node)->info->name});
   }
 }
 
-void report_link(MetricSink& sink, std::string_view link, std::uint64_t connections, const ConnectionStats& traffic,
-                 std::uint64_t queued_bytes, std::uint64_t bad) {
+void report_link(MetricSink& sink, std::string_view link, std::uint64_t connections, const LinkTraffic& traffic,
+                 std::uint64_t bad) {
   add(sink, metric::kNetConnections, connections, {link});
-  add(sink, metric::kNetBytes, traffic.bytes_in, {link, "in"});
-  add(sink, metric::kNetBytes, traffic.bytes_out, {link, "out"});
-  add(sink, metric::kNetFrames, traffic.frames_in, {link, "in"});
-  add(sink, metric::kNetFrames, traffic.frames_out, {link, "out"});
-  add(sink, metric::kNetQueuedBytes, queued_bytes, {link});
+  add(sink, metric::kNetBytes, traffic.bytes.bytes_in, {link, "in"});
+  add(sink, metric::kNetBytes, traffic.bytes.bytes_out, {link, "out"});
+  add(sink, metric::kNetFrames, traffic.bytes.frames_in, {link, "in"});
+  add(sink, metric::kNetFrames, traffic.bytes.frames_out, {link, "out"});
+  add(sink, metric::kNetQueuedBytes, traffic.queued_bytes, {link});
   add(sink, metric::kNetBadFrames, bad, {link});
 }
 
 void report_net(const Rooms& rooms, MetricSink& sink) {
-  const AppServerCounters apps = rooms.apps.counters();
-  report_link(sink, "app", rooms.apps.app_count(), rooms.apps.traffic(), rooms.apps.queued_bytes(), apps.bad_frames);
-  report_link(sink, "peer", rooms.peers.connected_count(), rooms.peers.traffic(), rooms.peers.queued_bytes(),
-              rooms.peers.counters().bad_frames);
-  const LedgerCounters& tasks = rooms.execution.ledger().counters();
-  const ExecutorCounters& attempts = rooms.execution.executor().counters();
+  const AppCounters apps = rooms.machine.apps().counters();
+  const LinkTraffic app_traffic = rooms.links.app_traffic();
+  const LinkTraffic peer_traffic = rooms.links.peer_traffic();
+  report_link(sink, "app", rooms.machine.apps().count(), app_traffic, apps.bad_frames);
+  report_link(sink, "peer", rooms.machine.peers().connected_count(), peer_traffic,
+              rooms.machine.peers().counters().bad_frames);
+  const LedgerCounters& tasks = rooms.machine.tasks().ledger().counters();
+  const ExecutorCounters& attempts = rooms.machine.tasks().executor().counters();
   add(sink, metric::kNetLimitHits, apps.calls_over_credit, {"calls_per_app"});
   add(sink, metric::kNetLimitHits, tasks.tasks_full, {"calls_per_node"});
   add(sink, metric::kNetLimitHits, tasks.waiting_full, {"waiting"});
@@ -121,8 +129,8 @@ void report_net(const Rooms& rooms, MetricSink& sink) {
   add(sink, metric::kNetLimitHits, attempts.redirected[static_cast<std::size_t>(RedirectReason::kQueueFull)],
       {"queue_length"});
   add(sink, metric::kNetLimitHits, apps.closed_stalled, {"queued_bytes_per_connection"});
-  add(sink, metric::kNetLimitHits, rooms.apps.refused_by_limit(), {"max_apps"});
-  add(sink, metric::kNetLimitHits, rooms.peers.refused_by_limit(), {"max_peers"});
+  add(sink, metric::kNetLimitHits, app_traffic.refused_by_limit, {"max_apps"});
+  add(sink, metric::kNetLimitHits, peer_traffic.refused_by_limit, {"max_peers"});
   add(sink, metric::kNetLimitHits, rooms.operator_calls.counters().refused_limit, {"operator_calls"});
 }
 

@@ -14,7 +14,7 @@ namespace {
 class Names final : public MetricSink {
  public:
   void add(const MetricDescriptor& descriptor, double, LabelValues labels) override { note(descriptor, labels.size()); }
-  void add(const MetricDescriptor& descriptor, const Histogram&, LabelValues labels) override {
+  void add(const MetricDescriptor& descriptor, const base::Histogram&, LabelValues labels) override {
     note(descriptor, labels.size());
   }
 
@@ -34,7 +34,7 @@ TEST(MetricsReport, ReportsAllOfTheCatalogueThatIsTheNodes) {
   Identity identity;
   identity.id.bytes[0] = 1;
   identity.epoch = base::Epoch{1};
-  const Rooms rooms(loop, settings, identity, Logger());
+  const Rooms rooms(loop, settings, identity, /*nonce=*/1, Logger());
   Names reported;
   report_metrics(rooms, reported);
   report_admin(AdminServerCounters(), HttpServerCounters(), reported);

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <random>
 #include <utility>
 
 #include "daemon/admin/admin_server.h"
@@ -22,8 +23,16 @@ namespace {
 
 /// How often a draining node looks whether it is idle.
 constexpr base::Duration kDrainPoll = std::chrono::milliseconds(20);
-/// What goodbyes may take to leave.
+/// What goodbyes take to leave.
 constexpr base::Duration kGoodbyeTime = std::chrono::milliseconds(100);
+/// What finished results may take to leave, before that.
+constexpr base::Duration kGoodbyeTimeMax = std::chrono::seconds(5);
+
+/// From the system's randomness: nobody can guess it, and no two lives share it.
+std::uint64_t random_nonce() {
+  std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
 
 /// "2026-11-29T11:20:31Z".
 std::string utc_text(std::chrono::system_clock::time_point time) {
@@ -55,7 +64,7 @@ class Node::Impl final {
       : loop_(loop),
         log_(std::move(log)),
         state_(std::move(state)),
-        rooms_(loop, settings, identity, log_),
+        rooms_(loop, settings, identity, random_nonce(), log_),
         metrics_(make_prometheus_metrics()),
         report_(metrics_->add_collector([this](MetricSink& sink) {
           report_metrics(rooms_, sink);
@@ -78,8 +87,7 @@ class Node::Impl final {
 
   base::Status start() {
     KAIDO_RETURN_IF_ERROR(make_socket_folders(rooms_.settings));
-    KAIDO_RETURN_IF_ERROR(rooms_.apps.start());
-    KAIDO_RETURN_IF_ERROR(rooms_.peers.start());
+    KAIDO_RETURN_IF_ERROR(rooms_.links.start());
     KAIDO_RETURN_IF_ERROR(admin_.start());
     if (http_) {
       KAIDO_RETURN_IF_ERROR(http_->start());
@@ -87,6 +95,7 @@ class Node::Impl final {
     }
     log_.info("node started", {"node", rooms_.settings.node.name}, {"id", rooms_.identity.id},
               {"epoch", rooms_.identity.epoch.value}, {"version", base::kVersion});
+    if (const auto exposed = plaintext_warning(rooms_.settings)) log_.warn("unprotected", {"what", *exposed});
     notify_.ready("node " + rooms_.settings.node.name + " serves");
     watch();
     return absl::OkStatus();
@@ -94,7 +103,8 @@ class Node::Impl final {
 
   void begin_stop(const std::string& why) {
     if (std::exchange(stopping_, true)) {
-      rooms_.execution.drain(loop_.now());  // every caller learns that the node stopped, not that its worker died
+      // Every caller learns that the node stopped, not that its worker died.
+      rooms_.machine.drain(loop_.now(), loop_.now(), why);
       return say_goodbye();
     }
     stop_reason_ = why;
@@ -103,14 +113,12 @@ class Node::Impl final {
     log_.info("stopping", {"why", why}, {"drain", drain});
     notify_.stopping("draining: " + why, drain);
     queries_.set_reason("since " + utc_text(std::chrono::system_clock::now()) + " because of " + why);
-    rooms_.apps.stop_listening();
-    rooms_.peers.stop_connecting();
-    rooms_.execution.drain(drain_deadline_);
+    rooms_.machine.drain(loop_.now(), drain_deadline_, why);
     look_whether_drained();
   }
 
   [[nodiscard]] bool is_draining() const { return stopping_; }
-  [[nodiscard]] std::optional<Address> peer_address() const { return rooms_.peers.address(); }
+  [[nodiscard]] std::optional<Address> peer_address() const { return rooms_.links.peer_address(); }
   [[nodiscard]] std::optional<std::uint16_t> http_port() const {
     if (!http_) return std::nullopt;
     return http_->port();
@@ -128,17 +136,25 @@ class Node::Impl final {
   }
 
   void look_whether_drained() {
-    if (goodbye_said_) return loop_.stop();
-    if (rooms_.execution.is_idle() || loop_.now() >= drain_deadline_) return say_goodbye();
+    if (goodbye_said_) return look_whether_sent();
+    // A result is done for the machine when it is announced, and for its caller when its last chunk has come.
+    const bool is_done = rooms_.machine.is_idle() && !rooms_.links.has_streams();
+    if (is_done || loop_.now() >= drain_deadline_) return say_goodbye();
     drain_timer_.set_after(kDrainPoll);
   }
 
   void say_goodbye() {
     if (std::exchange(goodbye_said_, true)) return loop_.stop();
-    log_.info("saying goodbye", {"idle", rooms_.execution.is_idle()});
-    rooms_.apps.close_all("the node stops: " + stop_reason_);
-    rooms_.peers.close_all("the node stops: " + stop_reason_);
+    log_.info("saying goodbye", {"idle", rooms_.machine.is_idle()});
+    rooms_.machine.say_goodbye(loop_.now(), "the node stops: " + stop_reason_);
+    goodbye_deadline_ = loop_.now() + kGoodbyeTimeMax;
     drain_timer_.set_after(kGoodbyeTime);
+  }
+
+  // What is finished is written out: a large result may take longer than a goodbye.
+  void look_whether_sent() {
+    if (rooms_.links.unsent_bytes() == 0 || loop_.now() >= goodbye_deadline_) return loop_.stop();
+    drain_timer_.set_after(kDrainPoll);
   }
 
   void watch() {
@@ -162,6 +178,7 @@ class Node::Impl final {
   Timer drain_timer_;
   Timer watchdog_timer_;
   base::Instant drain_deadline_{};
+  base::Instant goodbye_deadline_{};
   std::string stop_reason_;
   bool stopping_ = false;
   bool goodbye_said_ = false;

@@ -36,57 +36,64 @@ ListenOptions listen_options(const Settings& settings, std::uint32_t connections
 
 }  // namespace
 
+std::optional<std::string> plaintext_warning(const Settings& settings) {
+  const auto& peer = settings.listen.peer;
+  if (!peer || peer->kind != AddressSetting::Kind::kTcp) return std::nullopt;
+  const std::string who = peer->is_local() ? "every user of this host" : "whoever reaches " + to_string(*peer);
+  return "peers speak plain text (security.insecure_plaintext): " + who +
+         " can pose as a node, call every function and forge results";
+}
+
 Address to_address(const AddressSetting& setting) {
   if (setting.kind == AddressSetting::Kind::kUnix) return Address::unix_socket(setting.path);
   return Address::tcp(setting.host, setting.port);
 }
 
-AppServerOptions app_server_options(const Settings& settings, const Identity& identity) {
-  AppServerOptions options;
-  options.address = Address::unix_socket(settings.listen.app_socket);
-  options.listen = listen_options(settings, settings.limits.max_apps, 0);
-  options.listen.unix_mode = settings.listen.app_socket_mode;
-  options.session.node_id = identity.id;
-  options.session.node_name = settings.node.name;
-  options.session.epoch = identity.epoch;
-  options.session.credits = settings.limits.calls_per_app;
-  options.session.templates_max = settings.limits.templates_per_connection;
-  options.session.max_frame_bytes = static_cast<std::uint32_t>(settings.limits.max_frame_bytes.count);
-  options.session.handshake_timeout = settings.timeouts.handshake;
+namespace {
+
+AppSessionOptions app_options(const Settings& settings, const Identity& identity) {
+  AppSessionOptions options;
+  options.node_id = identity.id;
+  options.node_name = settings.node.name;
+  options.epoch = identity.epoch;
+  options.credits = settings.limits.calls_per_app;
+  options.templates_max = settings.limits.templates_per_connection;
+  options.template_bytes_max = settings.limits.template_bytes_per_connection.count;
+  options.max_frame_bytes = static_cast<std::uint32_t>(settings.limits.max_frame_bytes.count);
+  options.handshake_timeout = settings.timeouts.handshake;
+  options.ping_interval = settings.timeouts.ping_interval;
+  options.silence_timeout = settings.timeouts.app;
   return options;
 }
 
-PeerMeshOptions peer_mesh_options(const Settings& settings, const Identity& identity) {
-  PeerMeshOptions options;
-  if (settings.listen.peer) options.listen = to_address(*settings.listen.peer);
-  options.listen_options = listen_options(settings, settings.limits.max_peers, wire::kFrameHeadroomBytes);
-  for (const AddressSetting& peer : settings.peers) options.peers.push_back(to_address(peer));
+PeersOptions peer_options(const Settings& settings, const Identity& identity, const base::Life& life) {
+  PeersOptions options;
+  for (const AddressSetting& peer : settings.peers) options.addresses.push_back(to_address(peer).to_string());
   options.session.node_id = identity.id;
   options.session.node_name = settings.node.name;
-  options.session.epoch = identity.epoch;
+  options.session.life = life;
   options.session.templates_max = settings.limits.templates_per_connection;
   options.session.max_frame_bytes = static_cast<std::uint32_t>(settings.limits.max_frame_bytes.count);
   options.session.handshake_timeout = settings.timeouts.handshake;
   options.session.ping_interval = settings.timeouts.ping_interval;
   options.session.silence_timeout = settings.timeouts.peer;
-  options.connect_timeout = settings.timeouts.handshake;
   options.reconnect_initial = settings.timeouts.reconnect_initial;
   options.reconnect_max = settings.timeouts.reconnect_max;
+  options.reconnect_grace = settings.timeouts.reconnect_grace;
   options.seed = seed_of(identity) + 1;
   return options;
 }
 
-ExecutionOptions execution_options(const Settings& settings, const Identity& identity) {
-  ExecutionOptions options;
+TaskFlowOptions task_options(const Settings& settings, const Identity& identity, const base::Life& life) {
+  TaskFlowOptions options;
   options.self.id = identity.id;
   options.self.name = settings.node.name;
-  options.self.epoch = identity.epoch;
+  options.self.life = life;
   for (const auto& [key, value] : settings.node.tags) options.self.tags.push_back({key, value});
   for (const TaintSetting& taint : settings.node.taints) {
     options.self.taints.push_back({taint.key, taint.value, std::string(effect_name(taint.effect))});
   }
   options.self.slots = settings.node.slots;
-  if (settings.listen.peer) options.self.address = to_address(*settings.listen.peer).to_string();
   options.seed = seed_of(identity);
   options.registry.functions_per_app_max = settings.limits.functions_per_app;
   options.ledger.tasks_max = settings.limits.calls_per_node;
@@ -94,6 +101,30 @@ ExecutionOptions execution_options(const Settings& settings, const Identity& ide
   options.executor.attempts_per_origin_max = settings.limits.calls_per_peer;
   options.executor.queue_max = settings.limits.queue_length;
   options.executor.slots_max = settings.node.slots;
+  options.forget_after = settings.timeouts.forget_node;
+  return options;
+}
+
+}  // namespace
+
+NodeMachineOptions machine_options(const Settings& settings, const Identity& identity, std::uint64_t nonce) {
+  const base::Life life{identity.epoch, nonce};
+  NodeMachineOptions options;
+  options.tasks = task_options(settings, identity, life);
+  options.apps = app_options(settings, identity);
+  options.peers = peer_options(settings, identity, life);
+  return options;
+}
+
+LinksOptions links_options(const Settings& settings) {
+  LinksOptions options;
+  options.app_address = Address::unix_socket(settings.listen.app_socket);
+  options.app_listen = listen_options(settings, settings.limits.max_apps, 0);
+  options.app_listen.unix_mode = settings.listen.app_socket_mode;
+  if (settings.listen.peer) options.peer_address = to_address(*settings.listen.peer);
+  if (settings.listen.advertise) options.advertise = to_address(*settings.listen.advertise);
+  options.peer_listen = listen_options(settings, settings.limits.max_peers, wire::kFrameHeadroomBytes);
+  options.connect_timeout = settings.timeouts.handshake;
   return options;
 }
 

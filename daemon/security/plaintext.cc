@@ -1,22 +1,44 @@
 #include "daemon/security/plaintext.h"
 
+#include <unistd.h>
+
+#include <string>
 #include <utility>
 
 namespace kaido::daemon {
 
 base::Status PlaintextProvider::check(const Endpoint& endpoint, StreamRole role) const {
-  if (endpoint.reach != Reach::kNetwork || policy_ == Policy::kAnyNetwork) return base::Status();
+  const bool allows_loopback = policy_ != Policy::kSameUser;
+  if (endpoint.reach == Reach::kProcess || endpoint.reach == Reach::kHost || policy_ == Policy::kAnyNetwork ||
+      (endpoint.reach == Reach::kLoopback && allows_loopback)) {
+    return base::Status();
+  }
   const char* const verb = role == StreamRole::kAccepting ? "listen on " : "connect to ";
-  return absl::PermissionDeniedError(
-      std::string("refusing to ") + verb + endpoint.text +
-      " without encryption: anybody on the way could read and forge calls. Use a loopback address, or set "
-      "insecure_plaintext: true if this network is trusted");
+  const char* const danger = endpoint.reach == Reach::kLoopback
+                                 ? " in plain text: any user of this host could pose as a node there. Use a Unix socket"
+                                 : " in plain text: anybody on the way could read and forge calls. Use a Unix socket";
+  return absl::PermissionDeniedError(std::string("refusing to ") + verb + endpoint.text + danger +
+                                     ", or set insecure_plaintext: true if everybody who can reach it is trusted");
 }
 
 std::unique_ptr<HandshakeOperation> PlaintextProvider::secure(Loop&, std::unique_ptr<ByteStream> raw, StreamRole,
                                                               base::Instant, Done done) {
-  done(std::move(raw));
+  if (auto refused = judge(*raw); !refused.ok()) {
+    done(std::move(refused));
+  } else {
+    done(std::move(raw));
+  }
   return nullptr;
+}
+
+// The kernel says who is at the other end of a Unix socket; of others nobody does.
+base::Status PlaintextProvider::judge(const ByteStream& stream) const {
+  if (policy_ == Policy::kThisHostOnly) return base::Status();
+  const auto credentials = stream.identity().credentials;
+  if (!credentials || credentials->uid == ::geteuid() || credentials->uid == 0) return base::Status();
+  return absl::PermissionDeniedError(
+      "the process at the other end belongs to user " + std::to_string(credentials->uid) + ", and this node to user " +
+      std::to_string(::geteuid()) + ": nodes that meet over a Unix socket must belong to one user");
 }
 
 }  // namespace kaido::daemon

@@ -1,4 +1,4 @@
-/// No protection: for this host's own sockets, for tests, and for networks whose owner says so by name.
+/// No encryption: for this host's own sockets, for tests, and for networks whose owner says so by name.
 #pragma once
 
 #include <memory>
@@ -7,11 +7,18 @@
 
 namespace kaido::daemon {
 
-/// Hands streams on as they are. Refuses endpoints beyond this host unless it was made with kAnyNetwork, which the
-/// setting `insecure_plaintext: true` asks for.
+/// Hands streams on as they are, where its policy allows the endpoint and whoever is at the other end.
 class PlaintextProvider final : public SecurityProvider {
  public:
-  enum class Policy { kThisHostOnly, kAnyNetwork };
+  enum class Policy {
+    /// Anybody on this host whom a socket's mode lets in: apps, and tests.
+    kThisHostOnly,
+    /// Unix sockets, with a process of this user or root at the other end: nodes without `insecure_plaintext: true`.
+    /// Not loopback TCP, where any local user could pose as a node.
+    kSameUser,
+    /// What `insecure_plaintext: true` asks for: TCP to anywhere; over Unix sockets the user is still looked at.
+    kAnyNetwork,
+  };
 
   explicit PlaintextProvider(Policy policy) : policy_(policy) {}
 
@@ -20,6 +27,8 @@ class PlaintextProvider final : public SecurityProvider {
                                                            base::Instant deadline, Done done) override;
 
  private:
+  [[nodiscard]] base::Status judge(const ByteStream& stream) const;
+
   const Policy policy_;
 };
 

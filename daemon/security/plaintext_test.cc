@@ -25,6 +25,14 @@ TEST(PlaintextProvider, AllowsThisHost) {
   }
 }
 
+TEST(PlaintextProvider, LetsNodesMeetOverUnixSocketsOnlyUnlessToldOtherwise) {
+  const PlaintextProvider provider(PlaintextProvider::Policy::kSameUser);
+  EXPECT_TRUE(provider.check({"unix:/here", Reach::kHost}, StreamRole::kAccepting).ok());
+  const base::Status refused = provider.check({"tcp:127.0.0.1:7400", Reach::kLoopback}, StreamRole::kAccepting);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_NE(refused.message().find("any user of this host could pose as a node"), std::string::npos) << refused;
+}
+
 TEST(PlaintextProvider, AllowsAnyNetworkOnlyByName) {
   const PlaintextProvider provider(PlaintextProvider::Policy::kAnyNetwork);
   EXPECT_TRUE(provider.check({"tcp:10.0.0.7:7400", Reach::kNetwork}, StreamRole::kConnecting).ok());

@@ -52,20 +52,24 @@ class CrossChecker {
   void check_exposure() {
     const bool plaintext = settings_.security.insecure_plaintext;
     const std::string remedy =
-        "and peers speak plain text; use a loopback address, or accept that on a trusted test network with "
-        "\"insecure_plaintext: true\" under \"security\"";
+        ", and peers speak plain text; meet over a Unix socket (unix:/path), or accept that where everybody who can "
+        "reach it is trusted with \"insecure_plaintext: true\" under \"security\"";
+    const auto reached_by = [](const AddressSetting& address) {
+      return address.is_local() ? std::string(" can be reached by every user of this host")
+                                : std::string(" can be reached from other hosts");
+    };
     const auto reaches_out = [](const std::optional<AddressSetting>& address) {
       return address && address->can_be_listened_on() && !address->is_local();
     };
-    if (reaches_out(settings_.listen.peer) && !plaintext) {
-      complain({"listen.peer"},
-               in_quotes(to_string(*settings_.listen.peer)) + " can be reached from other hosts, " + remedy);
+    const std::optional<AddressSetting>& peer = settings_.listen.peer;
+    if (peer && peer->kind == AddressSetting::Kind::kTcp && peer->can_be_listened_on() && !plaintext) {
+      complain({"listen.peer"}, in_quotes(to_string(*peer)) + reached_by(*peer) + remedy);
     }
     for (std::size_t i = 0; i < settings_.peers.size() && !plaintext; ++i) {
-      if (settings_.peers[i].is_local()) continue;
+      if (settings_.peers[i].kind != AddressSetting::Kind::kTcp) continue;
       const Mark* place = complaints_.place(peer_place(i));
       complaints_.add_about_entry("peers", place == nullptr ? Mark{} : *place,
-                                  in_quotes(to_string(settings_.peers[i])) + " is beyond this host, " + remedy);
+                                  in_quotes(to_string(settings_.peers[i])) + reached_by(settings_.peers[i]) + remedy);
     }
     if (reaches_out(settings_.listen.http) && !settings_.security.insecure_http) {
       complain({"listen.http"},
@@ -117,6 +121,11 @@ class CrossChecker {
       complain({"timeouts.peer", "timeouts.ping_interval"},
                "a peer would be lost (" + to_string(timeouts.peer) + ") before a second ping (every " +
                    to_string(timeouts.ping_interval) + "); raise peer or lower ping_interval");
+    }
+    if (timeouts.app < 2 * timeouts.ping_interval) {
+      complain({"timeouts.app", "timeouts.ping_interval"},
+               "an app would be gone (" + to_string(timeouts.app) + ") before a second ping (every " +
+                   to_string(timeouts.ping_interval) + "); raise app or lower ping_interval");
     }
     if (timeouts.reconnect_initial > timeouts.reconnect_max) {
       complain({"timeouts.reconnect_initial", "timeouts.reconnect_max"},

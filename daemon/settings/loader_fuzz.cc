@@ -16,9 +16,11 @@ void check_promises(const Settings& settings) {
   KAIDO_CHECK(settings.limits.max_frame_bytes <= settings.limits.queued_bytes_per_connection);
   KAIDO_CHECK(settings.limits.max_apps > 0);
   KAIDO_CHECK(settings.timeouts.peer >= 2 * settings.timeouts.ping_interval);
-  KAIDO_CHECK(settings.security.insecure_plaintext || !settings.listen.peer || settings.listen.peer->is_local());
+  using Kind = kaido::daemon::AddressSetting::Kind;
+  KAIDO_CHECK(settings.security.insecure_plaintext || !settings.listen.peer ||
+              settings.listen.peer->kind == Kind::kUnix);
   for (const AddressSetting& peer : settings.peers)
-    KAIDO_CHECK(settings.security.insecure_plaintext || peer.is_local());
+    KAIDO_CHECK(settings.security.insecure_plaintext || peer.kind == Kind::kUnix);
 }
 
 }  // namespace

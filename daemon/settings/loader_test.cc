@@ -53,11 +53,12 @@ node:
 listen:
   app_socket_mode: 0666
   peer: "[::1]:7600"
+  advertise: 192.0.2.7:7601
   http: none
 peers: [localhost:7601, unix:/run/b.sock]
-security: {insecure_http: true}
-limits: {max_frame_bytes: 16MiB, queue_length: 10}
-timeouts: {drain: 0, ping_interval: 250ms}
+security: {insecure_http: true, insecure_plaintext: true}
+limits: {max_frame_bytes: 16MiB, queue_length: 10, template_bytes_per_connection: 1MiB}
+timeouts: {drain: 0, ping_interval: 250ms, app: 3s, reconnect_grace: 0, forget_node: 10m}
 log: {level: warn, format: json}
 )");
   ASSERT_TRUE(result.ok()) << result.report();
@@ -73,13 +74,19 @@ log: {level: warn, format: json}
   EXPECT_EQ(settings.listen.app_socket_mode, 0666U);
   ASSERT_TRUE(settings.listen.peer.has_value());
   EXPECT_EQ(to_string(*settings.listen.peer), "[::1]:7600");
+  ASSERT_TRUE(settings.listen.advertise.has_value());
+  EXPECT_EQ(to_string(*settings.listen.advertise), "192.0.2.7:7601");
   ASSERT_EQ(settings.peers.size(), 2U);
   EXPECT_EQ(to_string(settings.peers[1]), "unix:/run/b.sock");
   EXPECT_TRUE(settings.security.insecure_http);
   EXPECT_EQ(settings.limits.max_frame_bytes, Bytes{16U << 20});
   EXPECT_EQ(settings.limits.queue_length, 10U);
+  EXPECT_EQ(settings.limits.template_bytes_per_connection, Bytes{1U << 20});
   EXPECT_EQ(settings.timeouts.drain, seconds(0));
   EXPECT_EQ(settings.timeouts.ping_interval, milliseconds(250));
+  EXPECT_EQ(settings.timeouts.app, seconds(3));
+  EXPECT_EQ(settings.timeouts.reconnect_grace, seconds(0));
+  EXPECT_EQ(settings.timeouts.forget_node, std::chrono::minutes(10));
   EXPECT_EQ(settings.log.level, LogLevel::kWarn);
   EXPECT_EQ(settings.log.format, LogFormat::kJson);
 }
@@ -113,8 +120,8 @@ TEST(Loader, RefusesRepeatedKeys) {
             Problems{"3:3: \"name\" is set twice; it was first set in line 2, remove one of the two"});
   EXPECT_EQ(problems("node:\n  tags:\n    a: 1\n    a: 2\n"),
             Problems{"4:5: \"a\" is set twice; it was first set in line 3, remove one of the two"});
-  EXPECT_EQ(problems("peers: [localhost:1, localhost:1]"),
-            Problems{"1:22: \"peers[1]\": \"localhost:1\" is in the list twice; remove one"});
+  EXPECT_EQ(problems("security: {insecure_plaintext: true}\npeers: [localhost:1, localhost:1]"),
+            Problems{"2:22: \"peers[1]\": \"localhost:1\" is in the list twice; remove one"});
 }
 
 TEST(Loader, ExplainsBooleansAndNumbers) {
@@ -175,13 +182,16 @@ TEST(Loader, RefusesBadTaints) {
 TEST(Loader, RefusesPlainTextBeyondThisHost) {
   const std::string text = "listen: {peer: 0.0.0.0:7600}\npeers:\n  - bad\n  - localhost:1\n  - 10.0.0.2:7600\n";
   const std::string remedy =
-      "and peers speak plain text; use a loopback address, or accept that on a trusted test network with "
-      "\"insecure_plaintext: true\" under \"security\"";
+      ", and peers speak plain text; meet over a Unix socket (unix:/path), or accept that where everybody who can "
+      "reach "
+      "it is trusted with \"insecure_plaintext: true\" under \"security\"";
   EXPECT_EQ(problems(text),
-            (Problems{"1:16: \"listen.peer\": \"0.0.0.0:7600\" can be reached from other hosts, " + remedy,
+            (Problems{"1:16: \"listen.peer\": \"0.0.0.0:7600\" can be reached from other hosts" + remedy,
                       "3:5: \"peers[0]\": \"bad\" is not an address; write host:port, [IPv6]:port or unix:/path, like "
                       "127.0.0.1:7600",
-                      "5:5: \"peers\": \"10.0.0.2:7600\" is beyond this host, " + remedy}));
+                      "4:5: \"peers\": \"localhost:1\" can be reached by every user of this host" + remedy,
+                      "5:5: \"peers\": \"10.0.0.2:7600\" can be reached from other hosts" + remedy}));
+  EXPECT_TRUE(load("listen: {peer: \"unix:/run/kaido/peer.sock\"}\npeers: [\"unix:/run/other.sock\"]").ok());
   EXPECT_TRUE(load("listen: {peer: 0.0.0.0:7600}\nsecurity: {insecure_plaintext: true}").ok());
   EXPECT_FALSE(load("listen: {http: 0.0.0.0:80}").ok());
   EXPECT_TRUE(load("listen: {http: 0.0.0.0:80}\nsecurity: {insecure_http: true}").ok());
@@ -205,15 +215,18 @@ TEST(Loader, ChecksSettingsAgainstEachOther) {
       complains("listen: {app_socket: /a, admin_socket: /a}", "1:40: \"listen.admin_socket\": is the app socket too"));
   EXPECT_TRUE(
       complains("listen: {app_socket: /a, peer: unix:/a}", "\"listen.peer\": is the app's or the admin socket too"));
-  EXPECT_TRUE(
-      complains("listen: {peer: localhost:1, http: localhost:1}", "\"listen.http\": is the peers' address too"));
-  EXPECT_TRUE(load("listen: {peer: localhost:0, http: localhost:0}").ok());
+  EXPECT_TRUE(complains("security: {insecure_plaintext: true}\nlisten: {peer: localhost:1, http: localhost:1}",
+                        "\"listen.http\": is the peers' address too"));
+  EXPECT_TRUE(load("security: {insecure_plaintext: true}\nlisten: {peer: localhost:0, http: localhost:0}").ok());
   EXPECT_TRUE(complains("limits: {max_frame_bytes: 512MiB}", "would not fit into the queue (256MiB)"));
   EXPECT_TRUE(
       complains("limits: {calls_per_node: 100, calls_per_app: 1}", "\"limits.calls_per_node\": 65536 is more than"));
   EXPECT_TRUE(complains("timeouts: {peer: 1s}", "before a second ping (every 1s)"));
+  EXPECT_TRUE(complains("timeouts: {app: 1s}", "\"timeouts.app\": an app would be gone (1s) before a second ping"));
   EXPECT_TRUE(complains("timeouts: {reconnect_initial: 20s}", "is longer than the longest (10s)"));
-  EXPECT_TRUE(complains("limits: {max_peers: 1}\npeers: [localhost:1, localhost:2]", "there are 2 peers"));
+  EXPECT_TRUE(
+      complains("security: {insecure_plaintext: true}\nlimits: {max_peers: 1}\npeers: [localhost:1, localhost:2]",
+                "there are 2 peers"));
   // One mistake, one message: a setting that could not be read takes part in no further check.
   EXPECT_TRUE(complains("timeouts: {peer: 1s, ping_interval: soon}", "\"timeouts.ping_interval\": \"soon\""));
 }

@@ -49,6 +49,10 @@ constexpr SettingKey kTable[] = {
      "Unix socket of the admin API, which kaidoctl uses."},
     {"listen.peer", AddressType{FIELD(listen.peer)},
      "Where other nodes connect; \"none\" for a node on its own. Port 0 lets the system choose."},
+    {"listen.advertise", AddressType{FIELD(listen.advertise)},
+     "What other nodes are told to dial, where that differs from listen.peer: behind a translation of addresses, say. "
+     "By "
+     "default where peers are accepted, with an address of this host in place of a wildcard."},
     {"listen.http", AddressType{FIELD(listen.http), true},
      "Where /metrics, /healthz and /readyz are served; \"none\" to serve them nowhere."},
 
@@ -56,8 +60,9 @@ constexpr SettingKey kTable[] = {
      "Addresses of other nodes, each tried until it answers. One direction suffices: whoever is reached answers back."},
 
     {"security.insecure_plaintext", BoolType{FIELD(security.insecure_plaintext)},
-     "Lets peers beyond this host connect without encryption and without proof of who they are. For trusted test "
-     "networks only."},
+     "Lets nodes meet over TCP, loopback included, without encryption and without proof of who they are: whoever "
+     "reaches "
+     "the port can pose as a node, call every function and forge results. Where everybody who can is trusted only."},
     {"security.insecure_http", BoolType{FIELD(security.insecure_http)},
      "Lets HTTP listen beyond this host. Whoever reaches it can read names of nodes and functions and all counters."},
 
@@ -82,6 +87,9 @@ constexpr SettingKey kTable[] = {
      "Functions that one app may offer."},
     {"limits.templates_per_connection", CountType{FIELD(limits.templates_per_connection), 1, kMillion},
      "Prepared placements that one connection may keep here."},
+    {"limits.template_bytes_per_connection",
+     SizeType{FIELD(limits.template_bytes_per_connection), Bytes{64 * kKiB.count}, kGiB},
+     "Bytes that the prepared placements of one app may take; further ones are refused, and so are their calls."},
 
     {"timeouts.handshake", DurationType{FIELD(timeouts.handshake), milliseconds(10), seconds(60)},
      "How long a new connection may take to say who it is."},
@@ -91,10 +99,20 @@ constexpr SettingKey kTable[] = {
      "How often a silent peer is asked whether it is there."},
     {"timeouts.peer", DurationType{FIELD(timeouts.peer), milliseconds(50), hours(1)},
      "A peer silent for this long is lost, and its calls are retried or failed. At least twice ping_interval."},
+    {"timeouts.app", DurationType{FIELD(timeouts.app), milliseconds(50), hours(1)},
+     "An app silent for this long is gone: what it ran ends as app lost. It answers pings by itself, so only one that "
+     "is "
+     "frozen or stopped in a debugger is silent. At least twice ping_interval."},
     {"timeouts.reconnect_initial", DurationType{FIELD(timeouts.reconnect_initial), milliseconds(1), seconds(60)},
      "Wait before a lost peer is first tried again; doubles with each failure, with jitter."},
     {"timeouts.reconnect_max", DurationType{FIELD(timeouts.reconnect_max), milliseconds(1), hours(1)},
      "Longest wait between two tries."},
+    {"timeouts.reconnect_grace", DurationType{FIELD(timeouts.reconnect_grace), milliseconds(0), hours(1)},
+     "How long a node whose connection broke has to come back before its calls are retried or failed. One whose "
+     "address "
+     "answers nobody any more is lost at once."},
+    {"timeouts.forget_node", DurationType{FIELD(timeouts.forget_node), seconds(1), hours(24 * 365)},
+     "How long a lost node is listed and explained before it is forgotten."},
 
     {"log.level", log_choice<LogLevel, &LogOptions::level>(kLogLevels), "The least severe level that is written."},
     {"log.format", log_choice<LogFormat, &LogOptions::format>(kLogFormats),

@@ -65,15 +65,16 @@ struct NodeSettings {
 };
 
 struct ListenSettings {
-  std::string app_socket;              // Unix socket for apps
-  std::uint32_t app_socket_mode = 0;   // 0660 for a system daemon, 0600 for a user's own
-  std::string admin_socket;            // Unix socket for kaidoctl (gRPC)
-  std::optional<AddressSetting> peer;  // for other nodes; none: a node on its own
-  std::optional<AddressSetting> http;  // /metrics, /healthz, /readyz; none: off
+  std::string app_socket;                   // Unix socket for apps
+  std::uint32_t app_socket_mode = 0;        // 0660 for a system daemon, 0600 for a user's own
+  std::string admin_socket;                 // Unix socket for kaidoctl (gRPC)
+  std::optional<AddressSetting> peer;       // for other nodes; none: a node on its own
+  std::optional<AddressSetting> advertise;  // what other nodes are told to dial; none: where peers are accepted
+  std::optional<AddressSetting> http;       // /metrics, /healthz, /readyz; none: off
 };
 
 struct SecuritySettings {
-  bool insecure_plaintext = false;  // peers may speak plain text beyond loopback
+  bool insecure_plaintext = false;  // peers may speak plain text over TCP
   bool insecure_http = false;       // HTTP may listen beyond loopback
 };
 
@@ -88,7 +89,8 @@ struct LimitSettings {
   std::uint32_t max_apps = 1024;
   std::uint32_t max_peers = 256;
   std::uint32_t functions_per_app = 4096;
-  std::uint32_t templates_per_connection = 65536;  // prepared placements
+  std::uint32_t templates_per_connection = 65536;    // prepared placements
+  Bytes template_bytes_per_connection{16ULL << 20};  // what they may take in all
 };
 
 struct TimeoutSettings {
@@ -96,8 +98,11 @@ struct TimeoutSettings {
   Duration drain = std::chrono::seconds(30);         // what runs may finish for this long after SIGTERM
   Duration ping_interval = std::chrono::seconds(1);  // to a peer that is otherwise silent
   Duration peer = std::chrono::seconds(5);           // a peer silent for this long is lost
+  Duration app = std::chrono::seconds(5);            // an app silent for this long is gone
   Duration reconnect_initial = std::chrono::milliseconds(100);
   Duration reconnect_max = std::chrono::seconds(10);
+  Duration reconnect_grace = std::chrono::seconds(1);  // a node without a link for this long is lost
+  Duration forget_node = std::chrono::hours(1);        // a node lost for this long is forgotten
 };
 
 struct Settings {

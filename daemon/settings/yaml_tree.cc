@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "daemon/settings/loader.h"
-#include "daemon/telemetry/utf8.h"
+#include "proto/base/utf8.h"
 
 namespace kaido::daemon {
 namespace {
@@ -156,7 +156,7 @@ class TreeBuilder final : public YAML::EventHandler {
 std::optional<YamlProblem> find_bad_character(std::string_view text) {
   Mark mark{1, 1};
   while (!text.empty()) {
-    const Utf8Piece piece = first_utf8_piece(text);
+    const base::Utf8Piece piece = base::first_utf8_piece(text);
     if (!piece.valid) return YamlProblem{mark, "this byte is not UTF-8; save the file as UTF-8"};
     const bool byte_order_mark = piece.code_point == 0xfeff && mark == Mark{1, 1};
     const bool space = piece.code_point == '\n' || piece.code_point == '\r' || piece.code_point == '\t';

@@ -84,7 +84,11 @@ inline constexpr MetricDescriptor kGossipPeers{
 inline constexpr MetricDescriptor kGossipConnects{
     "kaido_gossip_connects_total", "Attempts to reach a peer by result.", kCounter, {"result"}};
 inline constexpr MetricDescriptor kGossipLost{
-    "kaido_gossip_peers_lost_total", "Peers that were lost, by reason.", kCounter, {"reason"}};
+    "kaido_gossip_peers_lost_total", "Links to peers that ended, by reason.", kCounter, {"reason"}};
+inline constexpr MetricDescriptor kGossipNodesLost{
+    "kaido_gossip_nodes_lost_total", "Nodes that counted as lost.", kCounter, {}};
+inline constexpr MetricDescriptor kGossipEvents{
+    "kaido_gossip_events_total", "What happened between nodes, by event.", kCounter, {"event"}};
 inline constexpr MetricDescriptor kGossipRoundTrip{
     "kaido_gossip_round_trip_seconds", "Last round trip of a ping.", kGauge, {"peer"}};
 
@@ -167,6 +171,8 @@ inline constexpr std::array kMetricCatalogue = {
     &metric::kGossipPeers,
     &metric::kGossipConnects,
     &metric::kGossipLost,
+    &metric::kGossipNodesLost,
+    &metric::kGossipEvents,
     &metric::kGossipRoundTrip,
     &metric::kNetConnections,
     &metric::kNetBytes,

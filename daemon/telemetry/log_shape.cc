@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "daemon/telemetry/utf8.h"
+#include "proto/base/utf8.h"
 
 namespace kaido::daemon {
 namespace {
@@ -30,7 +30,7 @@ template <class AppendPiece>
 void append_bounded(std::string& out, std::string_view value, AppendPiece append_piece) {
   std::size_t at = 0;
   while (at < value.size()) {
-    const Utf8Piece piece = first_utf8_piece(value.substr(at));
+    const base::Utf8Piece piece = base::first_utf8_piece(value.substr(at));
     if (at + piece.size > kMaxLogValueBytes) {
       out += kCut;
       return;
@@ -42,7 +42,7 @@ void append_bounded(std::string& out, std::string_view value, AppendPiece append
 
 void append_json_text(std::string& out, std::string_view value) {
   out += '"';
-  append_bounded(out, value, [&out](const Utf8Piece& piece, std::string_view bytes) {
+  append_bounded(out, value, [&out](const base::Utf8Piece& piece, std::string_view bytes) {
     if (!piece.valid) {
       out += "\\ufffd";
     } else if (bytes == "\"" || bytes == "\\") {
@@ -58,7 +58,7 @@ void append_json_text(std::string& out, std::string_view value) {
 }
 
 void append_escaped(std::string& out, std::string_view value) {
-  append_bounded(out, value, [&out](const Utf8Piece& piece, std::string_view bytes) {
+  append_bounded(out, value, [&out](const base::Utf8Piece& piece, std::string_view bytes) {
     if (!piece.valid) {
       append_hex(out, "\\x%02x", static_cast<unsigned char>(bytes.front()));
     } else if (bytes == "\n") {

@@ -1,8 +1,8 @@
 /// What the daemon counts, and who reads it.
 ///
-/// Rooms keep plain numbers in their own structs: a `std::uint64_t` that is incremented, a Histogram that is an array.
-/// Nothing on the call path locks, allocates or touches an atomic. When somebody scrapes, the provider calls each
-/// registered collector, which reports its numbers:
+/// Rooms keep plain numbers in their own structs: a `std::uint64_t` that is incremented, a base::Histogram that is an
+/// array. Nothing on the call path locks, allocates or touches an atomic. When somebody scrapes, the provider calls
+/// each registered collector, which reports its numbers:
 ///
 ///   auto registration = metrics.add_collector([&ledger](MetricSink& sink) {
 ///     sink.add(metric::kTaskSpawned, ledger.counters().spawned);
@@ -25,7 +25,7 @@
 #include <string_view>
 #include <utility>
 
-#include "daemon/telemetry/histogram.h"
+#include "proto/base/histogram.h"
 
 namespace kaido::daemon {
 
@@ -54,7 +54,7 @@ class MetricSink {
 
   virtual ~MetricSink() = default;
   virtual void add(const MetricDescriptor& descriptor, double value, LabelValues labels = {}) = 0;
-  virtual void add(const MetricDescriptor& descriptor, const Histogram& histogram, LabelValues labels = {}) = 0;
+  virtual void add(const MetricDescriptor& descriptor, const base::Histogram& histogram, LabelValues labels = {}) = 0;
 };
 
 /// The seam between what is counted and how it is published.

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "daemon/telemetry/catalogue.h"
-#include "daemon/telemetry/utf8.h"
+#include "proto/base/utf8.h"
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
@@ -34,7 +34,7 @@ prometheus::MetricType prometheus_type(MetricType type) {
 std::string as_utf8(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const Utf8Piece piece = first_utf8_piece(text);
+    const base::Utf8Piece piece = base::first_utf8_piece(text);
     out += piece.valid ? text.substr(0, piece.size) : std::string_view("\xef\xbf\xbd");
     text.remove_prefix(piece.size);
   }
@@ -53,14 +53,14 @@ class Scrape final : public MetricSink {
     (descriptor.type == MetricType::kCounter ? series->counter.value : series->gauge.value) = value;
   }
 
-  void add(const MetricDescriptor& descriptor, const Histogram& histogram, LabelValues labels) override {
+  void add(const MetricDescriptor& descriptor, const base::Histogram& histogram, LabelValues labels) override {
     KAIDO_CHECK(descriptor.type == MetricType::kHistogram);
     prometheus::ClientMetric* series = add_series(descriptor, labels);
     if (series == nullptr) return;
     series->histogram.sample_count = histogram.count();
     series->histogram.sample_sum = histogram.sum();
     std::uint64_t cumulative = 0;
-    for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+    for (std::size_t i = 0; i < base::Histogram::kBuckets; ++i) {
       cumulative += histogram.buckets()[i];
       series->histogram.bucket.push_back({cumulative, histogram.upper_bound(i)});
     }

@@ -23,13 +23,13 @@
 #include <utility>
 
 #include "daemon/telemetry/catalogue.h"
-#include "daemon/telemetry/histogram.h"
+#include "proto/base/histogram.h"
 #include "daemon/telemetry/log.h"
 #include "daemon/telemetry/metrics.h"
 #include "daemon/telemetry/process_metrics.h"
 #include "daemon/telemetry/prometheus_metrics.h"
 #include "daemon/telemetry/service_notify.h"
-#include "daemon/telemetry/utf8.h"
+#include "proto/base/utf8.h"
 #include "proto/base/ids.h"
 
 namespace kaido::daemon {
@@ -147,21 +147,21 @@ TEST(Log, AutoMeansJsonWhereNobodyLooks) {
 
 TEST(Utf8, RefusesWhatIsNotUtf8) {
   for (const std::string_view good : {"a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
-    EXPECT_TRUE(first_utf8_piece(good).valid);
-    EXPECT_EQ(first_utf8_piece(good).size, good.size());
+    EXPECT_TRUE(base::first_utf8_piece(good).valid);
+    EXPECT_EQ(base::first_utf8_piece(good).size, good.size());
   }
   // A lone continuation, overlong forms, a surrogate, beyond Unicode, and a sequence that is cut short.
   for (const std::string_view bad :
        {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xc3"}) {
-    EXPECT_FALSE(first_utf8_piece(bad).valid);
-    EXPECT_EQ(first_utf8_piece(bad).size, 1);
+    EXPECT_FALSE(base::first_utf8_piece(bad).valid);
+    EXPECT_EQ(base::first_utf8_piece(bad).size, 1);
   }
 }
 
 // ---- metrics
 
 TEST(Histogram, CountsIntoBucketsThatDouble) {
-  Histogram histogram = Histogram::of_seconds();
+  base::Histogram histogram = base::Histogram::of_seconds();
   histogram.record(base::Duration(-5));
   histogram.record(microseconds(1));
   histogram.record(base::Duration(1001));
@@ -186,7 +186,7 @@ bool has_line(const std::string& page, const std::string& line) {
 TEST(Metrics, PublishesCountersGaugesAndHistograms) {
   const auto metrics = make_prometheus_metrics();
   std::uint64_t spawned = 0;
-  Histogram durations = Histogram::of_seconds();
+  base::Histogram durations = base::Histogram::of_seconds();
   const auto registration = metrics->add_collector([&](MetricSink& sink) {
     sink.add(metric::kTaskSpawned, static_cast<double>(spawned));
     sink.add(metric::kTaskFinished, 2, {"timed_out"});

@@ -37,6 +37,17 @@ struct Epoch {
   auto operator<=>(const Epoch&) const = default;
 };
 
+/// One life of a node: from a start of its daemon to its end. The nonce is drawn anew each time, so that two daemons
+/// that share an identity (a copied disk image) are told apart although their epochs may be equal.
+struct Life {
+  Epoch epoch;
+  std::uint64_t nonce = 0;
+  auto operator<=>(const Life&) const = default;
+
+  /// Whether losing `lost` ends this life too: it is the same one, or an earlier one.
+  [[nodiscard]] bool ends_with(const Life& lost) const { return epoch < lost.epoch || *this == lost; }
+};
+
 /// One call of a function: the origin node, the origin's epoch, and a sequence number that is unique within them.
 struct TaskId {
   NodeId origin;

@@ -19,6 +19,15 @@ struct MonotonicClockTag {
 /// A point on one node's monotonic clock, or on a test's virtual one.
 using Instant = MonotonicClockTag::time_point;
 
+/// Later than every other instant: no deadline.
+inline constexpr Instant kNever = Instant::max();
+
+/// `duration` after `now`. What is too long to add up is as good as never; what is negative is already over.
+[[nodiscard]] constexpr Instant after(Instant now, Duration duration) {
+  if (duration <= Duration::zero()) return now;
+  return duration < kNever - now ? now + duration : kNever;
+}
+
 /// The seam between deciding and the world's time. Implemented by the daemon's loop and by tests' virtual clocks.
 class Clock {
  public:

@@ -2,11 +2,19 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "proto/base/check.h"
+#include "proto/wire/limits.h"
 
 namespace kaido::wire {
+namespace {
+
+/// Smaller chunks are copied: each costs a reference, and pins the block in which it was read.
+constexpr std::size_t kSmallChunkBytes = 4U << 10;
+
+}  // namespace
 
 std::string_view name(BodyFailure failure) {
   static constexpr std::array<std::string_view, 6> kNames = {
@@ -46,11 +54,37 @@ void destroy(Body* body) noexcept {
 void Body::push(const Payload& chunk) {
   KAIDO_CHECK(!has_failed() && chunk.size() <= size_ - arrived_);
   if (chunk.empty()) return;
-  // What waits for a taker, or stays, must not pin the block of a whole read.
-  chunks_.push_back({arrived_, sink_ == nullptr || is_retained_ ? chunk.kept() : chunk});
+  if (chunk.size() < kSmallChunkBytes) {
+    push_copy(chunk.bytes());
+  } else {
+    chunks_.push_back({arrived_, is_retained_ ? chunk.kept() : chunk});
+  }
   arrived_ += chunk.size();
   if (is_complete()) source_ = nullptr;
   if (sink_ != nullptr) sink_->on_chunk();
+}
+
+/// A chunk of one byte must not cost a hundred: small ones lie together in a block of their own.
+void Body::push_copy(std::span<const std::byte> bytes) {
+  if (bytes.size() > tail_room_) {
+    tail_room_ = std::max(bytes.size(), std::min(kChunkBytes, size_ - arrived_));
+    tail_ = BlockRef::allocate(tail_room_);
+    tail_end_ = tail_.data();
+  }
+  std::memcpy(tail_end_, bytes.data(), bytes.size());
+  Payload* const last = chunks_.empty() ? nullptr : &chunks_.back().bytes;
+  if (last != nullptr && last->bytes().data() + last->size() == tail_end_ && tail_end_ != tail_.data()) {
+    *last = Payload(tail_, last->bytes().data(), last->size() + bytes.size());
+  } else {
+    chunks_.push_back({arrived_, Payload(tail_, tail_end_, bytes.size())});
+  }
+  tail_end_ += bytes.size();
+  tail_room_ -= bytes.size();
+}
+
+void Body::compact() {
+  if (sink_ != nullptr) return;
+  for (Chunk& chunk : chunks_) chunk.bytes = chunk.bytes.kept();
 }
 
 void Body::fail(BodyFailure failure) {
@@ -104,11 +138,16 @@ void Body::release(std::size_t offset) {
 void Body::retain() {
   KAIDO_CHECK(is_replayable());
   is_retained_ = true;
+  for (Chunk& chunk : chunks_) chunk.bytes = chunk.bytes.kept();
 }
 
 std::size_t Body::footprint() const {
   std::size_t sum = sizeof(Body);
-  for (const Chunk& chunk : chunks_) sum += chunk.bytes.footprint();
+  const Chunk* before = nullptr;
+  for (const Chunk& chunk : chunks_) {
+    if (before == nullptr || !chunk.bytes.shares_block(before->bytes)) sum += chunk.bytes.footprint();
+    before = &chunk;
+  }
   return sum;
 }
 

@@ -69,6 +69,8 @@ class Body final : public Counted {
   // --- the source's side ---
   /// The next bytes. No more than are missing.
   void push(const Payload& chunk);
+  /// What waits for a taker must not pin the blocks of whole reads: called when the turn in which it came is over.
+  void compact();
   void fail(BodyFailure failure);
   /// The source is no more; what is missing will not come.
   void disown(BodyFailure failure);
@@ -110,11 +112,15 @@ class Body final : public Counted {
 
   explicit Body(std::size_t size);
   ~Body() = default;
+  void push_copy(std::span<const std::byte> bytes);
 
   const std::size_t size_;
   std::size_t arrived_ = 0;
   std::size_t released_ = 0;
   std::deque<Chunk> chunks_;
+  BlockRef tail_;  // Where small chunks go: from tail_end_ on there is tail_room_.
+  std::byte* tail_end_ = nullptr;
+  std::size_t tail_room_ = 0;
   BodySource* source_ = nullptr;
   BodySink* sink_ = nullptr;
   BodyFailure failure_ = BodyFailure::kNone;

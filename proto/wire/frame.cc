@@ -3,9 +3,10 @@
 namespace kaido::wire {
 namespace {
 
-constexpr std::array<std::string_view, 18> kNames = {
-    "unknown", "hello",  "welcome",  "register", "registered", "prepare", "prepared", "call", "started",
-    "result",  "cancel", "redirect", "credit",   "node info",  "load",    "ping",     "pong", "goodbye",
+constexpr std::array<std::string_view, 24> kNames = {
+    "unknown", "hello",   "welcome", "register", "registered", "prepare",   "prepared", "call",
+    "started", "result",  "cancel",  "redirect", "credit",     "node info", "load",     "ping",
+    "pong",    "goodbye", "chunk",   "window",   "yield",      "resume",    "queued",   "inquire",
 };
 
 }  // namespace

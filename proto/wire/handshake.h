@@ -15,10 +15,11 @@ struct VersionRange {
   bool operator==(const VersionRange&) const = default;
 };
 
-/// What this build speaks. Nodes of version N and N-1 must work together, so `min` trails `max` by one from 2 on.
-inline constexpr VersionRange kVersions{1, 1};
+/// What this build speaks. Nodes of version N and N-1 must work together, so `min` trails `max` by one from 3 on;
+/// version 1, in which payloads did not travel in chunks, was never released.
+inline constexpr VersionRange kVersions{2, 2};
 
-/// Optional abilities, one bit each. A side uses one only if both have announced it. None exists in version 1.
+/// Optional abilities, one bit each. A side uses one only if both have announced it. None exists in version 2.
 inline constexpr std::uint64_t kFeatures = 0;
 
 /// The highest version that both sides speak, if there is one. An empty range (min > max) speaks none.

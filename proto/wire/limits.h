@@ -26,6 +26,11 @@ inline constexpr std::uint32_t kCallsPerApp = 4096;
 /// How many prepared templates a connection may hold: a bound on what a peer can make us remember.
 inline constexpr std::uint32_t kMaxTemplates = 65536;
 
+/// What the templates of one app may take in all. Raising it lets one app with many different rules take more of the
+/// node's memory; beyond it templates are refused, and so are their calls. Setting:
+/// limits.template_bytes_per_connection.
+inline constexpr std::size_t kMaxTemplateBytes = 16U << 20;
+
 /// How many functions an app may register.
 inline constexpr std::uint32_t kMaxFunctionsPerApp = 4096;
 
@@ -54,5 +59,27 @@ inline constexpr std::size_t kReadBytes = 256U << 10;
 /// What small frames are copied into. Larger blocks would be held by connections that have a few bytes to send and
 /// cannot; smaller ones take more segments for one write.
 inline constexpr std::size_t kOutputBlockBytes = 64U << 10;
+
+/// A payload larger than this travels in chunks of at most this size, which let other frames pass between them. Smaller
+/// chunks cost more headers and system calls, larger ones make small frames wait longer.
+inline constexpr std::size_t kChunkBytes = 64U << 10;
+
+/// How far a sender of chunks may be ahead of their taker: what a node holds of one payload that it passes on. Must be
+/// what a link carries in a round trip, or large payloads are slower than it: 1 MiB is 8 Gb/s at 1 ms.
+inline constexpr std::size_t kStreamWindowBytes = 1U << 20;
+
+/// How many chunked payloads may be under way on one connection in each direction. Each may make its receiver hold a
+/// first chunk before it has a taker.
+inline constexpr std::size_t kMaxStreams = 1024;
+
+/// How much memory a connection's large payloads take at once where they are put together: at an app. Further ones
+/// wait. A single one may be larger.
+inline constexpr std::size_t kMaxAssemblingBytes = 256U << 20;
+
+/// How many bytes of chunks are in a connection's output at once: what a small frame waits behind, besides small ones.
+inline constexpr std::size_t kBulkQueuedBytes = 256U << 10;
+
+/// The largest frame that is ever on the wire: any metadata, and one chunk.
+inline constexpr std::uint32_t kMaxWireFrameBytes = 64 + kMaxMetadataBytes + 16 + (64U << 10);
 
 }  // namespace kaido::wire

@@ -75,6 +75,7 @@ Block* Block::allocate(std::size_t capacity) {
 
 void recycle(Counted* owner) noexcept {
   if (owner->kind == Counted::Kind::kBody) return destroy(static_cast<Body*>(owner));
+  if (owner->kind == Counted::Kind::kAdopted) return delete static_cast<Adopted*>(owner);
   auto* const block = static_cast<Block*>(owner);
   if (!keep(block)) free_block(block);
 }
@@ -86,6 +87,24 @@ Payload Payload::copy_of(std::span<const std::byte> bytes) {
   return Payload(block, block.data(), bytes.size());
 }
 
+Payload Payload::adopt(std::unique_ptr<std::byte[]> bytes, std::size_t size) {
+  if (size == 0) return {};
+  Payload payload;
+  payload.data_ = bytes.get();
+  payload.size_ = size;
+  payload.owner_ = new Adopted(std::move(bytes), size);
+  return payload;
+}
+
+std::unique_ptr<std::byte[]> Payload::release_adopted() {
+  if (owner_ == nullptr || owner_->kind != Counted::Kind::kAdopted || owner_->references != 1) return nullptr;
+  auto& adopted = static_cast<Adopted&>(*owner_);
+  if (adopted.bytes.get() != data_ || adopted.size != size_) return nullptr;
+  std::unique_ptr<std::byte[]> bytes = std::move(adopted.bytes);
+  *this = Payload();
+  return bytes;
+}
+
 Payload::Payload(Body& body) : owner_(&body), size_(body.size()) { ++owner_->references; }
 
 Body* Payload::body() const { return is_whole() ? nullptr : static_cast<Body*>(owner_); }
@@ -93,12 +112,13 @@ Body* Payload::body() const { return is_whole() ? nullptr : static_cast<Body*>(o
 Payload Payload::kept() const {
   if (size_ == 0) return {};
   if (!is_whole()) return *this;
-  return footprint() - sizeof(Block) <= kPinnedFactor * size_ ? *this : copy_of(bytes());
+  return footprint() <= kPinnedFactor * size_ + sizeof(Adopted) ? *this : copy_of(bytes());
 }
 
 std::size_t Payload::footprint() const {
   if (owner_ == nullptr) return 0;
   if (!is_whole()) return static_cast<const Body*>(owner_)->footprint();
+  if (owner_->kind == Counted::Kind::kAdopted) return sizeof(Adopted) + static_cast<const Adopted*>(owner_)->size;
   return sizeof(Block) + static_cast<const Block*>(owner_)->capacity();
 }
 

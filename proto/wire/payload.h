@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -13,7 +14,7 @@ namespace kaido::wire {
 
 /// What a handle counts. The count is not atomic, see Payload.
 struct Counted {
-  enum class Kind : std::uint32_t { kBlock, kBody };
+  enum class Kind : std::uint32_t { kBlock, kAdopted, kBody };
 
   explicit Counted(Kind of) : kind(of) {}
 
@@ -38,6 +39,14 @@ class Block final : public Counted {
   explicit Block(std::size_t capacity) : Counted(Kind::kBlock), capacity_(capacity) {}
 
   const std::size_t capacity_;
+};
+
+/// Bytes that somebody else has allocated.
+struct Adopted final : Counted {
+  Adopted(std::unique_ptr<std::byte[]> its_bytes, std::size_t its_size)
+      : Counted(Kind::kAdopted), bytes(std::move(its_bytes)), size(its_size) {}
+  std::unique_ptr<std::byte[]> bytes;
+  const std::size_t size;
 };
 
 /// How many blocks of each size a thread keeps for reuse: the last one released is the first one taken, since its
@@ -118,6 +127,11 @@ class Payload {
   /// In a block of its own, of exactly that size.
   [[nodiscard]] static Payload copy_of(std::span<const std::byte> bytes);
 
+  /// Takes an allocation over, without a copy.
+  [[nodiscard]] static Payload adopt(std::unique_ptr<std::byte[]> bytes, std::size_t size);
+  /// Gives it back, and is empty then; null, and unchanged, if it was not adopted or others hold it, too.
+  [[nodiscard]] std::unique_ptr<std::byte[]> release_adopted();
+
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
@@ -146,6 +160,9 @@ class Payload {
 
   /// What holding this pins in memory. Handles of one block count it each.
   [[nodiscard]] std::size_t footprint() const;
+  /// It is the only handle, so that another thread may have it.
+  [[nodiscard]] bool is_unique() const { return owner_ != nullptr && owner_->references == 1; }
+  [[nodiscard]] bool shares_block(const Payload& other) const { return owner_ == other.owner_; }
 
  private:
   Counted* owner_ = nullptr;

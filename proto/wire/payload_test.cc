@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "proto/base/random.h"
+#include "proto/wire/body.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/frame_reader.h"
 #include "proto/wire/frame_writer.h"
@@ -130,6 +131,27 @@ TEST(FrameReader, ALargeFrameGetsABlockOfItsSize) {
   EXPECT_EQ(payloads[0].footprint(), sizeof(Block) + kHeaderBytes + large.size());
   EXPECT_EQ(text(payloads[0]), large);
   EXPECT_EQ(text(payloads[1]), "small");
+}
+
+struct NoSource final : BodySource {
+  void on_demand(Body&) override {}
+  void on_abandoned(Body&) override {}
+};
+
+TEST(Body, ChunksOfOneByteCostLittleMoreThanAByte) {
+  NoSource source;
+  const Payload whole = Body::make(1U << 20, source);
+  Body& body = *whole.body();
+  std::string expected;
+  for (int i = 0; i < 20'000; ++i) {
+    expected.push_back(static_cast<char>('a' + i % 26));
+    body.push(Payload::copy_of(as_span(std::string_view(expected).substr(expected.size() - 1))));
+  }
+  EXPECT_EQ(body.arrived(), 20'000U);
+  EXPECT_LT(body.footprint(), 2 * kChunkBytes);
+  EXPECT_EQ(as_text(body.at(0).bytes()), expected) << "they lie in one piece";
+  body.release(10'000);
+  EXPECT_EQ(as_text(body.at(10'000).bytes()), expected.substr(10'000));
 }
 
 }  // namespace

@@ -39,18 +39,43 @@ std::vector<Golden> golden_frames() {
   call.trace.span_id = 0xfedcba9876543210;
   FrameHeader result;
   result.kind = FrameKind::kResult;
-  result.attempt = 1;
+  result.set_attempt(1);
   result.call_id = 0x0123456789abcdef;
-  result.aux = Load{5, 64}.pack();
+  result.set_load({5, 64});
   FrameHeader error;
   error.kind = FrameKind::kResult;
-  error.attempt = 2;
+  error.set_attempt(2);
   error.template_or_status = static_cast<std::uint32_t>(Outcome::kNodeLost);
   error.call_id = 7;
   FrameHeader later;
   later.kind = static_cast<FrameKind>(200);
   later.flags = kIgnorable;
+  FrameHeader streamed = call;
+  streamed.flags = kStreamed;
+  streamed.budget_ns = 0;
+  streamed.trace = {};
+  const StreamPrefix prefix{11, 5};
+  FrameHeader chunk;
+  chunk.kind = FrameKind::kChunk;
+  chunk.call_id = 5;
+  chunk.aux = 5;
+  FrameHeader abort = chunk;
+  abort.flags = kAbort;
+  abort.aux = 11;
+  FrameHeader window;
+  window.kind = FrameKind::kWindow;
+  window.call_id = 5;
+  window.aux = 1U << 20;
+  FrameHeader late;
+  late.kind = FrameKind::kCancel;
+  late.call_id = 7;
+  late.set_attempt(70'000);
   return {
+      {"streamed_call", streamed, "", std::string(as_text(std::as_bytes(std::span(&prefix, 1)))) + "\x0a\x09hel"},
+      {"chunk", chunk, "", "lo kai"},
+      {"chunk_abort", abort, "", ""},
+      {"window", window, "", ""},
+      {"late_attempt", late, "", ""},
       {"hello", hello,
        std::string("\x0a\x04\x08\x01\x10\x01\x12\x04"
                    "demo"),
@@ -113,15 +138,32 @@ TEST(Frame, KindsHaveNamesAndUnknownOnesAreSaidToBeUnknown) {
   EXPECT_EQ(name(FrameKind::kHello), "hello");
   EXPECT_EQ(name(FrameKind::kGoodbye), "goodbye");
   EXPECT_EQ(name(static_cast<FrameKind>(0)), "unknown");
-  EXPECT_EQ(name(static_cast<FrameKind>(18)), "unknown");
+  EXPECT_EQ(name(static_cast<FrameKind>(24)), "unknown");
   EXPECT_TRUE(is_known(FrameKind::kGoodbye));
   EXPECT_FALSE(is_known(static_cast<FrameKind>(0)));
-  EXPECT_FALSE(is_known(static_cast<FrameKind>(18)));
+  EXPECT_FALSE(is_known(static_cast<FrameKind>(24)));
 }
 
 TEST(Frame, LoadTravelsInAux) {
-  const Load load{7, 256};
-  EXPECT_EQ(Load::unpack(load.pack()), load);
+  FrameHeader header;
+  header.set_load({7, 256});
+  EXPECT_EQ(header.load(), (Load{7, 256}));
+  header.set_load({0xffffffff, 0xffffffff});
+  EXPECT_EQ(header.load(), (Load{0xffffffff, 0xffff}));
+}
+
+TEST(Frame, AttemptsKeepTheirWidthBesideTheLoad) {
+  for (const std::uint32_t attempt : {0U, 1U, 65'535U, 65'536U, 0xffff'ffffU}) {
+    FrameHeader header;
+    header.set_attempt(attempt);
+    header.set_load({7, 256});
+    EXPECT_EQ(header.attempt(), attempt);
+    EXPECT_EQ(header.load(), (Load{7, 256}));
+    header.set_load({1, 2});
+    header.set_attempt(attempt);
+    EXPECT_EQ(header.attempt(), attempt);
+    EXPECT_EQ(header.load(), (Load{1, 2}));
+  }
 }
 
 std::string header_bytes(std::uint32_t length, std::uint32_t metadata_length) {

@@ -1,10 +1,7 @@
 #include "sdk/client/default_backend.h"
 
 #include <atomic>
-#include <cstdio>
-#include <cstdlib>
 #include <mutex>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -13,7 +10,9 @@
 #include "sdk/client/keeper.h"
 #include "sdk/client/local_backend.h"
 #include "sdk/client/node_connection.h"
+#include "sdk/client/notice.h"
 #include "sdk/client/socket_path.h"
+#include "sdk/client/switching_backend.h"
 #include "sdk/function/function_table.h"
 
 namespace kaido::detail {
@@ -76,19 +75,13 @@ Defaults& defaults() {
   return *instance;
 }
 
-std::string_view local_mode() {
-  const char* const mode = std::getenv("KAIDO_LOCAL");
-  return mode != nullptr ? mode : "";
-}
-
 void say_local(const std::string& path) {
   static std::once_flag said;
-  if (local_mode() == "quiet") return;
   std::call_once(said, [&path] {
-    std::fprintf(stderr,
-                 "kaido: there is no node at %s: functions run in this process (KAIDO_SOCKET names a node, "
-                 "KAIDO_LOCAL=quiet silences this)\n",
-                 path.c_str());
+    say_notice(
+        "there is no node at " + path +
+        ": functions run in this process until one is there (KAIDO_SOCKET names a node, KAIDO_LOCAL=always looks "
+        "for none, KAIDO_LOCAL=quiet silences this)");
   });
 }
 
@@ -115,11 +108,11 @@ std::shared_ptr<Backend> make_backend(const Handle& handle) {
   if (!socket.is_explicit && local_mode() == "always") return std::make_shared<LocalBackend>(handle);
   auto functions = FunctionTable::collect();
   if (!functions) return std::make_shared<FailedBackend>(std::move(functions).error());
-  auto connection = NodeConnection::create(handle, NodeOptions().socket(socket.path), *std::move(functions));
+  auto connection = NodeConnection::create(handle, NodeOptions(), *std::move(functions));
   // Somebody else's folder is no missing node: calls fail and say so.
   if (socket.is_explicit || !connection->failure() || socket_problem(socket.path)) return connection;
   say_local(socket.path);
-  return std::make_shared<LocalBackend>(handle);
+  return std::make_shared<SwitchingBackend>(std::make_shared<LocalBackend>(handle), std::move(connection));
 }
 
 }  // namespace

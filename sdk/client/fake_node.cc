@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
 
 #include "proto/kaido/v1/local.pb.h"
 #include "proto/kaido/v1/node.pb.h"
+#include "proto/wire/handshake.h"
 
 namespace kaido::testing {
 
@@ -62,14 +65,58 @@ void FakeNode::release() {
   interrupt();
 }
 
-void FakeNode::await_held(std::size_t count) {
+template <class Condition>
+void FakeNode::await(Condition condition) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return held_.size() >= count; });
+  changed_.wait(lock, condition);
 }
 
+void FakeNode::await_held(std::size_t count) {
+  await([&] { return held_.size() >= count; });
+}
 void FakeNode::await_cancels(std::size_t count) {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return cancels_ >= count; });
+  await([&] { return cancels_ >= count; });
+}
+void FakeNode::await_yields(std::size_t count) {
+  await([&] { return yields_ >= count; });
+}
+void FakeNode::await_resumes(std::size_t count) {
+  await([&] { return resumes_ >= count; });
+}
+
+void FakeNode::freeze() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_frozen_ = true;
+  }
+  interrupt();
+}
+
+void FakeNode::thaw() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_frozen_ = false;
+  }
+  interrupt();
+}
+
+void FakeNode::cancel_running() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const std::uint64_t id : running_) send({.kind = wire::FrameKind::kCancel, .call_id = id}, {});
+  }
+  interrupt();
+}
+
+void FakeNode::ping() {
+  std::size_t before = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    before = pongs_;
+    send({.kind = wire::FrameKind::kPing}, {});
+  }
+  interrupt();
+  await([&] { return pongs_ > before; });
 }
 
 void FakeNode::drop_connection() {
@@ -105,7 +152,12 @@ void FakeNode::serve() {
       if (is_stopping_) return;
       is_dropping_ = false;
     }
-    pollfd ready[] = {{listener_, POLLIN, 0}, {interrupt_read_, POLLIN, 0}};
+    bool is_frozen = false;
+    {
+      const std::lock_guard lock(mutex_);
+      is_frozen = is_frozen_;
+    }
+    pollfd ready[] = {{is_frozen ? -1 : listener_, POLLIN, 0}, {interrupt_read_, POLLIN, 0}};
     ::poll(ready, 2, -1);
     if (ready[1].revents != 0) {
       char byte = 0;
@@ -122,23 +174,26 @@ void FakeNode::serve() {
 void FakeNode::serve_connection(int fd) {
   {
     const std::lock_guard lock(mutex_);
-    writer_.clear();
+    channel_.emplace(wire::ChannelOptions{.assemble = true}, [] {});
     templates_.clear();
     held_.clear();
+    running_.clear();
     in_flight_ = 0;
   }
-  wire::FrameReader reader;
-  while (exchange(fd, reader)) {
+  while (exchange(fd)) {
   }
 }
 
-bool FakeNode::exchange(int fd, wire::FrameReader& reader) {
+bool FakeNode::exchange(int fd) {
   bool has_output = false;
+  bool is_still = false;
   {
     const std::lock_guard lock(mutex_);
-    has_output = !writer_.empty();
+    has_output = channel_->has_output();
+    is_still = is_frozen_;
   }
-  pollfd ready[] = {{fd, static_cast<short>(has_output ? POLLIN | POLLOUT : POLLIN), 0}, {interrupt_read_, POLLIN, 0}};
+  pollfd ready[] = {{is_still ? -1 : fd, static_cast<short>(has_output ? POLLIN | POLLOUT : POLLIN), 0},
+                    {interrupt_read_, POLLIN, 0}};
   ::poll(ready, 2, -1);
   const std::lock_guard lock(mutex_);
   if (ready[1].revents != 0) {
@@ -146,50 +201,60 @@ bool FakeNode::exchange(int fd, wire::FrameReader& reader) {
     static_cast<void>(::read(interrupt_read_, &byte, 1) == 1);
   }
   if (is_stopping_ || std::exchange(is_dropping_, false)) return false;
+  if (is_frozen_) return true;
   if ((ready[0].revents & POLLIN) != 0) {
-    const auto space = reader.writable();
+    const auto space = channel_->writable();
     const ssize_t count = ::read(fd, space.data(), space.size());
     if (count <= 0) return count < 0 && errno == EAGAIN;
-    reader.commit(static_cast<std::size_t>(count));
-    while (const auto frame = reader.next()) {
+    channel_->commit(static_cast<std::size_t>(count));
+    while (const auto frame = channel_->next()) {
       if (!handle(*frame)) break;
     }
   }
-  while (!writer_.empty()) {
-    const auto pending = writer_.pending();
-    const ssize_t sent = ::send(fd, pending.data(), pending.size(), MSG_NOSIGNAL);
+  std::array<std::span<const std::byte>, 1> segment;
+  while (channel_->gather(segment) != 0) {
+    const ssize_t sent = ::send(fd, segment[0].data(), segment[0].size(), MSG_NOSIGNAL);
     if (sent < 0) return errno == EAGAIN;
-    writer_.consume(static_cast<std::size_t>(sent));
+    channel_->consume(static_cast<std::size_t>(sent));
   }
   changed_.notify_all();
   return refusal_.empty();
+}
+
+bool FakeNode::greet() {
+  if (!refusal_.empty()) {
+    v1::Goodbye goodbye;
+    goodbye.set_reason(refusal_);
+    send({.kind = wire::FrameKind::kGoodbye}, goodbye.SerializeAsString());
+    return false;
+  }
+  v1::Welcome welcome;
+  welcome.set_version(wire::kVersions.max);
+  welcome.set_node_name("fake");
+  welcome.set_credits(credits_);
+  welcome.set_max_frame_bytes(1 << 20);
+  send({.kind = wire::FrameKind::kWelcome}, welcome.SerializeAsString());
+  return true;
 }
 
 bool FakeNode::handle(const wire::FrameView& frame) {
   const wire::FrameHeader& header = frame.header;
   const std::string metadata(wire::as_text(frame.metadata));
   switch (header.kind) {
-    case wire::FrameKind::kHello: {
-      if (!refusal_.empty()) {
-        v1::Goodbye goodbye;
-        goodbye.set_reason(refusal_);
-        send({.kind = wire::FrameKind::kGoodbye}, goodbye.SerializeAsString());
-        return false;
-      }
-      v1::Welcome welcome;
-      welcome.set_version(1);
-      welcome.set_node_name("fake");
-      welcome.set_credits(credits_);
-      welcome.set_max_frame_bytes(1 << 20);
-      send({.kind = wire::FrameKind::kWelcome}, welcome.SerializeAsString());
-      return true;
-    }
+    case wire::FrameKind::kHello:
+      return greet();
     case wire::FrameKind::kRegister: {
       v1::Register message;
       if (!message.ParseFromString(metadata)) return false;
       functions_.clear();
       for (const v1::Function& function : message.functions()) functions_.push_back(function.name());
       send({.kind = wire::FrameKind::kRegistered}, {});
+      return true;
+    }
+    case wire::FrameKind::kPing: {
+      wire::FrameHeader pong = header;
+      pong.kind = wire::FrameKind::kPong;
+      static_cast<void>(channel_->send(pong));
       return true;
     }
     case wire::FrameKind::kPrepare: {
@@ -208,13 +273,23 @@ bool FakeNode::handle(const wire::FrameView& frame) {
       is_holding_ ? held_.push_back(call) : dispatch(call);
       return true;
     }
+    case wire::FrameKind::kPong:
+      ++pongs_;
+      return true;
+    case wire::FrameKind::kYield:
+      ++yields_;
+      return true;
+    case wire::FrameKind::kResume:
+      ++resumes_;
+      return true;
     case wire::FrameKind::kResult:
       --in_flight_;
-      writer_.append(header, frame.metadata, frame.payload.bytes());
+      running_.erase(header.call_id);
+      static_cast<void>(channel_->send(header, frame.metadata, frame.payload));
       return true;
     case wire::FrameKind::kCancel:
       ++cancels_;
-      writer_.append(header);
+      static_cast<void>(channel_->send(header));
       return true;
     default:
       return true;
@@ -222,11 +297,12 @@ bool FakeNode::handle(const wire::FrameView& frame) {
 }
 
 void FakeNode::dispatch(const Call& call) {
+  running_.insert(call.id);
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kCall;
   header.template_or_status = call.function;
   header.call_id = call.id;
-  header.attempt = 1;
+  header.set_attempt(1);
   header.budget_ns = call.budget_ns;
   v1::CallInfo info;
   info.set_origin(std::string(16, '\x2a'));
@@ -236,7 +312,7 @@ void FakeNode::dispatch(const Call& call) {
 }
 
 void FakeNode::send(wire::FrameHeader header, std::string_view metadata, std::string_view payload) {
-  writer_.append(header, wire::as_span(metadata), wire::as_span(payload));
+  static_cast<void>(channel_->send(header, wire::as_span(metadata), wire::as_span(payload)));
 }
 
 }  // namespace kaido::testing

@@ -9,13 +9,14 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "proto/wire/channel.h"
 #include "proto/wire/frame.h"
-#include "proto/wire/frame_reader.h"
-#include "proto/wire/frame_writer.h"
 
 namespace kaido::testing {
 
@@ -32,6 +33,17 @@ class FakeNode {
   void await_held(std::size_t count);
   /// Waits until so many cancel frames have come.
   void await_cancels(std::size_t count);
+  /// Reads and answers nothing any more, as a node that is stopped (SIGSTOP); connections are still accepted by the
+  /// kernel.
+  void freeze();
+  void thaw();
+  /// Asks the app to stop everything that it runs.
+  void cancel_running();
+  /// Pings the app, and waits for the answer.
+  void ping();
+  /// Waits until so many yield, or resume, frames have come.
+  void await_yields(std::size_t count);
+  void await_resumes(std::size_t count);
   /// Ends the connection as a node does that is killed; the next one is accepted.
   void drop_connection();
   /// Answers hello with a final goodbye from now on.
@@ -51,9 +63,12 @@ class FakeNode {
 
   void serve();
   void serve_connection(int fd);
-  bool exchange(int fd, wire::FrameReader& reader);
+  bool exchange(int fd);
   bool handle(const wire::FrameView& frame);
+  bool greet();
   void dispatch(const Call& call);
+  template <class Condition>
+  void await(Condition condition);
   void send(wire::FrameHeader header, std::string_view metadata, std::string_view payload = {});
   void interrupt();
 
@@ -69,11 +84,16 @@ class FakeNode {
   bool is_dropping_ = false;
   bool is_holding_ = false;
   std::string refusal_;
-  wire::FrameWriter writer_;
+  std::optional<wire::Channel> channel_;  ///< of the connection
   std::vector<std::string> functions_;
   std::map<std::uint32_t, std::string> templates_;
   std::vector<Call> held_;
+  std::set<std::uint64_t> running_;
+  bool is_frozen_ = false;
   std::size_t cancels_ = 0;
+  std::size_t pongs_ = 0;
+  std::size_t yields_ = 0;
+  std::size_t resumes_ = 0;
   std::size_t in_flight_ = 0;
   std::size_t most_in_flight_ = 0;
   std::size_t prepared_ = 0;

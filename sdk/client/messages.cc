@@ -1,9 +1,13 @@
 #include "sdk/client/messages.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
+
+#include <kaido/time.h>
 
 #include "proto/base/ids.h"
 #include "proto/base/version.h"
@@ -11,6 +15,8 @@
 #include "proto/kaido/v1/node.pb.h"
 #include "proto/kaido/v1/task.pb.h"
 #include "proto/wire/handshake.h"
+#include "proto/wire/limits.h"
+#include "sdk/function/text.h"
 
 namespace kaido::detail {
 namespace {
@@ -26,6 +32,28 @@ void fill(const FunctionFacts& facts, v1::Function& function) {
   function.set_fingerprint(facts.fingerprint);
   function.set_signature(facts.signature());
   function.set_schema(facts.descriptor());
+}
+
+/// For a reason that was too many.
+constexpr std::size_t kMaxReasonBytes = 1U << 10;
+
+void fill_reasons(const Error& error, v1::ResultError& message) {
+  std::size_t bytes = 0;
+  int count = 0;
+  for (const NodeReason& reason : error.reasons()) {
+    std::string node = mend_text(reason.node, wire::kMaxNameBytes);
+    std::string why = mend_text(reason.reason, kMaxReasonBytes);
+    bytes += node.size() + why.size();
+    v1::NodeReason& out = *message.add_reasons();
+    if (bytes > kMaxReasonsBytes) {
+      out.set_node("…");
+      out.set_reason(std::to_string(error.reasons().size() - static_cast<std::size_t>(count)) + " more nodes left out");
+      return;
+    }
+    out.set_node(std::move(node));
+    out.set_reason(std::move(why));
+    ++count;
+  }
 }
 
 }  // namespace
@@ -92,18 +120,38 @@ std::string hello_message(const std::string& app_name) {
   hello.mutable_versions()->set_min(wire::kVersions.min);
   hello.mutable_versions()->set_max(wire::kVersions.max);
   hello.mutable_versions()->set_features(wire::kFeatures);
-  hello.set_app_name(app_name);
+  hello.set_app_name(mend_text(app_name, wire::kMaxNameBytes));
   hello.set_sdk_version(base::kVersion);
   return hello.SerializeAsString();
 }
 
-std::string register_message(const FunctionTable& functions, std::uint32_t slots) {
+std::string register_message(const FunctionTable& functions, SlotCounts slots) {
   v1::Register message;
-  message.set_slots(slots);
+  bool has_tasks = false;
   for (const FunctionEntry* entry : functions) {
-    fill(*entry, *message.add_functions());
+    v1::Function& function = *message.add_functions();
+    fill(*entry, function);
+    function.set_is_task(entry->start != nullptr);
+    has_tasks = has_tasks || entry->start != nullptr;
   }
+  message.set_slots(has_tasks ? std::max(slots.compute, slots.task) : slots.compute);
+  message.set_compute_slots(slots.compute);
+  message.set_task_slots(slots.task);
   return message.SerializeAsString();
+}
+
+std::optional<std::string> placement_problem(const CallTarget& target, const PlacementData* rules) {
+  if (auto problem = name_problem("the function", target.name)) return problem;
+  if (rules == nullptr) return std::nullopt;
+  if (!rules->node_name.empty()) {
+    if (auto problem = name_problem("the node", rules->node_name)) return problem;
+  }
+  for (const auto& [key, value] : rules->tags) {
+    if (auto problem = name_problem("the tag", key)) return problem;
+    if (value.empty()) continue;
+    if (auto problem = name_problem("the value of tag '" + key + "',", value)) return problem;
+  }
+  return std::nullopt;
 }
 
 std::string prepare_message(const CallTarget& target, const PlacementData* rules) {
@@ -116,7 +164,6 @@ std::string prepare_message(const CallTarget& target, const PlacementData* rules
     placement.set_max_attempts(rules->max_attempts);
     placement.set_idempotent(rules->is_idempotent);
     placement.set_wait_ns(static_cast<std::uint64_t>(rules->wait.count()));
-    placement.set_timeout_ns(static_cast<std::uint64_t>(rules->timeout.count()));
     placement.set_priority(rules->priority);
   }
   return message.SerializeAsString();
@@ -124,20 +171,17 @@ std::string prepare_message(const CallTarget& target, const PlacementData* rules
 
 std::string error_message(const Error& error) {
   v1::ResultError message;
-  message.set_message(error.message());
-  message.set_exception_type(error.exception_type());
-  message.set_retry_after_ns(static_cast<std::uint64_t>(std::chrono::nanoseconds(error.retry_after()).count()));
-  for (const NodeReason& reason : error.reasons()) {
-    v1::NodeReason& out = *message.add_reasons();
-    out.set_node(reason.node);
-    out.set_reason(reason.reason);
-  }
+  message.set_message(mend_text(error.message(), kMaxErrorTextBytes));
+  message.set_exception_type(mend_text(error.exception_type(), kMaxExceptionTypeBytes));
+  const Duration delay = std::max(saturate(error.retry_after()), Duration::zero());
+  message.set_retry_after_ns(static_cast<std::uint64_t>(delay.count()));
+  fill_reasons(error, message);
   return message.SerializeAsString();
 }
 
 std::string goodbye_message(std::string_view reason) {
   v1::Goodbye message;
-  message.set_reason(std::string(reason));
+  message.set_reason(mend_text(reason, kMaxExceptionTypeBytes));
   return message.SerializeAsString();
 }
 
@@ -152,7 +196,8 @@ Error to_error(const wire::FrameView& result) {
   if (!message.node().empty()) error = std::move(error).with_node(message.node());
   if (message.attempt() != 0) error = std::move(error).with_attempt(message.attempt());
   if (message.retry_after_ns() != 0) {
-    const std::chrono::nanoseconds delay(static_cast<std::int64_t>(message.retry_after_ns()));
+    constexpr std::uint64_t kLongest = std::numeric_limits<std::int64_t>::max() / 2;
+    const Duration delay(static_cast<std::int64_t>(std::min(message.retry_after_ns(), kLongest)));
     error = std::move(error).with_retry_after(std::chrono::ceil<std::chrono::milliseconds>(delay));
   }
   if (message.reasons_size() != 0) {
@@ -161,6 +206,18 @@ Error to_error(const wire::FrameView& result) {
     error = std::move(error).with_reasons(std::move(reasons));
   }
   return error;
+}
+
+Error to_error(const FunctionFacts& function, wire::BodyFailure failure) {
+  const std::string text = std::string(function.name) + ": a large payload was cut off: " + std::string(name(failure));
+  switch (failure) {
+    case wire::BodyFailure::kTooLarge:
+      return Error(ErrorKind::kInvalidArgument, text);
+    case wire::BodyFailure::kTooManyStreams:
+      return Error(ErrorKind::kRejected, text).with_retry_after(std::chrono::milliseconds(10));
+    default:
+      return Error(ErrorKind::kUnavailable, text);
+  }
 }
 
 std::string task_text(std::span<const std::byte> call_info) {

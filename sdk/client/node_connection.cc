@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <random>
 #include <utility>
@@ -14,6 +16,7 @@
 #include <boost/asio/error.hpp>
 
 #include <kaido/detail/io.h>
+#include <kaido/metrics.h>
 
 #include "sdk/client/keeper.h"
 #include "sdk/client/socket_path.h"
@@ -41,11 +44,16 @@ int connect_unix(const std::string& path) {
   return -1;
 }
 
-SessionOptions to_session_options(const NodeOptions& options) {
+SessionOptions to_session_options(const Handle& handle, const NodeOptions& options) {
   SessionOptions session;
   session.app_name = options.app_name().empty() ? std::string(program_invocation_short_name) : options.app_name();
-  session.slots = options.slots();
+  session.slots = {options.slots().value_or(static_cast<std::uint32_t>(handle.metrics().num_workers())),
+                   options.task_slots()};
   session.unavailable_after = options.unavailable_after();
+  session.ping_interval = options.ping_interval();
+  session.ping_limit = options.ping_limit();
+  session.handshake_timeout = std::max<Duration>(options.ping_limit(), Liveness::kShortest);
+  session.max_waiting_calls = options.max_waiting_calls();
   session.seed = std::random_device{}();
   return session;
 }
@@ -68,22 +76,25 @@ class NodeConnection::Turn {
       self_.has_output_.store(true, std::memory_order_release);
     self_.arm_timer();
     std::vector<Waker> wakes = std::move(self_.session_.wakes());
-    std::vector<NewTask> to_spawn = std::move(self_.to_spawn_);
-    std::vector<AbortHandle> to_abort = std::move(self_.to_abort_);
+    std::vector<RunningCall*> to_spawn = std::move(self_.to_spawn_);
+    std::vector<RunningCallRef> to_cancel = std::move(self_.to_cancel_);
     std::vector<Waker> events;
-    if (has_event()) events = std::move(self_.event_waiters_);
-    RuntimeCore& core = *self_.handle_.core();
+    if (has_event()) self_.take_event_waiters(events);
+    const CoreRef core = to_spawn.empty() ? CoreRef(nullptr) : self_.handle_.core();
     lock_.unlock();
     // From here on `self_` may be gone: a wake can end its last owner on another thread.
-    for (NewTask& task : to_spawn) spawn_task(core, *task.cell);
-    for (AbortHandle& handle : to_abort) handle.abort();
+    for (RunningCall* call : to_spawn) {
+      const JoinHandle<void> nobody_joins(*call);
+      spawn_task(*core, *call);
+    }
+    for (RunningCallRef& call : to_cancel) call->cancel();
     for (Waker& waker : wakes) waker.wake();
     for (Waker& waker : events) waker.wake();
   }
 
  private:
   [[nodiscard]] bool has_event() const {
-    if (self_.event_waiters_.empty()) return false;
+    if (self_.event_waiters_ == nullptr) return false;
     return self_.session_.state() != state_ || self_.session_.is_registered() != was_registered_ ||
            self_.running_.empty() != was_idle_ || self_.session_.failure().has_value();
   }
@@ -97,31 +108,32 @@ class NodeConnection::Turn {
 
 std::shared_ptr<NodeConnection> NodeConnection::create(Handle handle, const NodeOptions& options,
                                                        FunctionTable functions) {
-  std::string path = options.socket().empty() ? find_socket().path : options.socket();
-  const std::shared_ptr<NodeConnection> connection(
-      new NodeConnection(handle, std::move(path), to_session_options(options), std::move(functions)));
-  register_turn_hook(handle, *connection);
+  std::shared_ptr<NodeConnection> connection(
+      new NodeConnection(handle, options.socket(), to_session_options(handle, options), std::move(functions)));
   {
     const Turn turn(*connection);
     connection->connect(now());
   }
+  register_turn_hook(handle, *connection);  // not before: the stand-by thread serves who is registered
   connection->keeper_ = handle.spawn(keep(AtEnd([weak = connection->weak_from_this()] {
     if (const auto self = weak.lock()) self->close();
   })));
-  return connection;
+  NodeConnection* const object = connection.get();
+  return std::shared_ptr<NodeConnection>(object, [owner = std::move(connection)](NodeConnection* users) mutable {
+    users->close("the program dropped the connection");
+    users->keeper_.abort();
+    owner.reset();
+  });
 }
 
 NodeConnection::NodeConnection(Handle handle, std::string path, SessionOptions options, FunctionTable functions)
     : handle_(std::move(handle)),
-      path_(std::move(path)),
+      given_path_(std::move(path)),
       session_(std::move(options), std::move(functions), *this),
       socket_(io_context(handle_)),
       timer_(io_context(handle_)) {}
 
-NodeConnection::~NodeConnection() {
-  close("the program dropped the connection");
-  keeper_.abort();
-}
+NodeConnection::~NodeConnection() { close("the program dropped the connection"); }
 
 // --- calls of this program ---
 
@@ -153,15 +165,11 @@ std::string NodeConnection::node_name() const {
 
 // --- calls for this program ---
 
-void NodeConnection::run(const IncomingCall& incoming) {
-  auto call = std::make_unique<RunningCall>(weak_from_this(), incoming, session_.node_name());
-  RunningCall& running = *call;
-  auto* cell = new SpawnCell<void>(handle_.core().get(), RunningCall::run(std::move(call)));
-  JoinHandle<void> handle(*cell);
-  running.set_abort_handle(handle.abort_handle());
-  running.index = running_.size();
-  running_.push_back(&running);
-  to_spawn_.push_back(NewTask{cell, std::move(handle)});
+void NodeConnection::run(IncomingCall& incoming) {
+  auto* call = new RunningCall(handle_.core().get(), shared_from_this(), incoming, session_.node_name());
+  call->index = running_.size();
+  running_.push_back(call);
+  to_spawn_.push_back(call);
 }
 
 void NodeConnection::cancel(std::uint64_t call_id) {
@@ -169,11 +177,11 @@ void NodeConnection::cancel(std::uint64_t call_id) {
   const auto found = std::find_if(running_.begin(), running_.end(), [this, call_id](const RunningCall* call) {
     return call->call_id() == call_id && call->connection() == session_.connection();
   });
-  if (found != running_.end()) to_abort_.push_back((*found)->cancel());
+  if (found != running_.end()) to_cancel_.emplace_back(**found);
 }
 
 void NodeConnection::cancel_all() {
-  for (RunningCall* call : running_) to_abort_.push_back(call->cancel());
+  for (RunningCall* call : running_) to_cancel_.emplace_back(*call);
 }
 
 void NodeConnection::cancel_running() {
@@ -186,18 +194,44 @@ void NodeConnection::drain() {
   session_.drain();
 }
 
-void NodeConnection::reply(RunningCall& call, const Error* error, std::span<const std::byte> result) noexcept {
+void NodeConnection::reply(RunningCall& call, const Error* error, Buffer&& result) noexcept {
   const Turn turn(*this);
   running_.back()->index = call.index;
   running_[call.index] = running_.back();
   running_.pop_back();
-  session_.reply(call.connection(), call.call_id(), error, result);
+  if (call.is_in_yield_changes) std::erase(yield_changes_, &call);
+  if (error == nullptr && result.size() > wire::kChunkBytes)
+    return session_.reply_large(call.connection(), call.call_id(), std::move(result));
+  session_.reply(call.connection(), call.call_id(), error, result.bytes());
+}
+
+void NodeConnection::yield_changed(RunningCall& call) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(call.is_in_yield_changes, true)) return;
+  yield_changes_.push_back(&call);
+  has_output_.store(true, std::memory_order_release);
+}
+
+/// What changed and changed back within the turn is not worth a frame.
+void NodeConnection::tell_yields() {
+  for (RunningCall* call : yield_changes_) {
+    call->is_in_yield_changes = false;
+    if (call->is_yielded() == call->is_yield_told) continue;
+    call->is_yield_told = call->is_yielded();
+    if (call->is_yield_told) {
+      session_.yield(call->connection(), call->call_id());
+    } else {
+      session_.resume(call->connection(), call->call_id());
+    }
+  }
+  yield_changes_.clear();
 }
 
 // --- the socket ---
 
 void NodeConnection::connect(TimePoint at) {
   // At each attempt: the folder may come, go and be made by others.
+  path_ = given_path_.empty() ? find_socket().path : given_path_;
   if (const auto problem = socket_problem(path_)) return session_.handle_disconnected(at, *problem);
   const int fd = connect_unix(path_);
   if (fd < 0) {
@@ -211,6 +245,7 @@ void NodeConnection::connect(TimePoint at) {
     return session_.handle_disconnected(at, "the connection to " + path_ + " cannot be used: " + error.message());
   }
   ++socket_generation_;
+  is_read_suspended_ = false;
   session_.handle_connected(at);
   read();
 }
@@ -230,6 +265,7 @@ void NodeConnection::read() {
 }
 
 void NodeConnection::handle_read(boost::system::error_code error, std::size_t count) {
+  if (error == boost::asio::error::operation_aborted && std::exchange(is_read_suspended_, false)) return read();
   const TimePoint at = now();
   if (error) {
     return lost(at,
@@ -242,31 +278,75 @@ void NodeConnection::handle_read(boost::system::error_code error, std::size_t co
 void NodeConnection::end_of_turn() noexcept {
   if (!has_output_.load(std::memory_order_relaxed) || !has_output_.exchange(false, std::memory_order_acq_rel)) return;
   const Turn turn(*this);
+  tell_yields();
   if (!is_write_blocked_) flush();
 }
 
 void NodeConnection::flush() {
+  if (send_output()) return;
+  is_write_blocked_ = true;
+  socket_.async_wait(boost::asio::socket_base::wait_write,
+                     [weak = weak_from_this(), generation = socket_generation_](boost::system::error_code) {
+                       const auto self = weak.lock();
+                       if (self == nullptr) return;
+                       const Turn turn(*self);
+                       if (generation != self->socket_generation_) return;
+                       self->is_write_blocked_ = false;
+                       self->flush();
+                     });
+}
+
+bool NodeConnection::send_output() {
   while (session_.has_output() && socket_.is_open()) {
-    const auto output = session_.output();
-    const ssize_t sent = ::send(socket_.native_handle(), output.data(), output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = send_once();
     if (sent >= 0) {
-      session_.consume_output(static_cast<std::size_t>(sent));
+      session_.consume_output(now(), static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {
-      is_write_blocked_ = true;
-      socket_.async_wait(boost::asio::socket_base::wait_write,
-                         [weak = weak_from_this(), generation = socket_generation_](boost::system::error_code) {
-                           const auto self = weak.lock();
-                           if (self == nullptr) return;
-                           const Turn turn(*self);
-                           if (generation != self->socket_generation_) return;
-                           self->is_write_blocked_ = false;
-                           self->flush();
-                         });
-      return;
+      return false;
     } else if (errno != EINTR) {
-      return lost(now(), std::string("sending to the node failed: ") + std::strerror(errno));
+      lost(now(), std::string("sending to the node failed: ") + std::strerror(errno));
     }
   }
+  return true;
+}
+
+/// The runtime's only thread is busy, so no handler runs: what Asio waits for is taken from it, until that thread is
+/// back and finds its read cancelled.
+void NodeConnection::serve_without_driver() noexcept {
+  const Turn turn(*this);
+  const TimePoint at = now();
+  if (socket_.is_open()) read_directly(at);
+  act_on_time(at);
+  tell_yields();
+  send_output();
+}
+
+void NodeConnection::read_directly(TimePoint at) {
+  constexpr int kReadsMax = 16;
+  if (!std::exchange(is_read_suspended_, true)) {
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  }
+  for (int i = 0; i < kReadsMax; ++i) {
+    const auto space = session_.input_space();
+    const ssize_t count = ::recv(socket_.native_handle(), space.data(), space.size(), MSG_DONTWAIT);
+    if (count < 0 && errno == EAGAIN) return;
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return lost(at, std::string("reading from the node failed: ") + std::strerror(errno));
+    if (count == 0) return lost(at, "the node at " + path_ + " closed the connection");
+    if (!session_.handle_input(at, static_cast<std::size_t>(count))) return lost(at, session_.disconnect_reason());
+  }
+}
+
+ssize_t NodeConnection::send_once() {
+  std::array<std::span<const std::byte>, wire::kMaxSegments> segments;
+  const std::size_t count = session_.output(segments);
+  std::array<iovec, wire::kMaxSegments> vectors;
+  for (std::size_t i = 0; i < count; ++i) vectors[i] = {const_cast<std::byte*>(segments[i].data()), segments[i].size()};
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = count;
+  return ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void NodeConnection::lost(TimePoint at, std::string_view reason) {
@@ -294,8 +374,11 @@ void NodeConnection::arm_timer() {
 
 void NodeConnection::handle_timer() {
   const Turn turn(*this);
-  const TimePoint at = now();
   timer_at_.reset();
+  act_on_time(now());
+}
+
+void NodeConnection::act_on_time(TimePoint at) {
   if (!session_.handle_timeout(at)) lost(at, session_.disconnect_reason());
   if (const auto connect_at = session_.connect_at(); connect_at && at >= *connect_at) connect(at);
 }
@@ -307,31 +390,57 @@ void NodeConnection::close(std::string_view reason) noexcept {
     const Turn turn(*this);
     session_.close(reason);
     if (!is_write_blocked_) flush();
-    boost::system::error_code ignored;
-    socket_.close(ignored);
-    ++socket_generation_;
+    lost(now(), reason);
   }
   std::call_once(unregistered_, [this] { unregister_turn_hook(handle_, *this); });
 }
 
-bool NodeConnection::poll_event(Event event, detail::Context& context) {
+bool NodeConnection::poll_event(Event event, EventWaiter& waiter, detail::Context& context) {
+  Waker replaced;  // Dropped after the lock: that may run foreign code.
   const std::lock_guard lock(mutex_);
-  const bool is_closed = session_.state() == Session::State::kClosed;
-  bool is_so = is_closed;
+  bool is_so = session_.state() == Session::State::kClosed;
   switch (event) {
     case Event::kRegisteredOrFailed:
       is_so = is_so || session_.is_registered() || session_.failure().has_value();
       break;
+    case Event::kRegistered:
+      is_so = is_so || session_.is_registered();
+      break;
     case Event::kIdle:
       is_so = is_so || running_.empty();
       break;
-    case Event::kClosed:
+    case Event::kNotRegistered:
+      is_so = is_so || !session_.is_registered();
       break;
   }
-  // Once for each task, however often it is polled.
-  const auto is_this = [&](const Waker& waker) { return context.will_wake(waker); };
-  if (!is_so && std::ranges::none_of(event_waiters_, is_this)) event_waiters_.push_back(context.waker());
-  return is_so;
+  if (is_so) return true;
+  if (!context.will_wake(waiter.waker)) replaced = std::exchange(waiter.waker, context.waker());
+  if (!std::exchange(waiter.is_linked, true)) {
+    waiter.previous = nullptr;
+    waiter.next = event_waiters_;
+    if (event_waiters_ != nullptr) event_waiters_->previous = &waiter;
+    event_waiters_ = &waiter;
+  }
+  return false;
+}
+
+void NodeConnection::forget(EventWaiter& waiter) noexcept {
+  Waker dropped;
+  const std::lock_guard lock(mutex_);
+  dropped = std::move(waiter.waker);
+  if (!std::exchange(waiter.is_linked, false)) return;
+  (waiter.previous != nullptr ? waiter.previous->next : event_waiters_) = waiter.next;
+  if (waiter.next != nullptr) waiter.next->previous = waiter.previous;
+}
+
+void NodeConnection::take_event_waiters(std::vector<Waker>& into) {
+  while (event_waiters_ != nullptr) {
+    EventWaiter& waiter = *event_waiters_;
+    event_waiters_ = waiter.next;
+    if (event_waiters_ != nullptr) event_waiters_->previous = nullptr;
+    waiter.is_linked = false;
+    into.push_back(std::move(waiter.waker));
+  }
 }
 
 std::optional<Error> NodeConnection::failure() const {
@@ -352,6 +461,11 @@ bool NodeConnection::is_closed() const {
 std::size_t NodeConnection::running() const {
   const std::lock_guard lock(mutex_);
   return running_.size();
+}
+
+std::string NodeConnection::socket_path() const {
+  const std::lock_guard lock(mutex_);
+  return path_;
 }
 
 }  // namespace kaido::detail

@@ -1,6 +1,8 @@
 /// NodeConnection: a Session with a socket, a clock and a runtime.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -18,6 +20,7 @@
 #include <kaido/detail/pending_call.h>
 #include <kaido/detail/turn_hook.h>
 #include <kaido/handle.h>
+#include <kaido/join_handle.h>
 #include <kaido/node_runtime.h>
 
 #include "sdk/client/running_call.h"
@@ -29,15 +32,17 @@ namespace kaido::detail {
 /// gathered and sent with one system call at the end of the turn.
 ///
 /// Threading: thread-safe. One lock guards the session; functions, wakes and spawns happen outside it.
-/// Lifetime: shared. Handlers of the io_context hold it weakly, so that dropping the last owner closes the connection;
-/// the runtime's end closes it too (see keeper.h).
+/// Lifetime: shared, by two kinds of owners. Its users hold what create() returned: when the last of them goes, the
+/// connection is closed. The functions that it runs hold the object itself, which ends after them, so that no function
+/// can meet it half destroyed. Handlers of the io_context hold it weakly; the runtime's end closes it too (keeper.h).
 class NodeConnection final : public Backend,
                              public ReplyTarget,
                              private TurnHook,
                              private SessionEvents,
                              public std::enable_shared_from_this<NodeConnection> {
  public:
-  /// Makes the first attempt to connect at once. `functions` is what the program offers.
+  /// Makes the first attempt to connect at once. `functions` is what the program offers. Dropping the last copy of what
+  /// is returned closes the connection.
   [[nodiscard]] static std::shared_ptr<NodeConnection> create(Handle handle, const NodeOptions& options,
                                                               FunctionTable functions);
   ~NodeConnection() override;
@@ -50,7 +55,8 @@ class NodeConnection final : public Backend,
   void close() noexcept override { close("the program's runtime or connection was closed"); }
 
   // ReplyTarget
-  void reply(RunningCall& call, const Error* error, std::span<const std::byte> result) noexcept override;
+  void reply(RunningCall& call, const Error* error, Buffer&& result) noexcept override;
+  void yield_changed(RunningCall& call) noexcept override;
 
   void close(std::string_view reason) noexcept;
   [[nodiscard]] bool is_connected() const;
@@ -60,53 +66,69 @@ class NodeConnection final : public Backend,
   void drain();
   void cancel_running();
 
-  /// What to wait for. True when it is so; else the waker is called when that may have changed.
-  enum class Event { kRegisteredOrFailed, kClosed, kIdle };
-  bool poll_event(Event event, detail::Context& context);
+  /// What to wait for.
+  enum class Event { kRegisteredOrFailed, kRegistered, kNotRegistered, kIdle };
+  /// Where one who waits leaves its waker; see EventWait.
+  struct EventWaiter {
+    Waker waker;
+    bool is_linked = false;
+    EventWaiter* previous = nullptr;
+    EventWaiter* next = nullptr;
+  };
+  /// True when it is so; else the waker is called, once, when that may have changed.
+  bool poll_event(Event event, EventWaiter& waiter, detail::Context& context);
+  void forget(EventWaiter& waiter) noexcept;
   /// Of the last attempt to connect, or of the end; nothing while all is well.
   [[nodiscard]] std::optional<Error> failure() const;
   [[nodiscard]] bool is_closed() const;
 
-  [[nodiscard]] const std::string& socket_path() const { return path_; }
+  [[nodiscard]] std::string socket_path() const;
 
  private:
   NodeConnection(Handle handle, std::string path, SessionOptions options, FunctionTable functions);
 
   /// Holds the lock, and does what must happen without it when it ends: spawns, aborts and wakes.
   class Turn;
-  struct NewTask {
-    SpawnCell<void>* cell;
-    JoinHandle<void> handle;
-  };
-
   // TurnHook
   void end_of_turn() noexcept override;
+  void serve_without_driver() noexcept override;
   // SessionEvents
-  void run(const IncomingCall& call) override;
+  void run(IncomingCall& call) override;
   void cancel(std::uint64_t call_id) override;
   void cancel_all() override;
 
   void connect(TimePoint now);
   void read();
+  [[nodiscard]] ssize_t send_once();
   void handle_read(boost::system::error_code error, std::size_t count);
   void flush();
+  /// False if the socket takes no more for now.
+  bool send_output();
+  void read_directly(TimePoint now);
   void lost(TimePoint now, std::string_view reason);
   void arm_timer();
   void handle_timer();
+  void act_on_time(TimePoint now);
+
+  void tell_yields();
+  void take_event_waiters(std::vector<Waker>& into);
 
   const Handle handle_;
-  const std::string path_;
-  mutable std::mutex mutex_;  ///< guards everything below
+  const std::string given_path_;  ///< empty: where nodes listen by default, looked for at each attempt
+  mutable std::mutex mutex_;      ///< guards everything below
+  std::string path_;
   Session session_;
   boost::asio::local::stream_protocol::socket socket_;
   boost::asio::steady_timer timer_;
   std::optional<TimePoint> timer_at_;
   bool is_write_blocked_ = false;
+  bool is_read_suspended_ = false;       ///< the read that waits in Asio was cancelled by serve_without_driver()
   std::uint64_t socket_generation_ = 0;  ///< tells a handler of an earlier socket that it is late
   std::vector<RunningCall*> running_;
-  std::vector<NewTask> to_spawn_;
-  std::vector<AbortHandle> to_abort_;
-  std::vector<Waker> event_waiters_;
+  std::vector<RunningCall*> yield_changes_;  ///< what the node is to be told at the end of the turn, if it still holds
+  std::vector<RunningCall*> to_spawn_;
+  std::vector<RunningCallRef> to_cancel_;
+  EventWaiter* event_waiters_ = nullptr;
 
   JoinHandle<void> keeper_;
   std::once_flag unregistered_;

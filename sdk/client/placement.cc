@@ -20,7 +20,6 @@ void PlacementData::set_tag(std::string_view key, std::string_view value) {
 std::uint64_t PlacementData::hash() const noexcept {
   Hash64 hash;
   const auto put = [&hash](auto number) { hash.put({reinterpret_cast<const char*>(&number), sizeof number}); };
-  put(timeout.count());
   put(wait.count());
   put(max_attempts);
   put(priority);
@@ -35,9 +34,18 @@ std::uint64_t PlacementData::hash() const noexcept {
 }
 
 bool PlacementData::same_rules(const PlacementData& other) const noexcept {
-  return timeout == other.timeout && wait == other.wait && max_attempts == other.max_attempts &&
-         priority == other.priority && is_idempotent == other.is_idempotent && node_name == other.node_name &&
-         tags == other.tags;
+  return wait == other.wait && max_attempts == other.max_attempts && priority == other.priority &&
+         is_idempotent == other.is_idempotent && node_name == other.node_name && tags == other.tags;
+}
+
+std::optional<Duration> CallLimits::left() const noexcept {
+  std::optional<Duration> left;
+  if (timeout != Duration::max()) left = timeout;
+  if (deadline != std::chrono::steady_clock::time_point::max()) {
+    const Duration until = deadline - std::chrono::steady_clock::now();
+    left = left ? std::min(*left, until) : until;
+  }
+  return left;
 }
 
 std::uint32_t CallTarget::assign_index() {

@@ -5,44 +5,110 @@
 #include "sdk/client/messages.h"
 
 namespace kaido::detail {
+namespace {
 
-RunningCall::RunningCall(std::weak_ptr<ReplyTarget> target, const IncomingCall& call, const std::string& node)
-    : target_(std::move(target)),
+constinit thread_local CallScope* current_scope = nullptr;
+
+/// What runs on this thread meanwhile belongs to the function.
+class ScopeGuard {
+ public:
+  explicit ScopeGuard(CallScope* scope) noexcept : previous_(std::exchange(current_scope, scope)) {}
+  ScopeGuard(const ScopeGuard&) = delete;
+  ScopeGuard& operator=(const ScopeGuard&) = delete;
+  ~ScopeGuard() { current_scope = previous_; }
+
+ private:
+  CallScope* const previous_;
+};
+
+}  // namespace
+
+CallScope* CallScope::current() noexcept { return current_scope; }
+
+RunningCall::RunningCall(RuntimeCore* core, std::shared_ptr<ReplyTarget> target, IncomingCall& call,
+                         const std::string& node)
+    : JoinCell<void>(core),
+      target_(std::move(target)),
       function_(call.function),
       call_id_(call.call_id),
       connection_(call.connection),
-      arguments_(call.arguments) {
+      large_(std::move(call.large)) {
+  if (large_.empty()) arguments_ = Buffer(call.arguments);
   control_.deadline = call.deadline;
   control_.attempt = call.attempt;
   control_.node = node;
+  control_.trace = call.trace;
   control_.set_task(call.info, &task_text);
+  if (function_->start != nullptr) scope_ = new CallScope();
 }
 
 RunningCall::~RunningCall() {
-  if (has_answered_) return;
-  const Error error(ErrorKind::kCancelled, "cancelled while it ran");
-  answer(&error, {});
+  drop_frame();
+  if (scope_ != nullptr) scope_->drop_ref();
 }
 
-AbortHandle RunningCall::cancel() noexcept {
+void RunningCall::cancel() noexcept {
   control_.cancel();
-  return function_->start != nullptr ? abort_handle_ : AbortHandle();
+  if (function_->start != nullptr) abort();
 }
 
-void RunningCall::answer(const Error* error, std::span<const std::byte> result) noexcept {
-  has_answered_ = true;
-  if (const auto target = target_.lock()) target->reply(*this, error, result);
-}
-
-Task<void> RunningCall::run(std::unique_ptr<RunningCall> call) {
-  kaido::Context context(call->control_);
-  Invocation invocation(context, call->arguments_.bytes());
-  if (call->function_->run != nullptr) {
-    call->function_->run(invocation);
-  } else {
-    co_await call->function_->start(invocation);
+bool RunningCall::poll(Context& context) noexcept {
+  if (is_yielded()) set_yielded(false);
+  const ScopeGuard guard(scope_);
+  if (!run(context)) {
+    if (scope_->has_calls()) set_yielded(true);
+    return false;
   }
-  call->answer(invocation.error ? &*invocation.error : nullptr, invocation.result.bytes());
+  answer_outcome();
+  return true;
+}
+
+/// What it did before it could be cancelled is not dropped: then that is the answer.
+Dropped RunningCall::poll_drop(Context& context) noexcept {
+  const ScopeGuard guard(scope_);
+  const Dropped dropped = slot_.poll_drop(context);
+  if (dropped == Dropped::kOutcome) answer_outcome();
+  return dropped;
+}
+
+/// True when the function has ended. Neither form lets an exception out.
+bool RunningCall::run(Context& context) noexcept {
+  if (function_->run != nullptr) {
+    invocation_.emplace(user_context_, arguments());
+    function_->run(*invocation_);
+    outcome_.set_value();
+    return true;
+  }
+  if (!invocation_) {
+    invocation_.emplace(user_context_, arguments());
+    Task<void> task = function_->start(*invocation_);
+    slot_.resume_point = task.prepare(slot_, outcome_, nullptr);
+    frame_ = task.release();
+  }
+  return slot_.poll(context);
+}
+
+void RunningCall::set_yielded(bool yielded) noexcept {
+  is_yielded_.store(yielded, std::memory_order_relaxed);
+  target_->yield_changed(*this);
+}
+
+void RunningCall::drop_frame() noexcept {
+  {
+    const ScopeGuard guard(scope_);
+    if (frame_) std::exchange(frame_, nullptr).destroy();
+  }
+  if (target_ == nullptr) return;
+  const Error error(ErrorKind::kCancelled, "cancelled while it ran");
+  answer(&error, Buffer());
+}
+
+void RunningCall::answer_outcome() noexcept {
+  answer(invocation_->error ? &*invocation_->error : nullptr, std::move(invocation_->result));
+}
+
+void RunningCall::answer(const Error* error, Buffer&& result) noexcept {
+  std::exchange(target_, nullptr)->reply(*this, error, std::move(result));
 }
 
 }  // namespace kaido::detail

@@ -1,72 +1,112 @@
-/// RunningCall: a function of this program at work for the node.
+/// RunningCall: a function of this program at work for the node, as a task of its own.
 #pragma once
 
+#include <atomic>
+#include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
+#include <utility>
 
 #include <kaido/context.h>
 #include <kaido/detail/buffer.h>
+#include <kaido/detail/call_scope.h>
 #include <kaido/detail/poll.h>
+#include <kaido/detail/task_header.h>
 #include <kaido/function.h>
-#include <kaido/join_handle.h>
-#include <kaido/task.h>
 
+#include "proto/wire/payload.h"
 #include "sdk/client/session.h"
 
 namespace kaido::detail {
 
 class RunningCall;
 
-/// Where the outcome goes.
+/// Where the outcome goes, and what the function waits for.
 class ReplyTarget {
  public:
   /// `error` null: succeeded. The call has ended, whatever becomes of the answer.
-  virtual void reply(RunningCall& call, const Error* error, std::span<const std::byte> result) noexcept = 0;
+  virtual void reply(RunningCall& call, const Error* error, Buffer&& result) noexcept = 0;
+  /// It waits for remote calls of its own (is_yielded()), or goes on.
+  virtual void yield_changed(RunningCall& call) noexcept = 0;
 
  protected:
   ~ReplyTarget() = default;
 };
 
-/// Owned by the coroutine that runs it, so that it answers in every case: a frame that is destroyed, also before it
-/// ever ran, answers "cancelled".
+/// One allocation for the task, the call and the invocation. It answers in every case: dropped before it ever ran, it
+/// answers "cancelled".
 ///
-/// Threading: cancel() and abort from any thread under the connection's lock, the rest in its task.
-class RunningCall {
+/// Threading: cancel() from any thread, outside every lock; what is marked so belongs to the target's lock, the rest to
+/// its task.
+/// Lifetime: counted references, as every task; keeps the target alive until it has answered.
+class RunningCall final : public JoinCell<void> {
  public:
-  RunningCall(std::weak_ptr<ReplyTarget> target, const IncomingCall& call, const std::string& node);
-  RunningCall(const RunningCall&) = delete;
-  RunningCall& operator=(const RunningCall&) = delete;
-  ~RunningCall();
+  RunningCall(RuntimeCore* core, std::shared_ptr<ReplyTarget> target, IncomingCall& call, const std::string& node);
 
   static void* operator new(std::size_t size) { return allocate_frame(size); }
   static void operator delete(void* call, std::size_t size) noexcept { free_frame(call, size); }
 
   [[nodiscard]] std::uint64_t call_id() const { return call_id_; }
   [[nodiscard]] std::uint64_t connection() const { return connection_; }
+  [[nodiscard]] bool is_yielded() const { return is_yielded_.load(std::memory_order_relaxed); }
 
-  /// The function learns of it through its Context. One that returns a Task is to be aborted besides, by the returned
-  /// handle and outside every lock.
-  [[nodiscard]] AbortHandle cancel() noexcept;
-  /// Once, before the task is spawned.
-  void set_abort_handle(AbortHandle handle) { abort_handle_ = std::move(handle); }
+  /// The function learns of it through its Context; one that returns a Task is aborted besides.
+  void cancel() noexcept;
 
-  std::size_t index = 0;  ///< in the connection's list
+  // Of the target, under its lock.
+  std::size_t index = 0;       ///< in its list
+  bool is_yield_told = false;  ///< what the node knows
+  bool is_in_yield_changes = false;
 
-  /// Runs the function and answers.
-  static Task<void> run(std::unique_ptr<RunningCall> call);
+ protected:
+  bool poll(Context& context) noexcept override;
+  Dropped poll_drop(Context& context) noexcept override;
+  void drop_frame() noexcept override;
+  void destroy() noexcept override { delete this; }
 
  private:
-  void answer(const Error* error, std::span<const std::byte> result) noexcept;
+  ~RunningCall() override;
 
-  std::weak_ptr<ReplyTarget> target_;
-  const FunctionEntry* function_;
-  std::uint64_t call_id_;
-  std::uint64_t connection_;
+  [[nodiscard]] bool run(Context& context) noexcept;
+  [[nodiscard]] std::span<const std::byte> arguments() const {
+    return large_.empty() ? arguments_.bytes() : large_.bytes();
+  }
+  void set_yielded(bool yielded) noexcept;
+  void answer(const Error* error, Buffer&& result) noexcept;
+  void answer_outcome() noexcept;
+
+  std::shared_ptr<ReplyTarget> target_;  ///< null: it has answered
+  const FunctionEntry* const function_;
+  const std::uint64_t call_id_;
+  const std::uint64_t connection_;
+  CallScope* scope_ = nullptr;  ///< of a function that can wait
+  std::atomic<bool> is_yielded_{false};
   CallControl control_;
-  Buffer arguments_;
-  AbortHandle abort_handle_;
-  bool has_answered_ = false;
+  wire::Payload large_;  ///< arguments that came in chunks
+  Buffer arguments_;     ///< all others
+  kaido::Context user_context_{control_};
+  std::optional<Invocation> invocation_;
+  PollSlot slot_;
+  std::coroutine_handle<> frame_;
+};
+
+/// A counted reference.
+class RunningCallRef {
+ public:
+  explicit RunningCallRef(RunningCall& call) noexcept : call_(&call) { call.add_ref(); }
+  RunningCallRef(RunningCallRef&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
+  RunningCallRef& operator=(RunningCallRef&&) = delete;
+  ~RunningCallRef() {
+    if (call_ != nullptr) call_->drop_ref();
+  }
+  RunningCall* operator->() const noexcept { return call_; }
+
+ private:
+  RunningCall* call_;
 };
 
 }  // namespace kaido::detail

@@ -1,9 +1,12 @@
 #include "sdk/client/session.h"
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
+#include <new>
+#include <stdexcept>
 #include <utility>
+
+#include <kaido/time.h>
 
 #include "proto/kaido/v1/local.pb.h"
 #include "proto/wire/handshake.h"
@@ -20,11 +23,6 @@ constexpr base::Duration kLongestRetry = 1s;
 constexpr std::chrono::milliseconds kRetryAfterFull = 10ms;
 constexpr std::chrono::milliseconds kRetryAfterDrain = 100ms;
 
-std::uint32_t next_session_id() {
-  static std::atomic<std::uint32_t> last{0};
-  return last.fetch_add(1, std::memory_order_relaxed) + 1;
-}
-
 constexpr std::uint64_t call_id(std::uint32_t slot, std::uint32_t generation) {
   return static_cast<std::uint64_t>(generation) << 32 | slot;
 }
@@ -38,58 +36,67 @@ bool parse(const wire::FrameView& frame, Message& message) {
 
 Session::Session(SessionOptions options, FunctionTable functions, SessionEvents& events)
     : options_(std::move(options)),
-      functions_(options_.slots == 0 ? FunctionTable() : std::move(functions)),
+      functions_(std::move(functions)),
       events_(events),
-      id_(next_session_id()),
-      backoff_(kFirstRetry, kLongestRetry, options_.seed) {}
+      backoff_(kFirstRetry, kLongestRetry, options_.seed),
+      liveness_(saturate(options_.ping_interval), saturate(options_.ping_limit)),
+      templates_(options_.max_templates) {}
 
 // --- the connection ---
 
 void Session::handle_connected(TimePoint now) {
   state_ = State::kHandshake;
   connect_at_.reset();
-  handshake_deadline_ = now + options_.handshake_timeout;
-  reader_.emplace();
-  writer_.clear();
+  handshake_deadline_ = now + saturate(options_.handshake_timeout);
+  channel_.emplace(wire::ChannelOptions{.assemble = true}, [] {});  // the owner asks after each call
   consumed_ = 0;
   ++connection_;
-  next_wire_id_ = 1;
+  templates_.start_connection();
   is_registered_ = false;
   send_message(wire::FrameKind::kHello, hello_message(options_.app_name));
 }
 
 void Session::handle_disconnected(TimePoint now, std::string_view reason) {
-  if (state_ == State::kClosed) return;
+  if (state_ == State::kClosed) {
+    waiting_results_.clear();
+    channel_.reset();  // with what was lent to it
+    return;
+  }
   const bool was_connected = state_ != State::kDisconnected;
   const bool never_ready = !was_ready_;
   state_ = State::kDisconnected;
   handshake_deadline_.reset();
+  liveness_.stop();
   is_registered_ = false;
   failure_ = unavailable(reason);
   if (was_connected) {
+    channel_.reset();  // before the calls in flight get their arguments back
+    waiting_results_.clear();
     settle_in_flight(reason);
     events_.cancel_all();
-    writer_.clear();
   }
   connect_at_ = now + backoff_.next();
   // Who has never been connected has nothing to hope for; who has gets a while, since nodes are restarted.
   if (never_ready) {
     fail_waiting(*failure_);
   } else if (!give_up_at_) {
-    give_up_at_ = now + options_.unavailable_after;
+    give_up_at_ = now + saturate(options_.unavailable_after);
   }
 }
 
 bool Session::handle_input(TimePoint now, std::size_t count) {
-  reader_->commit(count);
-  while (auto frame = reader_->next()) {
+  channel_->commit(count);
+  if (count != 0) liveness_.heard(now);
+  while (auto frame = channel_->next()) {
     if (!handle_frame(*frame, now)) return false;
   }
-  if (reader_->failed()) return disconnect("the node sent a malformed frame: " + reader_->error());
+  if (channel_->failed()) return disconnect("the node sent a malformed frame: " + channel_->error());
+  if (!waiting_results_.empty()) send_waiting_results();
+  if (first_waiting_ != nullptr) send_waiting(now);
   return true;
 }
 
-bool Session::handle_frame(const wire::FrameView& frame, TimePoint now) {
+bool Session::handle_frame(wire::FrameView& frame, TimePoint now) {
   switch (frame.header.kind) {
     case wire::FrameKind::kResult:
       handle_result(frame, now);
@@ -104,7 +111,9 @@ bool Session::handle_frame(const wire::FrameView& frame, TimePoint now) {
     case wire::FrameKind::kRegistered:
       is_registered_ = true;
       return true;
-    case wire::FrameKind::kPrepared:  // A refusal; the calls of that template get the same answer themselves.
+    case wire::FrameKind::kPrepared:
+      handle_prepared(frame);
+      return true;
     case wire::FrameKind::kPong:
       return true;
     case wire::FrameKind::kCredit: {
@@ -117,7 +126,7 @@ bool Session::handle_frame(const wire::FrameView& frame, TimePoint now) {
     case wire::FrameKind::kPing: {
       wire::FrameHeader pong = frame.header;
       pong.kind = wire::FrameKind::kPong;
-      writer_.append(pong);
+      append(pong);
       return true;
     }
     case wire::FrameKind::kGoodbye:
@@ -144,15 +153,47 @@ bool Session::handle_welcome(const wire::FrameView& frame, TimePoint now) {
   backoff_.reset();
   node_name_ = welcome.node_name();
   credits_ = welcome.credits();
-  if (welcome.max_frame_bytes() >= wire::kHeaderBytes) max_frame_bytes_ = welcome.max_frame_bytes();
-  register_functions();
+  set_limits(welcome);
+  liveness_.start(now);
+  if (!register_functions()) return false;
   send_waiting(now);
   return true;
 }
 
-void Session::register_functions() {
+/// What the node announced holds for what is sent; what arrives has passed a relay, which may have added something.
+void Session::set_limits(const v1::Welcome& welcome) {
+  max_frame_bytes_ = welcome.max_frame_bytes() >= wire::kHeaderBytes ? welcome.max_frame_bytes() : wire::kMaxFrameBytes;
+  max_metadata_bytes_ = wire::kMaxMetadataBytes;
+  if (welcome.max_metadata_bytes() != 0)
+    max_metadata_bytes_ = std::min(max_metadata_bytes_, welcome.max_metadata_bytes());
+  channel_->set_peer_limits(max_frame_bytes_, wire::kMaxStreams);
+  channel_->set_message_bytes_max(std::size_t{max_frame_bytes_} + wire::kFrameHeadroomBytes);
+  const std::size_t node_templates = welcome.max_templates() != 0 ? welcome.max_templates() : wire::kMaxTemplates;
+  templates_.set_most(std::min(options_.max_templates, node_templates));
+}
+
+/// The node's, of a frame without payload.
+std::size_t Session::max_message_bytes() const {
+  return std::min<std::size_t>(max_frame_bytes_ - wire::kHeaderBytes, max_metadata_bytes_);
+}
+
+bool Session::register_functions() {
   is_registered_ = functions_.empty();
-  if (!is_registered_) send_message(wire::FrameKind::kRegister, register_message(functions_, options_.slots));
+  if (is_registered_) return true;
+  const std::string message = register_message(functions_, options_.slots);
+  if (message.size() > max_message_bytes()) {
+    return refuse("the functions of this program take " + std::to_string(message.size()) +
+                  " bytes with their schemas, the node accepts " + std::to_string(max_message_bytes()) +
+                  ": offer fewer in one program, or raise limits.max_frame_bytes");
+  }
+  send_message(wire::FrameKind::kRegister, message);
+  return true;
+}
+
+/// A refusal; the calls of that template get the same answer themselves. If the node had no room, it may have later.
+void Session::handle_prepared(const wire::FrameView& frame) {
+  if (frame.header.template_or_status != static_cast<std::uint32_t>(wire::Outcome::kRejected)) return;
+  templates_.set_refused(static_cast<std::uint32_t>(frame.header.call_id));
 }
 
 bool Session::handle_goodbye(const wire::FrameView& frame) {
@@ -173,9 +214,12 @@ bool Session::refuse(std::string reason) {
   return disconnect(std::move(reason));
 }
 
-void Session::consume_output(std::size_t count) {
-  writer_.consume(count);
+void Session::consume_output(TimePoint now, std::size_t count) {
+  channel_->consume(count);
   consumed_ += count;
+  // A stream may have ended, and with it what others wait for.
+  if (!waiting_results_.empty()) send_waiting_results();
+  if (first_waiting_ != nullptr) send_waiting(now);
 }
 
 // --- time ---
@@ -187,20 +231,34 @@ bool Session::handle_timeout(TimePoint now) {
     fail_waiting(failure_ ? *failure_ : unavailable("no node answered"));
   }
   if (handshake_deadline_ && now >= *handshake_deadline_) return disconnect("the node did not answer in time");
+  switch (liveness_.handle_timeout(now)) {
+    case Liveness::Verdict::kFine:
+      return true;
+    case Liveness::Verdict::kPing:
+      append(wire::FrameHeader{.kind = wire::FrameKind::kPing});
+      return true;
+    case Liveness::Verdict::kLost:
+      return disconnect("the node does not answer: nothing came for " +
+                        std::to_string(std::chrono::ceil<std::chrono::milliseconds>(options_.ping_limit).count()) +
+                        " ms after a ping (is kaidod stopped?)");
+  }
   return true;
 }
 
 std::optional<TimePoint> Session::next_timeout() const {
-  if (!give_up_at_) return handshake_deadline_;
-  if (!handshake_deadline_) return give_up_at_;
-  return std::min(*give_up_at_, *handshake_deadline_);
+  std::optional<TimePoint> next = give_up_at_;
+  for (const auto& other : {handshake_deadline_, liveness_.next_timeout()}) {
+    if (other && (!next || *other < *next)) next = other;
+  }
+  return next;
 }
 
 // --- calls of this program ---
 
 void Session::start(PendingCall& call, Waker waker, TimePoint now) {
   call.waker = std::move(waker);
-  if (state_ == State::kReady && in_flight_ < credits_ && waiting_count_ == 0) return send(call, now);
+  if (state_ == State::kReady && in_flight_ < credits_ && waiting_count_ == 0 && has_room_for(call))
+    return send(call, now);
   if (state_ == State::kClosed || (state_ == State::kDisconnected && !was_ready_ && failure_)) {
     return finish(call, *failure_);
   }
@@ -212,42 +270,83 @@ void Session::start(PendingCall& call, Waker waker, TimePoint now) {
   enqueue(call);
 }
 
+/// Whatever goes wrong is this call's alone.
 void Session::send(PendingCall& call, TimePoint now) {
+  std::optional<Error> failure;
+  try {
+    failure = try_send(call, now);
+  } catch (const std::bad_alloc&) {
+    failure = Error(ErrorKind::kRejected, std::string(call.target->name) + ": there is no memory to send the call")
+                  .with_retry_after(kRetryAfterFull);
+  } catch (const std::exception& thrown) {
+    failure = Error(ErrorKind::kInternal, std::string(call.target->name) + ": sending the call: " + thrown.what());
+  }
+  if (failure) finish(call, std::move(failure));
+}
+
+std::optional<Error> Session::try_send(PendingCall& call, TimePoint now) {
   const std::size_t size = wire::kHeaderBytes + call.arguments.size();
   if (size > max_frame_bytes_) {
-    return finish(call, Error(ErrorKind::kInvalidArgument,
-                              std::string(call.target->name) + ": the arguments take " + std::to_string(size) +
-                                  " bytes, the node accepts " + std::to_string(max_frame_bytes_) +
-                                  " (limits.max_frame_bytes): pass less, or a reference to the data"));
+    return Error(ErrorKind::kInvalidArgument, std::string(call.target->name) + ": the arguments take " +
+                                                  std::to_string(size) + " bytes, the node accepts " +
+                                                  std::to_string(max_frame_bytes_) +
+                                                  " (limits.max_frame_bytes): pass less, or a reference to the data");
   }
   wire::FrameHeader header;
+  header.kind = wire::FrameKind::kCall;
+  header.trace.trace_id = call.trace.trace_id;
+  header.trace.span_id = call.trace.span_id;
   if (call.deadline != TimePoint{}) {
     const std::chrono::nanoseconds left = call.deadline - now;
     if (left.count() <= 0) {
-      return finish(call, Error(ErrorKind::kTimedOut,
-                                std::string(call.target->name) + ": the deadline passed before it was sent"));
+      return Error(ErrorKind::kTimedOut, std::string(call.target->name) + ": the deadline passed before it was sent");
     }
     header.budget_ns = static_cast<std::uint64_t>(left.count());
   }
-  const std::uint32_t template_id = find_template(call);
-  if (template_id == 0) {
-    return finish(call, Error(ErrorKind::kRejected, "more than " + std::to_string(wire::kMaxTemplates) +
-                                                        " different functions and rules: reuse rules")
-                            .with_retry_after(kRetryAfterFull));
+  if (auto refusal = try_prepare(call, header.template_or_status)) return refusal;
+  const std::uint32_t index = take_slot();
+  header.call_id = call_id(index, slots_[index].generation);
+  const std::uint64_t offset = consumed_ + channel_->framed_bytes();
+  try {
+    if (send_arguments(call, slots_[index], header) != wire::SendResult::kTaken) {
+      throw std::logic_error("the connection refused what it had room for");
+    }
+  } catch (...) {
+    free_slot(index);
+    throw;
   }
-  Template& prepared = templates_[template_id - 1];
-  call.slot = take_slot();
-  Slot& slot = slots_[call.slot];
-  slot.call = &call;
-  header.kind = wire::FrameKind::kCall;
-  header.template_or_status = prepared.connection == connection_ ? prepared.wire_id : prepare(prepared);
-  header.call_id = call_id(call.slot, slot.generation);
-  call.stream_offset = consumed_ + writer_.pending_bytes();
-  writer_.append(header, {}, call.arguments.bytes());
+  slots_[index].call = &call;
+  call.slot = index;
+  call.stream_offset = offset;
+  return std::nullopt;
+}
+
+std::optional<Error> Session::try_prepare(PendingCall& call, std::uint32_t& number) {
+  TemplateCache::Template* known = templates_.find(call);
+  if (known == nullptr) {
+    if (auto problem = placement_problem(*call.target, call.placement.get())) {
+      return Error(ErrorKind::kInvalidArgument, *std::move(problem));
+    }
+    known = &templates_.add(call);
+  }
+  number = templates_.number(*known);
+  if (templates_.is_prepared(*known)) return std::nullopt;
+  const std::string message = prepare_message(*known->target, known->rules.get());
+  if (message.size() > max_message_bytes()) {
+    return Error(ErrorKind::kInvalidArgument, std::string(call.target->name) + ": its schema and rules take " +
+                                                  std::to_string(message.size()) + " bytes, the node accepts " +
+                                                  std::to_string(max_message_bytes()));
+  }
+  wire::FrameHeader header;
+  header.template_or_status = number;
+  send_message(wire::FrameKind::kPrepare, message, header);
+  templates_.set_prepared(*known);
+  return std::nullopt;
 }
 
 void Session::send_waiting(TimePoint now) {
-  while (first_waiting_ != nullptr && state_ == State::kReady && in_flight_ < credits_) {
+  while (first_waiting_ != nullptr && state_ == State::kReady && in_flight_ < credits_ &&
+         has_room_for(*first_waiting_)) {
     PendingCall& call = *first_waiting_;
     unlink(call);
     send(call, now);
@@ -258,13 +357,18 @@ void Session::drop(PendingCall& call) {
   if (call.is_done.load(std::memory_order_relaxed)) return;
   call.waker.reset();
   if (call.is_waiting) return unlink(call);
+  if (call.slot == PendingCall::kNoSlot) return;  // It was never taken up: start() threw.
   // The slot stays taken until the node has answered: only then is its credit back.
   Slot& slot = slots_[call.slot];
   slot.call = nullptr;
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kCancel;
   header.call_id = call_id(call.slot, slot.generation);
-  writer_.append(header);
+  try {
+    append(header);
+  } catch (const std::bad_alloc&) {
+    // Then it runs to its end, and nobody looks at its result.
+  }
 }
 
 void Session::handle_result(const wire::FrameView& frame, TimePoint now) {
@@ -281,7 +385,8 @@ void Session::handle_result(const wire::FrameView& frame, TimePoint now) {
   } else if (frame.header.template_or_status == static_cast<std::uint32_t>(wire::Outcome::kSucceeded)) [[likely]] {
     std::optional<Error> error;
     try {
-      error = call->decode(*call, frame.payload.bytes());
+      error = frame.payload.is_whole() ? call->decode(*call, frame.payload.bytes())
+                                       : to_error(*call->target, frame.payload.body()->failure());
     } catch (...) {  // Of a user's type.
       error = Error::from_exception(std::current_exception());
     }
@@ -294,9 +399,16 @@ void Session::handle_result(const wire::FrameView& frame, TimePoint now) {
 
 void Session::finish(PendingCall& call, std::optional<Error> error) {
   call.error = std::move(error);
-  wakes_.push_back(std::move(call.waker));
-  // Last: from here on the call belongs to its task again, which may end it at once.
+  call.slot = PendingCall::kNoSlot;
+  Waker waker = std::move(call.waker);
+  // From here on the call belongs to its task again, which may end it at once.
   call.is_done.store(true, std::memory_order_release);
+  try {
+    wakes_.emplace_back();
+  } catch (const std::bad_alloc&) {
+    return waker.wake();
+  }
+  wakes_.back() = std::move(waker);
 }
 
 Error Session::unavailable(std::string_view what) const { return Error(ErrorKind::kUnavailable, std::string(what)); }
@@ -315,8 +427,10 @@ void Session::settle_in_flight(std::string_view reason) {
   for (std::uint32_t index = 0; index < slots_.size(); ++index) {
     if (!slots_[index].is_used) continue;
     PendingCall* const call = slots_[index].call;
+    if (call != nullptr) take_back_arguments(*call, slots_[index]);
     free_slot(index);
     if (call == nullptr) continue;
+    call->slot = PendingCall::kNoSlot;
     const bool is_unsent = call->stream_offset >= consumed_;
     if (is_unsent || (call->placement != nullptr && call->placement->is_idempotent)) {
       again.push_back(call);
@@ -333,7 +447,7 @@ void Session::settle_in_flight(std::string_view reason) {
 
 // --- calls for this program ---
 
-bool Session::handle_call(const wire::FrameView& frame, TimePoint now) {
+bool Session::handle_call(wire::FrameView& frame, TimePoint now) {
   const std::uint32_t index = frame.header.template_or_status;
   if (index >= functions_.size()) {
     const Error error(ErrorKind::kInvalidArgument, "this program offers no function number " + std::to_string(index));
@@ -346,17 +460,26 @@ bool Session::handle_call(const wire::FrameView& frame, TimePoint now) {
     reply(connection_, frame.header.call_id, &error, {});
     return true;
   }
+  if (!frame.payload.is_whole()) {
+    const Error error = to_error(functions_[index], frame.payload.body()->failure());
+    reply(connection_, frame.header.call_id, &error, {});
+    return true;
+  }
   IncomingCall call;
   call.function = &functions_[index];
   call.call_id = frame.header.call_id;
   call.connection = connection_;
-  call.attempt = std::max<std::uint32_t>(frame.header.attempt, 1);
+  call.attempt = std::max<std::uint32_t>(frame.header.attempt(), 1);
   if (frame.header.budget_ns != 0) {
     constexpr std::uint64_t kFar = std::numeric_limits<std::int64_t>::max() / 2;  // So that the sum cannot overflow.
     call.deadline = now + std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(frame.header.budget_ns, kFar)));
   }
+  call.trace.trace_id = frame.header.trace.trace_id;
+  call.trace.span_id = frame.header.trace.span_id;
   call.info = frame.metadata;
   call.arguments = frame.payload.bytes();
+  // What did not come in chunks lies in a block that the channel goes on using.
+  if (frame.payload.size() > wire::kChunkBytes && frame.payload.is_unique()) call.large = std::move(frame.payload);
   events_.run(call);
   return true;
 }
@@ -372,9 +495,9 @@ void Session::reply(std::uint64_t connection, std::uint64_t id, const Error* err
                               " bytes, more than the node accepts (limits.max_frame_bytes)");
     return reply(connection, id, &too_large, {});
   }
-  if (error == nullptr) return writer_.append(header, {}, result);
+  if (error == nullptr) return append(header, {}, result);
   header.template_or_status = static_cast<std::uint32_t>(to_outcome(error->kind()));
-  writer_.append(header, wire::as_span(error_message(*error)));
+  append(header, wire::as_span(error_message(*error)));
 }
 
 // --- the end ---
@@ -386,6 +509,7 @@ void Session::close(std::string_view reason) {
   is_registered_ = false;
   connect_at_.reset();
   handshake_deadline_.reset();
+  liveness_.stop();
   give_up_at_.reset();
   failure_ = unavailable(reason);
   for (std::uint32_t index = 0; index < slots_.size(); ++index) {
@@ -402,53 +526,21 @@ void Session::close(std::string_view reason) {
 
 void Session::send_message(wire::FrameKind kind, std::string_view metadata, wire::FrameHeader header) {
   header.kind = kind;
-  writer_.append(header, wire::as_span(metadata));
+  append(header, wire::as_span(metadata));
 }
 
-std::uint32_t Session::find_template(PendingCall& call) {
-  if (call.placement == nullptr) {
-    const std::uint32_t index = call.target->dense_index();
-    if (index < default_templates_.size() && default_templates_[index] != 0) return default_templates_[index];
-    const std::uint32_t id = add_template(call);
-    if (index >= default_templates_.size()) default_templates_.resize(index + 1, 0);
-    return default_templates_[index] = id;
-  }
-  // A builder that is reused remembers, one that is made for each call is found by its contents.
-  const std::uint64_t cached = call.placement->prepared.load(std::memory_order_relaxed);
-  if (static_cast<std::uint32_t>(cached >> 32) == id_) return static_cast<std::uint32_t>(cached);
-  const std::uint64_t hash = call.placement->hash() ^ call.target->id;
-  std::uint32_t id = 0;
-  for (auto [at, end] = templates_by_rules_.equal_range(hash); at != end && id == 0; ++at) {
-    const Template& known = templates_[at->second - 1];
-    if (known.target == call.target && known.rules->same_rules(*call.placement)) id = at->second;
-  }
-  if (id == 0) {
-    id = add_template(call);
-    if (id == 0) return 0;
-    templates_by_rules_.emplace(hash, id);
-  }
-  call.placement->prepared.store(static_cast<std::uint64_t>(id_) << 32 | id, std::memory_order_relaxed);
-  return id;
-}
-
-std::uint32_t Session::add_template(PendingCall& call) {
-  if (templates_.size() >= wire::kMaxTemplates) return 0;
-  templates_.push_back(Template{call.target, call.placement, 0, 0});
-  return static_cast<std::uint32_t>(templates_.size());
-}
-
-/// On a new connection the numbers start again from 1, in the order of use.
-std::uint32_t Session::prepare(Template& prepared) {
-  prepared.connection = connection_;
-  prepared.wire_id = next_wire_id_++;
+void Session::tell(wire::FrameKind kind, std::uint64_t connection, std::uint64_t id) {
+  if (connection != connection_ || state_ != State::kReady) return;
   wire::FrameHeader header;
-  header.template_or_status = prepared.wire_id;
-  send_message(wire::FrameKind::kPrepare, prepare_message(*prepared.target, prepared.rules.get()), header);
-  return prepared.wire_id;
+  header.kind = kind;
+  header.flags = wire::kIgnorable;
+  header.call_id = id;
+  append(header);
 }
 
 std::uint32_t Session::take_slot() {
   if (free_slots_.empty()) {
+    free_slots_.reserve(slots_.size() + 1);  // So that giving it back cannot fail.
     slots_.emplace_back();
     free_slots_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
   }
@@ -463,6 +555,7 @@ void Session::free_slot(std::uint32_t index) {
   Slot& slot = slots_[index];
   slot.call = nullptr;
   slot.is_used = false;
+  slot.arguments = wire::Payload();
   ++slot.generation;
   free_slots_.push_back(index);
   --in_flight_;

@@ -7,12 +7,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <kaido/detail/pending_call.h>
@@ -21,11 +21,15 @@
 #include <kaido/placement.h>
 
 #include "proto/base/backoff.h"
+#include "proto/kaido/v1/local.pb.h"
 #include "proto/kaido/v1/node.pb.h"
+#include "proto/wire/channel.h"
 #include "proto/wire/frame.h"
-#include "proto/wire/frame_reader.h"
-#include "proto/wire/frame_writer.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/payload.h"
+#include "sdk/client/liveness.h"
+#include "sdk/client/messages.h"
+#include "sdk/client/template_cache.h"
 #include "sdk/function/function_table.h"
 
 namespace kaido::detail {
@@ -34,11 +38,16 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 struct SessionOptions {
   std::string app_name = "app";
-  std::uint32_t slots = 256;  ///< 0: offers nothing
+  SlotCounts slots{1, 256};  ///< of a kind of which there are none no functions are offered
   std::chrono::nanoseconds unavailable_after = std::chrono::seconds(5);
-  std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(5);
+  std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(3);
   /// How many calls may wait for credit or for a connection; more are rejected.
   std::size_t max_waiting_calls = 65536;
+  /// How many functions with rules are prepared at the node at a time; see TemplateCache.
+  std::size_t max_templates = 4096;
+  /// See Liveness.
+  std::chrono::nanoseconds ping_interval = std::chrono::seconds(1);
+  std::chrono::nanoseconds ping_limit = std::chrono::seconds(3);
   std::uint64_t seed = 1;  ///< of the jitter between attempts to connect
 };
 
@@ -49,14 +58,17 @@ struct IncomingCall {
   std::uint64_t connection = 0;  ///< which of the session's connections it came over; reply() wants it back
   std::uint32_t attempt = 1;
   std::optional<TimePoint> deadline;
+  TraceContext trace;
   std::span<const std::byte> info;       ///< kaido.v1.CallInfo, unparsed
-  std::span<const std::byte> arguments;  ///< valid during the call of run()
+  std::span<const std::byte> arguments;  ///< valid during the call of run(), unless `large` is taken
+  /// Of arguments that came in chunks: their only handle, to be taken along instead of copied.
+  wire::Payload large;
 };
 
 /// What a session asks of its owner, called from within its own functions: take a note, act later.
 class SessionEvents {
  public:
-  virtual void run(const IncomingCall& call) = 0;
+  virtual void run(IncomingCall& call) = 0;
   virtual void cancel(std::uint64_t call_id) = 0;
   /// The connection is gone: nobody waits for what runs for the node.
   virtual void cancel_all() = 0;
@@ -84,14 +96,16 @@ class Session {
   /// It could not be made, or it ended.
   void handle_disconnected(TimePoint now, std::string_view reason);
   /// Where received bytes go; then handle_input().
-  [[nodiscard]] std::span<std::byte> input_space() { return reader_->writable(); }
+  [[nodiscard]] std::span<std::byte> input_space() { return channel_->writable(); }
   /// False: the connection must be closed and handle_disconnected() called with disconnect_reason().
   [[nodiscard]] bool handle_input(TimePoint now, std::size_t count);
   [[nodiscard]] const std::string& disconnect_reason() const { return disconnect_reason_; }
-  /// What is to be sent; consume_output() as it is.
-  [[nodiscard]] std::span<const std::byte> output() const { return writer_.pending(); }
-  [[nodiscard]] bool has_output() const { return !writer_.empty(); }
-  void consume_output(std::size_t count);
+  /// What is to be sent, in order: fills `segments` and says how many; consume_output() as it is.
+  [[nodiscard]] std::size_t output(std::span<std::span<const std::byte>> segments) {
+    return channel_ ? channel_->gather(segments) : 0;
+  }
+  [[nodiscard]] bool has_output() const { return channel_ && channel_->has_output(); }
+  void consume_output(TimePoint now, std::size_t count);
 
   // --- time ---
   /// False as handle_input()'s.
@@ -107,6 +121,11 @@ class Session {
   // --- calls for this program ---
   /// `error` null: succeeded. Ignored if that connection is gone.
   void reply(std::uint64_t connection, std::uint64_t call_id, const Error* error, std::span<const std::byte> result);
+  /// Succeeded with a result that is sent from where it lies: one of more than kChunkBytes.
+  void reply_large(std::uint64_t connection, std::uint64_t call_id, Buffer&& result);
+  /// The call waits for a remote one and gives its slot back, or goes on. Ignored if that connection is gone.
+  void yield(std::uint64_t connection, std::uint64_t call_id) { tell(wire::FrameKind::kYield, connection, call_id); }
+  void resume(std::uint64_t connection, std::uint64_t call_id) { tell(wire::FrameKind::kResume, connection, call_id); }
 
   // --- the end ---
   /// Refuses new calls from the node, so that they go elsewhere.
@@ -127,6 +146,7 @@ class Session {
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   [[nodiscard]] std::size_t waiting() const { return waiting_count_; }
   [[nodiscard]] std::uint64_t late_results() const { return late_results_; }
+  [[nodiscard]] const TemplateCache& templates() const { return templates_; }
 
  private:
   /// A place in the table of calls in flight; its index and generation are the call id, so that a late result finds out
@@ -135,30 +155,32 @@ class Session {
     PendingCall* call = nullptr;  ///< null: dropped, its result is still to come, or free
     std::uint32_t generation = 0;
     bool is_used = false;
+    wire::Payload arguments;  ///< of a call whose arguments go in chunks: the call has lent them
   };
-  /// A function with rules that has been, or is to be, prepared at the node.
-  struct Template {
-    CallTarget* target = nullptr;
-    std::shared_ptr<const PlacementData> rules;
-    std::uint64_t connection = 0;  ///< on which it was prepared last
-    std::uint32_t wire_id = 0;     ///< its number there
-  };
-
-  bool handle_frame(const wire::FrameView& frame, TimePoint now);
+  bool handle_frame(wire::FrameView& frame, TimePoint now);
   bool handle_welcome(const wire::FrameView& frame, TimePoint now);
   bool handle_goodbye(const wire::FrameView& frame);
-  bool handle_call(const wire::FrameView& frame, TimePoint now);
+  bool handle_call(wire::FrameView& frame, TimePoint now);
   void handle_result(const wire::FrameView& frame, TimePoint now);
+  void handle_prepared(const wire::FrameView& frame);
   bool disconnect(std::string reason);
   bool refuse(std::string reason);
 
   void send(PendingCall& call, TimePoint now);
+  [[nodiscard]] std::optional<Error> try_send(PendingCall& call, TimePoint now);
+  [[nodiscard]] std::optional<Error> try_prepare(PendingCall& call, std::uint32_t& number);
   void send_waiting(TimePoint now);
+  void append(const wire::FrameHeader& header, std::span<const std::byte> metadata = {},
+              std::span<const std::byte> payload = {});
+  [[nodiscard]] bool has_room_for(const PendingCall& call) const;
+  [[nodiscard]] wire::SendResult send_arguments(PendingCall& call, Slot& slot, const wire::FrameHeader& header);
+  void take_back_arguments(PendingCall& call, Slot& slot);
+  void send_waiting_results();
   void send_message(wire::FrameKind kind, std::string_view metadata, wire::FrameHeader header = {});
-  void register_functions();
-  std::uint32_t find_template(PendingCall& call);
-  std::uint32_t add_template(PendingCall& call);
-  std::uint32_t prepare(Template& prepared);
+  void tell(wire::FrameKind kind, std::uint64_t connection, std::uint64_t call_id);
+  [[nodiscard]] bool register_functions();
+  void set_limits(const v1::Welcome& welcome);
+  [[nodiscard]] std::size_t max_message_bytes() const;
   std::uint32_t take_slot();
   void free_slot(std::uint32_t index);
 
@@ -173,16 +195,14 @@ class Session {
   SessionOptions options_;
   FunctionTable functions_;
   SessionEvents& events_;
-  const std::uint32_t id_;  ///< of this session in this process, for PlacementData::prepared
 
   State state_ = State::kDisconnected;
-  std::optional<wire::FrameReader> reader_;
-  wire::FrameWriter writer_;
-  std::uint64_t consumed_ = 0;  ///< bytes of output sent on this connection
+  std::optional<wire::Channel> channel_;  ///< while connected
+  std::uint64_t consumed_ = 0;            ///< bytes of output sent on this connection
   std::uint64_t connection_ = 0;
-  std::uint32_t next_wire_id_ = 1;
   std::uint32_t credits_ = 0;
   std::uint32_t max_frame_bytes_ = wire::kMaxFrameBytes;
+  std::uint32_t max_metadata_bytes_ = wire::kMaxMetadataBytes;
   bool is_registered_ = false;
   bool is_draining_ = false;
   bool was_ready_ = false;  ///< at least once
@@ -193,7 +213,14 @@ class Session {
   base::Backoff backoff_;
   std::optional<TimePoint> connect_at_ = TimePoint::min();
   std::optional<TimePoint> handshake_deadline_;
+  Liveness liveness_;
   std::optional<TimePoint> give_up_at_;  ///< when what waits for a connection fails
+
+  struct LargeResult {
+    wire::FrameHeader header;
+    wire::Payload payload;
+  };
+  std::deque<LargeResult> waiting_results_;  ///< until fewer large payloads are under way
 
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
@@ -204,9 +231,7 @@ class Session {
   std::vector<Waker> wakes_;
   std::uint64_t late_results_ = 0;
 
-  std::vector<Template> templates_;                                           ///< by template id minus one
-  std::vector<std::uint32_t> default_templates_;                              ///< by CallTarget::dense_index(); 0: none
-  std::unordered_multimap<std::uint64_t, std::uint32_t> templates_by_rules_;  ///< by the hash of rules and target
+  TemplateCache templates_;
 };
 
 }  // namespace kaido::detail

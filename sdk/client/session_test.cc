@@ -1,143 +1,26 @@
-// The protocol without sockets: a session, and the frames that a node would see and send.
+// The protocol without sockets, while both sides keep to it.
 #include "sdk/client/session.h"
 
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "proto/kaido/v1/local.pb.h"
-#include "proto/kaido/v1/node.pb.h"
-#include "proto/kaido/v1/task.pb.h"
-#include "proto/wire/outcome.h"
+#include "proto/wire/handshake.h"
+#include "sdk/client/session_fixture.h"
 
 namespace kaido::detail {
 namespace {
 
 using namespace std::chrono_literals;
 
-void run_nothing(Invocation&) {}
-
-/// A call whose result is its bytes.
-struct Call : PendingCall {
-  explicit Call(CallTarget& target) : PendingCall(target, &keep) {}
-  static std::optional<Error> keep(PendingCall& call, std::span<const std::byte> bytes) {
-    static_cast<Call&>(call).result = wire::as_text(bytes);
-    return std::nullopt;
-  }
-  [[nodiscard]] bool succeeded() const { return is_done && !error; }
-  std::string result;
-};
-
-struct Received {
-  wire::FrameHeader header;
-  std::string metadata;
-  std::string payload;
-};
-
-class SessionTest : public testing::Test, private SessionEvents {
- protected:
-  using Kind = wire::FrameKind;
-
-  void make_session(SessionOptions options = {}) {
-    function_.name = "f";
-    function_.id = 1;
-    function_.schema = &kSignature<void>;
-    function_.run = &run_nothing;
-    SessionEvents& events = *this;
-    session_.emplace(options, FunctionTable::of({&function_}).value(), events);
-  }
-  void connect() {
-    if (!session_) make_session();
-    session_->handle_connected(now_);
-  }
-  void make_ready(std::uint32_t credits = 8) {
-    connect();
-    welcome(credits);
-    deliver(Kind::kRegistered);
-    sent();
-  }
-  void welcome(std::uint32_t credits, std::uint32_t version = 1) {
-    v1::Welcome message;
-    message.set_version(version);
-    message.set_node_name("n1");
-    message.set_credits(credits);
-    message.set_max_frame_bytes(1000);
-    deliver(Kind::kWelcome, message.SerializeAsString());
-  }
-
-  /// Gives the session a frame; false if it wants the connection closed.
-  bool deliver(Kind kind, std::string_view metadata = {}, wire::FrameHeader header = {},
-               std::string_view payload = {}) {
-    header.kind = kind;
-    wire::FrameWriter writer;
-    writer.append(header, wire::as_span(metadata), wire::as_span(payload));
-    const auto space = session_->input_space();
-    std::memcpy(space.data(), writer.pending().data(), writer.pending_bytes());
-    return session_->handle_input(now_, writer.pending_bytes());
-  }
-  bool deliver_result(std::uint64_t id, std::string_view payload) {
-    wire::FrameHeader header;
-    header.call_id = id;
-    return deliver(Kind::kResult, {}, header, payload);
-  }
-
-  /// What the session has written since, parsed; it counts as sent.
-  std::vector<Received> sent() {
-    std::vector<Received> frames;
-    wire::FrameReader reader;
-    const auto output = session_->output();
-    for (std::size_t at = 0; at < output.size();) {
-      const auto space = reader.writable();
-      const std::size_t count = std::min(space.size(), output.size() - at);
-      std::memcpy(space.data(), output.data() + at, count);
-      reader.commit(count);
-      at += count;
-      while (auto frame = reader.next()) {
-        frames.push_back({frame->header, std::string(wire::as_text(frame->metadata)),
-                          std::string(wire::as_text(frame->payload.bytes()))});
-      }
-    }
-    session_->consume_output(output.size());
-    return frames;
-  }
-  static std::vector<Kind> kinds(const std::vector<Received>& frames) {
-    std::vector<Kind> out;
-    for (const Received& frame : frames) out.push_back(frame.header.kind);
-    return out;
-  }
-
-  std::unique_ptr<Call> start(std::string_view arguments = "args",
-                              std::shared_ptr<const PlacementData> rules = nullptr) {
-    auto call = std::make_unique<Call>(target_);
-    std::memcpy(call->arguments.allocate(arguments.size()), arguments.data(), arguments.size());
-    call->placement = std::move(rules);
-    session_->start(*call, Waker(), now_);
-    return call;
-  }
-
-  void run(const IncomingCall& call) override { runs_.push_back(call); }
-  void cancel(std::uint64_t call_id) override { cancels_.push_back(call_id); }
-  void cancel_all() override { ++cancel_alls_; }
-
-  TimePoint now_ = TimePoint{} + 1h;
-  FunctionEntry function_;
-  CallTarget target_{FunctionFacts("f", 2, kSignature<void>, {}), CallTarget::Kind::kFunction};
-  std::optional<Session> session_;
-  std::vector<IncomingCall> runs_;
-  std::vector<std::uint64_t> cancels_;
-  int cancel_alls_ = 0;
-};
-
 TEST_F(SessionTest, SaysHelloThenOffersItsFunctions) {
   SessionOptions options;
   options.app_name = "tester";
-  options.slots = 9;
+  options.slots = {9, 300};
   make_session(options);
   connect();
   const auto hello = sent();
@@ -145,7 +28,7 @@ TEST_F(SessionTest, SaysHelloThenOffersItsFunctions) {
   v1::Hello message;
   ASSERT_TRUE(message.ParseFromString(hello[0].metadata));
   EXPECT_EQ(message.app_name(), "tester");
-  EXPECT_EQ(message.versions().max(), 1U);
+  EXPECT_EQ(message.versions().max(), wire::kVersions.max);
 
   welcome(8);
   EXPECT_FALSE(session_->is_registered());
@@ -153,7 +36,10 @@ TEST_F(SessionTest, SaysHelloThenOffersItsFunctions) {
   ASSERT_EQ(kinds(registration), std::vector{Kind::kRegister});
   v1::Register functions;
   ASSERT_TRUE(functions.ParseFromString(registration[0].metadata));
-  EXPECT_EQ(functions.slots(), 9U);
+  EXPECT_EQ(functions.slots(), 9U);  // All compute.
+  EXPECT_EQ(functions.compute_slots(), 9U);
+  EXPECT_EQ(functions.task_slots(), 300U);
+  EXPECT_FALSE(functions.functions(0).is_task());
   EXPECT_EQ(functions.functions(0).name(), "f");
   EXPECT_EQ(functions.functions(0).signature(), "() -> void");
   EXPECT_EQ(functions.functions(0).schema(), schema_descriptor(kSignature<void>));
@@ -162,10 +48,27 @@ TEST_F(SessionTest, SaysHelloThenOffersItsFunctions) {
   EXPECT_EQ(session_->node_name(), "n1");
 }
 
-TEST_F(SessionTest, ACallOnlyProgramOffersNothing) {
+Task<void> start_nothing(Invocation&) { co_return; }
+
+TEST_F(SessionTest, TellsFunctionsThatWaitFromThoseThatCompute) {
   SessionOptions options;
-  options.slots = 0;
+  options.slots = {2, 300};
   make_session(options);
+  function_.run = nullptr;
+  function_.start = &start_nothing;
+  connect();
+  sent();
+  welcome(8);
+  v1::Register functions;
+  ASSERT_TRUE(functions.ParseFromString(sent().at(0).metadata));
+  EXPECT_TRUE(functions.functions(0).is_task());
+  EXPECT_EQ(functions.slots(), 300U);  // For a node that knows one kind of slots only.
+  EXPECT_EQ(functions.compute_slots(), 2U);
+  EXPECT_EQ(functions.task_slots(), 300U);
+}
+
+TEST_F(SessionTest, ACallOnlyProgramOffersNothing) {
+  make_session({}, FunctionTable());
   connect();
   sent();
   welcome(8);
@@ -353,7 +256,8 @@ TEST_F(SessionTest, WhatIsLostWithTheConnectionIsRepeatedOnlyWhereThatIsAllowed)
   ASSERT_TRUE(session_->connect_at());
   EXPECT_GT(*session_->connect_at(), now_);
   EXPECT_LE(*session_->connect_at(), now_ + 20ms);
-  session_->handle_connected(now_ + 20ms);
+  now_ += 20ms;
+  connect_again();
   welcome(8);
   const auto frames = sent();
   // Registered again, and prepared again with numbers from 1 on.
@@ -401,8 +305,8 @@ TEST_F(SessionTest, WhoNeverHadANodeDoesNotWaitForOne) {
 
 TEST_F(SessionTest, ASilentNodeIsGivenUp) {
   connect();
-  EXPECT_TRUE(session_->handle_timeout(now_ + 4s));
-  EXPECT_FALSE(session_->handle_timeout(now_ + 5s));
+  EXPECT_TRUE(session_->handle_timeout(now_ + 2s));
+  EXPECT_FALSE(session_->handle_timeout(now_ + 3s));
   EXPECT_FALSE(session_->disconnect_reason().empty());
 }
 
@@ -410,7 +314,7 @@ TEST_F(SessionTest, RunsCallsAndAnswersThem) {
   make_ready();
   wire::FrameHeader header;
   header.call_id = 77;
-  header.attempt = 2;
+  header.set_attempt(2);
   header.budget_ns = 5'000'000;
   deliver(Kind::kCall, "info", header, "args");
   ASSERT_EQ(runs_.size(), 1U);

@@ -7,8 +7,6 @@
 // nothing but the time.
 #include <kaido/kaido.h>
 
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -19,7 +17,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -130,28 +127,11 @@ kaido::Task<int> count_folder(Job job) {
 }
 
 /// Offers this program's functions until a signal comes, then lets the running ones finish.
-kaido::Task<int> serve(sigset_t signals) {
-  // Counting is all work and no waiting: one piece per core at a time.
-  const auto options =
-      kaido::NodeOptions().slots(std::max(1U, std::thread::hardware_concurrency())).app_name("word_count");
-  auto node = co_await kaido::NodeRuntime::connect(options);
-  for (auto wait = 50ms; !node; wait = std::min(wait * 2, 1000ms)) {
-    if (!node.error().is_unavailable()) {
-      std::fprintf(stderr, "word_count: %s\n", node.error().to_string().c_str());
-      co_return 1;
-    }
-    co_await kaido::sleep(wait);
-    node = co_await kaido::NodeRuntime::connect(options);
-  }
-  std::printf("serving on %s\n", node->node_name().c_str());
-  std::fflush(stdout);
-  auto signal = kaido::spawn_blocking([signals] {
-    int received = 0;
-    sigwait(&signals, &received);
-  });
-  static_cast<void>(co_await signal);
-  co_await node->shutdown();
-  co_return 0;
+kaido::Task<int> serve() {
+  const kaido::Result<void> served =
+      co_await kaido::serve_until(kaido::shutdown_signal(), kaido::NodeOptions().app_name("word_count"));
+  if (!served) std::fprintf(stderr, "word_count: %s\n", served.error().to_string().c_str());
+  co_return served ? 0 : 1;
 }
 
 int usage() {
@@ -161,15 +141,7 @@ int usage() {
 
 int run(const std::vector<std::string>& arguments) {
   if (arguments.empty()) return usage();
-  if (arguments[0] == "serve") {
-    // Before the runtime's threads start, which inherit the mask: the signals are for sigwait() alone.
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    return kaido::Runtime::create().value().block_on(serve(signals));
-  }
+  if (arguments[0] == "serve") return kaido::Runtime::create().value().block_on(serve());
   if (arguments[0] != "count") return usage();
   Job job;
   for (std::size_t i = 1; i < arguments.size(); ++i) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "sdk/function/text.h"
+
 namespace kaido::detail {
 namespace {
 
@@ -24,15 +26,21 @@ std::string conflict(const FunctionEntry& a, const FunctionEntry& b) {
 
 }  // namespace
 
-Result<FunctionTable> FunctionTable::collect() {
+Result<FunctionTable> FunctionTable::collect(KindsOffered kinds) {
   std::vector<const FunctionEntry*> entries;
   for (const FunctionEntry* entry = first_function(); entry != nullptr; entry = entry->next) {
+    if (entry->start != nullptr ? !kinds.tasks : !kinds.computing) continue;
     if (entry->service == nullptr || entry->service->get() != nullptr) entries.push_back(entry);
   }
   return of(std::move(entries));
 }
 
 Result<FunctionTable> FunctionTable::of(std::vector<const FunctionEntry*> entries) {
+  for (const FunctionEntry* entry : entries) {
+    if (auto problem = name_problem("the function", entry->name)) {
+      return Error(ErrorKind::kInvalidArgument, *std::move(problem) + ": give it another with KAIDO_FUNCTION_AS");
+    }
+  }
   // By id first, so that whatever collides stands side by side: equal names have equal ids.
   std::sort(entries.begin(), entries.end(), [](auto* a, auto* b) { return a->id < b->id; });
   for (std::size_t i = 1; i < entries.size(); ++i) {

@@ -11,6 +11,12 @@
 
 namespace kaido::detail {
 
+/// Which functions are to be offered: those that compute, those that return a Task.
+struct KindsOffered {
+  bool computing = true;
+  bool tasks = true;
+};
+
 /// A worker's calls name a function by its index here, so that running one is a single look-up.
 ///
 /// Threading: immutable after construction.
@@ -19,8 +25,9 @@ class FunctionTable {
   FunctionTable() = default;
 
   /// Everything registered in this program so far, sorted by name; of member functions those whose object is served.
-  /// Errors: kInvalidArgument if two functions cannot be told apart; both are named.
-  [[nodiscard]] static Result<FunctionTable> collect();
+  /// Errors: kInvalidArgument if two functions cannot be told apart (both are named), or one has a name that cannot be
+  /// sent.
+  [[nodiscard]] static Result<FunctionTable> collect(KindsOffered kinds = {});
   [[nodiscard]] static Result<FunctionTable> of(std::vector<const FunctionEntry*> entries);
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }

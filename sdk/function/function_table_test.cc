@@ -57,6 +57,32 @@ Buffer encode(const P&... values) {
   return buffer;
 }
 
+FunctionEntry named(std::string_view name) {
+  FunctionEntry entry;
+  entry.name = name;
+  entry.id = hash64(name);
+  entry.schema = &kSignature<void>;
+  return entry;
+}
+
+TEST(FunctionTable, ANameThatCannotBeSentIsRefusedWithASentence) {
+  const std::string long_name(513, 'f');
+  for (const std::string_view name : {std::string_view(""), std::string_view("f\xff"), std::string_view(long_name)}) {
+    const FunctionEntry entry = named(name);
+    const auto table = FunctionTable::of({&entry});
+    ASSERT_TRUE(table.has_error());
+    EXPECT_EQ(table.error().kind(), ErrorKind::kInvalidArgument);
+    EXPECT_NE(table.error().message().find("KAIDO_FUNCTION_AS"), std::string::npos) << table.error();
+  }
+}
+
+TEST(FunctionTable, OffersTheKindsThatAreAskedFor) {
+  KindsOffered none;
+  none.computing = false;
+  EXPECT_TRUE(FunctionTable::collect(none)->empty());  // All of this program's compute.
+  EXPECT_FALSE(FunctionTable::collect()->empty());
+}
+
 TEST(FunctionName, IsQualifiedAndTheSameForEveryCompiler) {
   EXPECT_EQ(function_name<&word_count>(), "word_count");
   EXPECT_EQ(function_name<&geo::distance>(), "geo::distance");

@@ -13,8 +13,8 @@ class execution_context;
 
 namespace kaido::detail {
 
-/// An executor lies in the frames of Asio's coroutines, which lie in the handlers that wait in the runtime's io_context:
-/// with a reference of its own none of them would ever go.
+/// An executor lies in the frames of Asio's coroutines, which lie in the handlers that wait in the runtime's
+/// io_context: with a reference of its own none of them would ever go.
 ///
 /// Threading: thread-safe.
 class CoreLink {

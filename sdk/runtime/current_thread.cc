@@ -53,6 +53,10 @@ class CurrentThread final : public RuntimeCore {
   }
   void schedule_yielded(TaskHeader& task) noexcept override { schedule(task); }
   void block_on(Root& root) override;
+  [[nodiscard]] bool is_driven() noexcept override {
+    std::scoped_lock lock(mutex_);
+    return is_driven_;
+  }
   void task_panicked() noexcept override;
   [[nodiscard]] std::size_t global_queue_depth() const noexcept override { return inject_.size(); }
   [[nodiscard]] std::uint64_t remote_schedules() const noexcept override { return inject_.remote_pushes(); }
@@ -111,6 +115,13 @@ class CurrentThread final : public RuntimeCore {
   void park(const RootWaker& waker);
   void wait(const RootWaker& waker);
   void run_task(TaskHeader& task);
+  void poll_driver() noexcept {
+    {
+      std::scoped_lock lock(shared_driver.holder);
+      driver.poll();
+    }
+    shared_driver.note_use();
+  }
   [[nodiscard]] TaskHeader* next_task() noexcept;
   [[nodiscard]] bool has_work(const RootWaker& waker) const noexcept {
     return waker.is_woken() || !local_.queue.empty() || !inject_.is_empty();
@@ -168,6 +179,7 @@ void CurrentThread::block_on(Root& root) {
   DrivingScope scope(&local_, local_.budget, false);
   metrics_.thread.store(std::this_thread::get_id(), std::memory_order_release);
   busy_.begin();
+  shared_driver.note_use();
   drive(root, *waker);
   if (has_ended_elsewhere_.load(std::memory_order_acquire)) drive_draining_tasks();
   busy_.checkpoint();
@@ -205,7 +217,7 @@ void CurrentThread::drive(Root& root, RootWaker& waker) {
       throw std::runtime_error("kaido: a spawned task panicked, and the runtime is to shut down when that happens");
     }
     if (had_enough) {
-      driver.poll();
+      poll_driver();
       local_.wake_deferred();
       if (local_.polls_in_turn + options.event_interval > kPollsPerTurn) {
         busy_.checkpoint();
@@ -260,20 +272,20 @@ void CurrentThread::park(const RootWaker& waker) {
     // A root that always has something to do does not keep timers, sockets and output waiting for ever.
     if (++root_polls_ % options.event_interval == 0) {
       end_turn();
-      driver.poll();
+      poll_driver();
     }
     return;
   }
   end_turn();
   if (!local_.deferred.empty()) {
-    driver.poll();
+    poll_driver();
     local_.wake_deferred();
     return;
   }
   if (has_work(waker)) return;
   if (options.on_thread_park) options.on_thread_park();
   if (has_work(waker)) {
-    driver.poll();  // What the hook made ready must not keep timers and sockets waiting for ever.
+    poll_driver();  // What the hook made ready must not keep timers and sockets waiting for ever.
   } else {
     metrics_.about_to_park();
     busy_.checkpoint();
@@ -289,7 +301,11 @@ void CurrentThread::wait(const RootWaker& waker) {
   // Whoever queues work from outside first queues, then looks whether we are parked: one of us sees the other.
   if (!has_work(waker)) {
     const bool may_advance = !clock.is_paused() || blocking.is_idle();
-    driver.park(may_advance);
+    {
+      std::scoped_lock lock(shared_driver.holder);
+      driver.park(may_advance);
+    }
+    shared_driver.note_use();
   }
   is_parked_.store(false, std::memory_order_seq_cst);
 }
@@ -326,7 +342,10 @@ void CurrentThread::drop_root(Root& root, RootWaker& waker) noexcept {
   for (;;) {
     is_parked_.store(true, std::memory_order_seq_cst);
     const bool is_free = root.poll_drop(context) != Dropped::kWaits;
-    if (!is_free && !waker.take_wake()) driver.run_handlers(kLong);
+    if (!is_free && !waker.take_wake()) {
+      const std::scoped_lock lock(shared_driver.holder);  // The stand-by serves sockets while it is free.
+      driver.run_handlers(kLong);
+    }
     is_parked_.store(false, std::memory_order_seq_cst);
     if (is_free) return;
   }

@@ -100,9 +100,9 @@ class Worker final {
 class MultiThread final : public RuntimeCore {
  public:
   explicit MultiThread(RuntimeOptions runtime_options)
-      : RuntimeCore(std::move(runtime_options)), idle(options.worker_threads), shared_driver_(driver) {
+      : RuntimeCore(std::move(runtime_options)), idle(options.worker_threads) {
     for (std::size_t index = 0; index < options.worker_threads; ++index) {
-      workers.push_back(std::make_unique<Worker>(*this, index, shared_driver_));
+      workers.push_back(std::make_unique<Worker>(*this, index, shared_driver));
     }
   }
 
@@ -115,6 +115,7 @@ class MultiThread final : public RuntimeCore {
   void schedule(TaskHeader& task) noexcept override { schedule(task, false); }
   void schedule_yielded(TaskHeader& task) noexcept override { schedule(task, true); }
   void block_on(Root& root) override { block_on_thread(*this, root); }
+  [[nodiscard]] bool is_driven() noexcept override { return true; }
   [[nodiscard]] std::size_t global_queue_depth() const noexcept override { return inject.size(); }
   [[nodiscard]] std::uint64_t remote_schedules() const noexcept override { return inject.remote_pushes(); }
   [[nodiscard]] std::size_t local_queue_depth(std::size_t worker) const noexcept override {
@@ -160,7 +161,6 @@ class MultiThread final : public RuntimeCore {
     for (auto& worker : workers) worker->parker.unpark();
   }
 
-  SharedDriver shared_driver_;
   std::atomic<bool> is_stopping_ = false;
   std::atomic<std::size_t> ended_ = 0;
 };

@@ -14,17 +14,9 @@
 #include <cstdint>
 #include <mutex>
 
-#include "sdk/runtime/driver.h"
+#include "sdk/runtime/shared_driver.h"
 
 namespace kaido::detail {
-
-/// The driver of a multi-thread runtime, which one worker at a time may hold.
-struct SharedDriver {
-  explicit SharedDriver(Driver& shared) noexcept : driver(shared) {}
-  Driver& driver;
-  std::mutex holder;
-  std::atomic<std::uint32_t> parks = 0;  ///< how often a worker has waited in it
-};
 
 /// Threading: park and poll by its worker, unpark by anyone. An unpark before the park is not lost.
 class Parker {
@@ -36,7 +28,7 @@ class Parker {
     State expected = kNotified;
     if (state_.compare_exchange_strong(expected, kEmpty, std::memory_order_seq_cst)) return false;
     std::unique_lock driver(shared_.holder, std::try_to_lock);
-    if (driver.owns_lock()) {
+    if (driver.owns_lock() || shared_.reclaim(driver)) {
       park_in_driver();
       return true;
     }
@@ -45,7 +37,12 @@ class Parker {
   /// Looks at timers and sockets without waiting, unless another worker holds the driver.
   void poll() noexcept {
     std::unique_lock driver(shared_.holder, std::try_to_lock);
-    if (driver.owns_lock()) shared_.driver.poll();
+    if (!driver.owns_lock()) {
+      shared_.request_back();
+      return;
+    }
+    shared_.driver.poll();
+    shared_.note_use();
   }
   void unpark() noexcept {
     const State before = state_.exchange(kNotified, std::memory_order_seq_cst);
@@ -73,6 +70,7 @@ class Parker {
   void wait_in_driver() noexcept {
     shared_.parks.fetch_add(1, std::memory_order_relaxed);
     shared_.driver.park(false);
+    shared_.note_use();
   }
   bool park_on_condition() noexcept {
     std::unique_lock lock(mutex_);

@@ -98,7 +98,29 @@ bool RuntimeCore::wait_for_drain() noexcept {
   return limit > Duration::zero();
 }
 
+void RuntimeCore::start_standby() noexcept {
+  const std::scoped_lock lock(standby_mutex_);
+  if (standby_ != nullptr || is_shut_down_) return;
+  try {
+    standby_ = std::make_unique<StandBy>(*this);
+  } catch (const std::system_error&) {
+    // No more threads are to be had. Then busy threads delay what arrives, and all else goes on.
+  }
+}
+
+void RuntimeCore::stop_standby() noexcept {
+  std::unique_ptr<StandBy> standby;
+  {
+    const std::scoped_lock lock(standby_mutex_);
+    is_shut_down_ = true;
+    standby = std::move(standby_);
+  }
+  // Outside the lock: it may be in a hook that starts something.
+  standby.reset();
+}
+
 void RuntimeCore::shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept {
+  stop_standby();
   // A multi-thread runtime's workers go on without whoever shuts it down; here it is this thread that waits. A local
   // runtime's waits to the end: what were left would be destroyed on whatever thread its operation ends.
   if (limit && options.flavor == RuntimeFlavor::kCurrentThread && !options.is_local) {
@@ -180,7 +202,10 @@ void block_on_root(RuntimeCore& core, Root& root, bool with_drivers) {
   }
 }
 
-void register_turn_hook(const Handle& handle, TurnHook& hook) { handle.core()->hooks.add(hook); }
+void register_turn_hook(const Handle& handle, TurnHook& hook) {
+  handle.core()->hooks.add(hook);
+  handle.core()->start_standby();
+}
 void unregister_turn_hook(const Handle& handle, TurnHook& hook) noexcept { handle.core()->hooks.remove(hook); }
 
 }  // namespace detail

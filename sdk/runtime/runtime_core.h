@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -18,6 +19,8 @@
 #include "sdk/runtime/histogram.h"
 #include "sdk/runtime/owned_tasks.h"
 #include "sdk/runtime/scheduler.h"
+#include "sdk/runtime/shared_driver.h"
+#include "sdk/runtime/standby.h"
 #include "sdk/runtime/thread_state.h"
 #include "sdk/runtime/turn_hooks.h"
 #include "sdk/runtime/worker_metrics.h"
@@ -47,6 +50,12 @@ class RuntimeCore : public Scheduler {
   /// For whoever ends the scheduler: runs handlers until a frame that waits for a foreign operation may be free of it.
   /// False when none waits, or when shutdown has waited as long as it may.
   [[nodiscard]] bool wait_for_drain() noexcept;
+
+  /// Whether any thread runs its tasks now: a current-thread runtime's stand still outside of block_on.
+  [[nodiscard]] virtual bool is_driven() noexcept = 0;
+  /// From now on sockets and timers are looked after although every thread is busy. Only for those who need it, since
+  /// it costs a thread.
+  void start_standby() noexcept;
 
   /// Tasks in the queue that all workers share.
   [[nodiscard]] virtual std::size_t global_queue_depth() const noexcept = 0;
@@ -89,6 +98,7 @@ class RuntimeCore : public Scheduler {
   RuntimeClock clock;
   CoreLinkEnd link;  // Before the driver, whose context it names until that is gone.
   Driver driver;
+  SharedDriver shared_driver{driver};
   OwnedTasks owned;
   TurnHooks hooks;
   BlockingPool blocking;
@@ -99,6 +109,7 @@ class RuntimeCore : public Scheduler {
   virtual void stop_scheduler() noexcept = 0;
 
  private:
+  void stop_standby() noexcept;
   void run_observed(TaskHeader& task, Budget& budget, WorkerMetrics& metrics) noexcept;
 
   const std::uint64_t owner_ = this_thread_number();
@@ -107,6 +118,10 @@ class RuntimeCore : public Scheduler {
   const bool observes_polls_;
   const std::uint64_t seed_;
   std::atomic<std::uint64_t> seeds_given_ = 0;
+
+  std::mutex standby_mutex_;  // Guards the next two.
+  std::unique_ptr<StandBy> standby_;
+  bool is_shut_down_ = false;
 };
 
 /// How often a turn must end even if there is always work, in polls of tasks.

@@ -30,6 +30,11 @@ class TurnHooks {
     for (TurnHook* hook : hooks_) hook->end_of_turn();
   }
 
+  void serve_without_driver() noexcept {
+    std::shared_lock lock(mutex_);
+    for (TurnHook* hook : hooks_) hook->serve_without_driver();
+  }
+
  private:
   std::shared_mutex mutex_;
   std::vector<TurnHook*> hooks_;

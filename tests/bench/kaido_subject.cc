@@ -43,7 +43,7 @@ std::string write_configuration(const TemporaryFolder& folder, const std::string
   std::ofstream out(file);
   out << "node:\n  name: " << node << "\n  state_dir: " << folder.file(node + ".state") << "\n";
   out << "listen:\n  app_socket: " << folder.file(node + ".app") << "\n  admin_socket: " << folder.file(node + ".admin")
-      << "\n  peer: 127.0.0.1:" << port << "\n  http: none\n";
+      << "\n  peer: 127.0.0.1:" << port << "\n  http: none\nsecurity: {insecure_plaintext: true}\n";
   if (!peers.empty()) out << "peers:\n";
   for (const int peer : peers) out << "  - 127.0.0.1:" << peer << "\n";
   out << "log:\n  level: error\n";

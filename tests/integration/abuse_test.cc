@@ -193,6 +193,17 @@ TEST_F(Drain, LetsTheRunningFinishAndRefusesTheNew) {
   EXPECT_EQ(cluster["a"].process().wait(), ExitStatus{});
 }
 
+TEST_F(Drain, WaitsForTheLastByteOfALargeResult) {
+  constexpr std::size_t kSize = 48U << 20;
+  auto running = client.spawn(client.remote<&echo>().call(std::string(kSize, 'x')));
+  ASSERT_TRUE(wait_until([&] { return cluster["a"].ctl("tasks").find("kaido::test::echo") != std::string::npos; }));
+  cluster["a"].process().send(SIGTERM);
+  const auto result = client.wait(running);
+  ASSERT_TRUE(result.ok()) << result.error();
+  EXPECT_EQ(result->size(), kSize);
+  EXPECT_EQ(cluster["a"].process().wait(), ExitStatus{});
+}
+
 TEST_F(Drain, EndsAtOnceOnTheSecondSignal) {
   begin();
   cluster["a"].process().send(SIGTERM);

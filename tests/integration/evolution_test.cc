@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <array>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 #include "proto/kaido/v1/local.pb.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/frame_writer.h"
+#include "proto/wire/handshake.h"
 #include "tests/integration/apps.h"
 #include "tests/support/raw_socket.h"
 #include "tests/support/test_cluster.h"
@@ -112,8 +114,8 @@ void append(wire::FrameWriter& out, wire::FrameKind kind, const Message& message
 std::string registration(const std::string& schema) {
   wire::FrameWriter out;
   v1::Hello hello;
-  hello.mutable_versions()->set_min(1);
-  hello.mutable_versions()->set_max(1);
+  hello.mutable_versions()->set_min(wire::kVersions.min);
+  hello.mutable_versions()->set_max(wire::kVersions.max);
   append(out, wire::FrameKind::kHello, hello);
   v1::Register offer;
   offer.set_slots(1);
@@ -122,7 +124,15 @@ std::string registration(const std::string& schema) {
   function.set_id(7);
   function.set_schema(schema);
   append(out, wire::FrameKind::kRegister, offer);
-  return std::string(wire::as_text(out.pending()));
+  std::string bytes;
+  while (!out.empty()) {
+    std::array<std::span<const std::byte>, 8> segments;
+    const std::size_t count = out.gather(segments);
+    const std::size_t before = bytes.size();
+    for (std::size_t i = 0; i < count; ++i) bytes += wire::as_text(segments[i]);
+    out.consume(bytes.size() - before);
+  }
+  return bytes;
 }
 
 TEST_F(Evolution, AMalformedOrHugeSchemaIsRefusedWithAReasonAndNobodyElseNotices) {

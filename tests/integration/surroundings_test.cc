@@ -230,7 +230,6 @@ TEST_F(Refusal, OfAnIdentityThatIsAFolder) {
 
 TEST_F(Refusal, OfAnAddressThatIsNotOfThisHost) {
   change("peer: 127.0.0.1:", "peer: 192.0.2.1:");
-  std::ofstream(node.config_file(), std::ios::app) << "security: {insecure_plaintext: true}\n";
   EXPECT_NE(refusal(node).find("listen.peer: cannot listen on tcp:192.0.2.1:"), std::string::npos) << refusal(node);
 }
 

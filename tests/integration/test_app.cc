@@ -28,7 +28,10 @@ kaido::Task<int> run(Arguments arguments) {
   const bool is_worker = arguments[1] == "worker";
   kaido::NodeOptions options;
   options.socket(arguments[2]).app_name(arguments[1]);
-  if (is_worker && arguments.size() > 3) options.slots(static_cast<std::uint32_t>(std::stoul(arguments[3])));
+  if (is_worker && arguments.size() > 3) {
+    const auto slots = static_cast<std::uint32_t>(std::stoul(arguments[3]));
+    options.slots(slots).task_slots(slots);
+  }
   if (!is_worker) options.call_only();
   kaido::Service tally;
   if (is_worker) tally = kaido::serve(std::make_shared<kaido::test::Tally>());

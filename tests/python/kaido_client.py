@@ -12,7 +12,7 @@ IGNORABLE = 1
  PING, PONG, GOODBYE) = range(1, 18)
 SUCCEEDED, PANICKED, CANCELLED, TIMED_OUT = 0, 1, 2, 3
 SIGNATURE_MISMATCH, INVALID_ARGUMENT = 9, 10
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 MASK = (1 << 64) - 1
 
@@ -35,7 +35,7 @@ class Goodbye(Exception):
 
 class CallFailed(Exception):
     def __init__(self, status, error):
-        super().__init__(error.message)
+        super().__init__(error.message.decode(errors="replace"))
         self.status = status
         self.error = error
 
@@ -124,7 +124,7 @@ class Connection:
         try:
             result = functions[frame.code](frame.payload)
         except Exception as error:
-            described = self.task.ResultError(message=str(error), exception_type=type(error).__name__)
+            described = self.task.ResultError(message=str(error).encode(), exception_type=type(error).__name__.encode())
             self.send(RESULT, code=PANICKED, call_id=frame.call_id, metadata=described.SerializeToString())
         else:
             self.send(RESULT, code=SUCCEEDED, call_id=frame.call_id, payload=result)

@@ -128,13 +128,13 @@ class PythonTest(unittest.TestCase):
         with self.assertRaises(kaido.CallFailed) as failed:
             connection.call(template, b"\x0a\x06kaputt")
         self.assertEqual(failed.exception.status, kaido.PANICKED)
-        self.assertEqual(failed.exception.error.message, "kaputt")
-        self.assertEqual(failed.exception.error.exception_type, "std::runtime_error")
+        self.assertEqual(failed.exception.error.message, b"kaputt")
+        self.assertEqual(failed.exception.error.exception_type, b"std::runtime_error")
         self.assertEqual(failed.exception.error.node, "python-test")
         with self.assertRaises(kaido.CallFailed) as failed:
             connection.call(template, b"\x0a\x7fcut")
         self.assertEqual(failed.exception.status, kaido.INVALID_ARGUMENT)
-        self.assertIn("kaido::test::boom", failed.exception.error.message)
+        self.assertIn(b"kaido::test::boom", failed.exception.error.message)
         # Another fingerprint without a schema meets nobody, and the connection goes on.
         other = connection.prepare(self.node.Function(
             name="kaido::test::boom", id=kaido.function_id("kaido::test::boom"), fingerprint=1, signature="(bool) -> int32"))
@@ -143,10 +143,17 @@ class PythonTest(unittest.TestCase):
         self.assertEqual(failed.exception.status, kaido.SIGNATURE_MISMATCH)
         self.assertIn("the caller has (bool) -> int32", failed.exception.error.reasons[0].reason)
 
+    def test_a_call_that_cannot_be_served_fails_alone(self):
+        connection = self.connect()
+        with self.assertRaisesRegex(kaido.CallFailed, "template 1, which was not prepared"):
+            connection.call(1, b"")
+        connection.send(kaido.PING, call_id=7)
+        self.assertEqual(connection.receive().kind, kaido.PONG)
+
     def test_a_broken_rule_ends_the_connection_with_a_reason(self):
         connection = self.connect()
-        connection.send(kaido.CALL, code=1, call_id=1)
-        with self.assertRaisesRegex(kaido.Goodbye, "template 1, which was not prepared"):
+        connection.send(kaido.HELLO)
+        with self.assertRaisesRegex(kaido.Goodbye, "a hello frame .* has no place in a session that is ready"):
             connection.receive()
 
     def test_offers_a_function_to_others(self):

@@ -1,5 +1,5 @@
-// What must hold whatever happens: nodes are lost, come back, are cut off, apps die, frames vanish, tasks are
-// cancelled.
+// What must hold whatever happens: nodes are lost, come back, are cut off, apps die, frames vanish, links
+// break and are replaced, tasks are cancelled.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -23,7 +23,7 @@ FunctionInfo function() { return {.id = {77}, .name = "f", .fingerprint = 1, .si
 // One run of one seed.
 class Chaos {
  public:
-  explicit Chaos(std::uint64_t seed) : random_(seed), loses_frames_(seed % 3 == 0), cluster_(options(), seed) {
+  explicit Chaos(std::uint64_t seed) : random_(seed), loses_frames_(seed % 3 == 0), cluster_(options(seed), seed) {
     for (std::size_t i = 0; i < kNodes; ++i) {
       NodeInfo info;
       info.name = std::string(1, static_cast<char>('a' + i));
@@ -65,6 +65,7 @@ class Chaos {
       EXPECT_EQ(cluster_.ledger(node).waiting_count(), 0U) << "node " << node;
       EXPECT_EQ(cluster_.ledger(node).kept_bytes(), 0U) << "node " << node;
       EXPECT_EQ(cluster_.executor(node).load().busy, 0U) << "node " << node;
+      EXPECT_EQ(cluster_.executor(node).queued_bytes(), 0U) << "node " << node;
       for (std::uint32_t other = 0; other < kNodes; ++other) {
         EXPECT_EQ(cluster_.chooser(node).loads().in_flight(NodeIndex{other}), 0U) << "node " << node;
       }
@@ -78,8 +79,12 @@ class Chaos {
       met["retries"] += counters.retries;
       met["redirects"] += counters.redirects;
       met["waited"] += counters.waited;
+      const PeerCounters& peers = cluster_.machine(node).peers().counters();
+      met["links replaced"] += peers.links_replaced;
+      met["nodes lost"] += peers.nodes_lost;
+      met["links full"] += peers.link_full;
       met["late results"] += counters.late_results_dropped;
-      met["duplicates"] += cluster_.executor(node).counters().duplicates_dropped;
+      met["duplicates"] += cluster_.executor(node).counters().duplicates;
       for (std::uint32_t i = 0; i < wire::kOutcomeCount; ++i) {
         met[std::string(wire::label(static_cast<wire::Outcome>(i)))] += counters.delivered[i];
       }
@@ -94,8 +99,9 @@ class Chaos {
     bool is_orphan = false;  // its node crashed, or its session was closed
   };
 
-  static VirtualCluster::Options options() {
+  static VirtualCluster::Options options(std::uint64_t seed) {
     VirtualCluster::Options options;
+    options.instant_announcements = seed % 2 == 0;
     options.executor.queue_max = 6;
     return options;
   }
@@ -150,9 +156,11 @@ class Chaos {
       cluster_.lose_worker(a, next_session_[a]);
       open_worker(a);
     }
-    if (chance(3) && cluster_.is_up(a)) {
-      cluster_.change(a, [&](NodeInfo& info) { info.tags = {{"parity", chance(50) ? "even" : "odd"}}; });
-    }
+    if (chance(4) && cluster_.is_up(a) && cluster_.is_up(b)) cluster_.break_links(a, b);
+    if (chance(3) && cluster_.is_up(a) && cluster_.is_up(b)) static_cast<void>(cluster_.replace_link(a, b));
+    if (chance(3) && cluster_.is_up(a)) cluster_.set_congested(a, b, chance(40));
+    if (chance(3) && cluster_.is_up(a)) cluster_.set_stalled(a, next_session_[a], chance(40));
+    if (chance(3) && cluster_.is_up(a)) cluster_.pretend(a, {{"parity", chance(50) ? "even" : "odd"}});
     if (chance(10) && cluster_.is_up(a)) cluster_.tell(a);
   }
 
@@ -186,7 +194,11 @@ class Chaos {
     for (std::size_t node = 0; node < kNodes; ++node) {
       if (!cluster_.is_up(node)) cluster_.restart(node);
     }
-    for (std::size_t node = 0; node < kNodes; ++node) cluster_.tell(node);
+    for (std::size_t node = 0; node < kNodes; ++node) {
+      cluster_.set_stalled(node, next_session_[node], false);
+      cluster_.tell(node);
+      for (std::size_t other = 0; other < node; ++other) cluster_.join(node, other);
+    }
     for (int round = 0; round < 2000 && !is_settled(); ++round) {
       answer_some();
       cluster_.advance(1ms);
@@ -218,8 +230,9 @@ TEST(ClusterProperty, EveryTaskIsDeliveredOnceAndStartedNoOftenerThanItMay) {
     chaos.count_into(met);
     if (HasFailure()) break;
   }
-  for (const char* state : {"retries", "redirects", "waited", "late results", "duplicates", "succeeded", "cancelled",
-                            "timed_out", "unschedulable", "node_lost", "rejected", "app_lost"}) {
+  for (const char* state :
+       {"retries", "redirects", "waited", "late results", "duplicates", "links replaced", "nodes lost", "links full",
+        "succeeded", "cancelled", "timed_out", "unschedulable", "node_lost", "rejected", "app_lost"}) {
     EXPECT_GT(met[state], 0U) << state << " was never met: the test is weaker than it says";
   }
 }

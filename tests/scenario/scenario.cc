@@ -42,12 +42,12 @@ std::optional<wire::Outcome> outcome(const std::string& label) {
   return std::nullopt;
 }
 
-std::optional<MessageKind> kind(const std::string& word) {
-  if (word == "call") return MessageKind::kCall;
-  if (word == "started") return MessageKind::kStarted;
-  if (word == "result") return MessageKind::kResult;
-  if (word == "redirect") return MessageKind::kRedirect;
-  if (word == "cancel") return MessageKind::kCancel;
+std::optional<wire::FrameKind> kind(const std::string& word) {
+  using Kind = wire::FrameKind;
+  for (const Kind kind :
+       {Kind::kCall, Kind::kQueued, Kind::kStarted, Kind::kResult, Kind::kRedirect, Kind::kCancel, Kind::kInquire}) {
+    if (wire::name(kind) == word) return kind;
+  }
   return std::nullopt;
 }
 
@@ -149,6 +149,8 @@ bool Scenario::set_up(const Words& words) {
       options_.executor.queue_max = static_cast<std::uint32_t>(*value);
     else if (name == "slots_max")
       options_.executor.slots_max = static_cast<std::uint32_t>(*value);
+    else if (name == "instant_announcements")
+      options_.instant_announcements = *value != 0;
     else if (name == "tasks_max")
       options_.ledger.tasks_max = static_cast<std::uint32_t>(*value);
     else if (name == "redirects_max")
@@ -162,18 +164,22 @@ bool Scenario::set_up(const Words& words) {
     versions_[words[1]] = {"(" + fields + ")", schema_of(fields)};
     return true;
   }
-  if (words[0] == "node") {
-    NodeInfo info;
-    info.name = words[1];
-    for (std::size_t i = 2; i < words.size(); ++i) {
-      const auto [name, value] = pair(words[i]);
-      if (name != "tag") return fail("unknown word " + words[i]);
-      info.tags.push_back(tag(value));
-    }
-    nodes_[words[1]] = cluster().add_node(std::move(info));
-    return true;
-  }
+  if (words[0] == "node") return add_node(words);
   return add_worker(words);
+}
+
+bool Scenario::add_node(const Words& words) {
+  NodeInfo info;
+  info.name = words[1];
+  std::vector<Tag> believed;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const auto [name, value] = pair(words[i]);
+    if (name != "tag" && name != "says") return fail("unknown word " + words[i]);
+    (name == "tag" ? info.tags : believed).push_back(tag(value));
+  }
+  nodes_[words[1]] = cluster().add_node(std::move(info));
+  if (!believed.empty()) cluster().pretend(nodes_[words[1]], std::move(believed));
+  return true;
 }
 
 FunctionInfo Scenario::function_of(const std::string& word) const {
@@ -272,18 +278,6 @@ bool Scenario::add_rule(const Words& words) {
   return true;
 }
 
-bool Scenario::change(const Words& words) {
-  if (words.size() != 3) return fail("change NODE tag=KEY:VALUE");
-  const auto at = node(words[1]);
-  if (!at || pair(words[2]).first != "tag") return fail("cannot read it");
-  const Tag changed = tag(pair(words[2]).second);
-  cluster().change(*at, [&](NodeInfo& info) {
-    std::erase_if(info.tags, [&](const Tag& old) { return old.key == changed.key; });
-    info.tags.push_back(changed);
-  });
-  return true;
-}
-
 bool Scenario::act_world(const Words& words) {
   const std::string& verb = words[0];
   if (verb == "release") return cluster().release_held(), true;
@@ -293,7 +287,6 @@ bool Scenario::act_world(const Words& words) {
     return time ? (cluster().advance(*time), true) : fail("not a duration");
   }
   if (verb == "drop" || verb == "duplicate" || verb == "hold") return add_rule(words);
-  if (verb == "change") return change(words);
   const auto at = node(words[1]);
   if (!at) return false;
   if (verb == "tell") return cluster().tell(*at), true;
@@ -308,6 +301,8 @@ bool Scenario::act_world(const Words& words) {
   const auto other = node(words[2]);
   if (!other) return false;
   if (verb == "lost") return cluster().declare_lost(*at, *other), true;
+  if (verb == "break") return cluster().break_links(*at, *other), true;
+  if (verb == "replace") return cluster().replace_link(*at, *other) || fail("there is no link");
   if (verb == "cut") return cluster().cut(*at, *other), true;
   if (verb == "join") return cluster().join(*at, *other), true;
   return fail("unknown word");
@@ -361,10 +356,12 @@ bool Scenario::expect_counter(const Words& words) {
       {"attempts_sent", origin.attempts_sent},
       {"waited", origin.waited},
       {"abandoned", origin.abandoned},
-      {"duplicates_dropped", executor.duplicates_dropped},
+      {"duplicates", executor.duplicates},
       {"stale_dropped", executor.stale_dropped},
       {"worker_late_results", executor.late_results_dropped},
       {"cancelled", executor.cancelled},
+      {"links_replaced", cluster().machine(*at).peers().counters().links_replaced},
+      {"nodes_lost", cluster().machine(*at).peers().counters().nodes_lost},
       {"tasks", cluster().ledger(*at).task_count()},
       {"waiting", cluster().ledger(*at).waiting_count()},
       {"queued", cluster().executor(*at).queued_count()},
@@ -403,6 +400,7 @@ bool Scenario::expect(const Words& words) {
 bool Scenario::check_end() {
   if (expectations_ == 0) return fail("the script expects nothing");
   if (!rules_.empty()) return fail("a message that was to be dropped, held or doubled never came");
+  if (!cluster().closed_apps().empty()) return fail("a node ended an app's connection: " + cluster().closed_apps()[0]);
   for (const Task& task : tasks_) {
     const std::size_t count = cluster().deliveries(task.node, task.name).size();
     if (count > 1) return fail(task.name + " was delivered " + std::to_string(count) + " times");

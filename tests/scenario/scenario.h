@@ -35,7 +35,7 @@ class Scenario {
   bool expect_counter(const Words& words);
   bool add_worker(const Words& words);
   bool add_rule(const Words& words);
-  bool change(const Words& words);
+  bool add_node(const Words& words);
   bool submit(const Words& words);
   bool check_end();
 
@@ -50,7 +50,7 @@ class Scenario {
     Fate fate;
     std::size_t from;
     std::size_t to;
-    MessageKind kind;
+    wire::FrameKind kind;
   };
 
   VirtualCluster::Options options_;

@@ -1,15 +1,34 @@
+// Nodes and their apps; the network is in virtual_network.cc.
 #include "tests/scenario/virtual_cluster.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "proto/base/check.h"
 
 namespace kaido::daemon::testing {
 namespace {
 
-constexpr std::uint32_t kSession = 1;
+std::string address_of(std::size_t node) { return "node:" + std::to_string(node); }
 
-std::string text(Payload payload) { return std::string(wire::as_text(payload)); }
+// As a connection does it: into the reader's block, at most so much a read; every complete frame to the machine.
+void feed(NodeMachine& machine, base::Instant now, ConnectionId connection, wire::FrameReader& reader,
+          std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto space = reader.writable();
+    const std::size_t count = std::min(space.size(), bytes.size());
+    std::memcpy(space.data(), bytes.data(), count);
+    reader.commit(count);
+    bytes.remove_prefix(count);
+    bool was_complete = false;
+    while (const auto frame = reader.next()) {
+      machine.frame(now, connection, *frame);
+      was_complete = true;
+    }
+    KAIDO_CHECK(!reader.failed());
+    if (!was_complete) machine.heard(now, connection);
+  }
+}
 
 }  // namespace
 
@@ -18,144 +37,288 @@ std::string text(Payload payload) { return std::string(wire::as_text(payload)); 
 std::size_t VirtualCluster::add_node(NodeInfo info) {
   const std::size_t node = nodes_.size();
   info.id.bytes[15] = static_cast<std::uint8_t>(node + 1);
-  info.epoch = {1000};
+  info.life = {{1000}, seed_ + node};
   nodes_.emplace_back();
   nodes_[node].info = std::move(info);
   boot(node);
-  for (std::size_t other = 0; other < node; ++other) {
-    learn(node, other);
-    learn(other, node);
-  }
+  pump();
   return node;
+}
+
+NodeMachineOptions VirtualCluster::machine_options(std::size_t index) const {
+  const NodeInfo& info = nodes_[index].info;
+  NodeMachineOptions options;
+  options.tasks.self = info;
+  options.tasks.seed = seed_ * 1000 + index;
+  options.tasks.ledger = options_.ledger;
+  options.tasks.executor = options_.executor;
+  options.apps.node_id = info.id;
+  options.apps.node_name = info.name;
+  options.apps.epoch = info.life.epoch;
+  options.peers.session.node_id = info.id;
+  options.peers.session.node_name = info.name;
+  options.peers.session.life = info.life;
+  options.peers.reconnect_initial = options_.latency;
+  options.peers.reconnect_max = options_.latency;
+  options.peers.seed = seed_ * 1000 + index;
+  for (std::size_t other = 0; other < index; ++other) options.peers.addresses.push_back(address_of(other));
+  return options;
 }
 
 // A fresh process: nothing of its former life is known to it.
 void VirtualCluster::boot(std::size_t index) {
   Node& node = nodes_[index];
   node.is_up = true;
-  node.registry = Registry();
+  node.listens = true;
   node.running.clear();
-  node.table = std::make_unique<ClusterTable>(node.info);
-  node.chooser = std::make_unique<Chooser>(seed_ * 1000 + index, node.table->view());
-  node.ledger = std::make_unique<Ledger>(options_.ledger, *node.chooser);
-  node.executor = std::make_unique<Executor>(options_.executor, node.table->view());
-  const auto workers = std::exchange(node.workers, {});
-  for (const auto& [session, worker] : workers) open_worker(index, session, worker.slots, worker.functions);
+  node.apps.clear();
+  node.machine = std::make_unique<NodeMachine>(machine_options(index), now_);
+  node.machine->start(now_, address_of(index));
+  for (const auto& [session, worker] : node.workers) connect_worker(index, session);
+}
+
+VirtualCluster::AppEnd& VirtualCluster::open_app(std::size_t index, std::uint32_t session, const std::string& name) {
+  Node& node = nodes_[index];
+  node.apps.push_back(std::make_unique<AppEnd>());
+  AppEnd& end = *node.apps.back();
+  end.session = session;
+  end.connection = node.machine->app_opened(now_, {});
+  AppEvents events;
+  events.on_result = [this, index, &end](std::uint64_t call, TaskResult result) {
+    delivered(index, end, call, std::move(result));
+  };
+  events.on_call = [this, index, &end](const wire::FrameHeader& call, std::string arguments) {
+    dispatched(index, end, call, std::move(arguments));
+  };
+  events.on_cancel = [this, index, session](std::uint64_t call) {
+    for (Running& running : nodes_[index].running) {
+      if (running.session != session || running.call != call) continue;
+      running.cancel_seen = true;
+      if (on_cancel) on_cancel(index, running);
+      return;
+    }
+  };
+  events.on_goodbye = [this](const std::string& reason) { closed_apps_.push_back(reason); };
+  end.app = std::make_unique<VirtualApp>(std::move(events));
+  end.app->hello(name);
+  return end;
+}
+
+VirtualCluster::AppEnd* VirtualCluster::find_app(std::size_t index, std::uint32_t session) const {
+  for (const auto& end : nodes_[index].apps) {
+    if (end->session == session) return end.get();
+  }
+  return nullptr;
+}
+
+void VirtualCluster::connect_worker(std::size_t index, std::uint32_t session) {
+  const Worker& worker = nodes_[index].workers.at(session);
+  AppEnd& end = open_app(index, session, "worker " + std::to_string(session));
+  end.functions = worker.functions;
+  end.app->offer(worker.functions, worker.slots);
 }
 
 void VirtualCluster::open_worker(std::size_t index, std::uint32_t session, std::uint32_t slots,
                                  std::vector<FunctionInfo> functions) {
-  Node& node = nodes_[index];
-  KAIDO_CHECK(node.registry.register_session(session, functions, slots).ok());
-  std::vector<base::FunctionId> ids;
-  for (const FunctionInfo& function : functions) ids.push_back(function.id);
-  node.workers[session] = {slots, std::move(functions)};
-  node.executor->worker_opened(now_, session, slots, ids);
-  publish_self(index);
+  nodes_[index].workers[session] = {slots, std::move(functions)};
+  if (!nodes_[index].is_up) return;
+  connect_worker(index, session);
+  pump();
 }
 
 void VirtualCluster::lose_worker(std::size_t index, std::uint32_t session) {
-  Node& node = nodes_[index];
-  node.registry.unregister_session(session);
-  node.workers.erase(session);
-  std::erase_if(node.running, [&](const Running& running) { return running.session == session; });
-  node.executor->worker_lost(now_, session);
-  publish_self(index);
-}
-
-void VirtualCluster::publish_self(std::size_t index) {
-  Node& node = nodes_[index];
-  node.info.functions = node.registry.offered();
-  node.info.slots = node.registry.slots();
-  node.table->self_changed(node.info);
-  refresh(index);
-  tell(index);
-}
-
-void VirtualCluster::change(std::size_t index, const std::function<void(NodeInfo&)>& edit) {
-  Node& node = nodes_[index];
-  edit(node.info);
-  node.table->self_changed(node.info);
-  refresh(index);
-}
-
-void VirtualCluster::tell(std::size_t index) {
-  for (std::size_t other = 0; other < nodes_.size(); ++other) learn(other, index);
-}
-
-void VirtualCluster::learn(std::size_t observer, std::size_t node) {
-  if (observer == node || !nodes_[observer].is_up || !nodes_[node].is_up) return;
-  Node& watcher = nodes_[observer];
-  const auto seen = watcher.table->node_seen(nodes_[node].info);
-  KAIDO_CHECK(seen.accepted());
-  const bool changed = show_view(observer);
-  if (seen.is_new_epoch) {
-    watcher.ledger->node_lost(now_, seen.index, seen.lost_epoch);
-    watcher.executor->origin_lost(now_, seen.index, seen.lost_epoch);
+  nodes_[index].workers.erase(session);
+  if (const AppEnd* const end = find_app(index, session)) {
+    end_app(index, end->connection, absl::UnavailableError("the app closed the connection"));
   }
-  if (changed) watcher.ledger->view_changed(now_);
-  pump(observer);
+  pump();
 }
 
-// Before a loss is reported, or a retry would choose by the old view.
-bool VirtualCluster::show_view(std::size_t index) {
+void VirtualCluster::end_app(std::size_t index, ConnectionId connection, const base::Status& reason) {
   Node& node = nodes_[index];
-  const auto view = node.table->take_change();
-  if (!view) return false;
-  node.chooser->set_view(*view);
-  node.executor->set_view(*view);
-  return true;
-}
-
-void VirtualCluster::refresh(std::size_t index) {
-  if (show_view(index)) nodes_[index].ledger->view_changed(now_);
-  pump(index);
+  const auto end = std::find_if(node.apps.begin(), node.apps.end(),
+                                [&](const auto& candidate) { return candidate->connection == connection; });
+  if (end == node.apps.end()) return;
+  const std::uint32_t session = (*end)->session;
+  if (session != 0) std::erase_if(node.running, [&](const Running& running) { return running.session == session; });
+  node.machine->closed(now_, connection, reason);
+  node.apps.erase(end);
 }
 
 // ---------------------------------------------------------------- apps
 
-void VirtualCluster::submit(std::size_t index, const std::string& task, PlacementSpec spec, base::Duration budget) {
-  Node& node = nodes_[index];
-  const std::uint64_t call_id = node.tasks.size();
-  node.tasks.push_back(task);
-  node.call_ids[task] = call_id;
-  const auto placement = node.chooser->prepare(std::move(spec));
-  const auto status = node.ledger->submit(now_, {.session = kSession,
-                                                 .call_id = call_id,
-                                                 .placement = placement,
-                                                 .budget = budget,
-                                                 .payload = wire::as_span(task)});
-  KAIDO_CHECK(status == SubmitStatus::kAccepted);
-  pump(index);
+void VirtualCluster::submit(std::size_t index, const std::string& task, PlacementSpec spec, base::Duration budget,
+                            const std::string& arguments) {
+  AppEnd* end = find_app(index, 0);
+  if (end == nullptr) end = &open_app(index, 0, "caller");
+  names_.push_back(task);
+  const std::uint64_t call = end->app->call(spec, budget, names_.size(), arguments);
+  end->calls[call] = {task};
+  pump();
 }
 
 bool VirtualCluster::cancel(std::size_t index, const std::string& task) {
-  const bool found = nodes_[index].ledger->cancel(now_, kSession, nodes_[index].call_ids.at(task));
-  pump(index);
-  return found;
+  AppEnd* const end = find_app(index, 0);
+  if (end == nullptr) return false;
+  for (const auto& [call_id, call] : end->calls) {
+    if (call.task != task || !call.is_open) continue;
+    end->app->cancel(call_id);
+    pump();
+    return true;
+  }
+  return false;
 }
 
 void VirtualCluster::close_session(std::size_t index) {
-  nodes_[index].ledger->session_closed(now_, kSession);
-  pump(index);
+  if (const AppEnd* const end = find_app(index, 0)) {
+    end_app(index, end->connection, absl::UnavailableError("the app closed the connection"));
+  }
+  pump();
 }
 
-bool VirtualCluster::answer(std::size_t index, const std::string& task, wire::Outcome outcome, std::string text) {
+bool VirtualCluster::answer(std::size_t index, const std::string& task, wire::Outcome outcome,
+                            const std::string& value_or_message) {
   Node& node = nodes_[index];
   const auto it = std::find_if(node.running.begin(), node.running.end(),
                                [&](const Running& running) { return running.task == task; });
   if (it == node.running.end()) return false;
-  const Running running = *it;
+  find_app(index, it->session)->app->result(it->call, outcome, value_or_message);
   node.running.erase(it);
-  const TaskError error{.message = text};
-  const bool succeeded = outcome == wire::Outcome::kSucceeded;
-  node.executor->handle_worker_result(now_, running.session, running.call, outcome, succeeded ? nullptr : &error,
-                                      succeeded ? wire::as_span(text) : Payload());
-  pump(index);
+  pump();
   return true;
 }
 
-// ---------------------------------------------------------------- the world
+void VirtualCluster::in_one_turn(const std::function<void()>& act) {
+  is_corked_ = true;
+  act();
+  is_corked_ = false;
+  pump();
+}
+
+void VirtualCluster::set_stalled(std::size_t index, std::uint32_t session, bool is_stalled) {
+  const AppEnd* const end = find_app(index, session);
+  if (end == nullptr) return;
+  NodeMachine& machine = *nodes_[index].machine;
+  is_stalled ? machine.congested(now_, end->connection) : machine.drained(now_, end->connection);
+  pump();
+}
+
+void VirtualCluster::dispatched(std::size_t index, const AppEnd& app, const wire::FrameHeader& call,
+                                std::string arguments) {
+  Running running;
+  running.session = app.session;
+  running.call = call.call_id;
+  running.attempt = call.attempt();
+  running.task = names_.at(call.trace.span_id - 1);
+  running.function = app.functions.at(call.template_or_status).name;
+  running.arguments = std::move(arguments);
+  ++executions_[running.task];
+  nodes_[index].running.push_back(running);
+  if (on_dispatch) on_dispatch(index, running);
+}
+
+void VirtualCluster::delivered(std::size_t index, AppEnd& app, std::uint64_t call_id, TaskResult result) {
+  AppEnd::Call& call = app.calls.at(call_id);
+  call.is_open = false;
+  Delivery delivery{.outcome = result.outcome, .value = std::string(wire::as_text(result.payload.bytes()))};
+  if (result.error != nullptr) delivery.error = *result.error;
+  nodes_[index].deliveries[call.task].push_back(std::move(delivery));
+}
+
+// ---------------------------------------------------------------- turns
+
+// What one node says may be another's news at once, so all are asked until none has any.
+void VirtualCluster::pump() {
+  if (is_pumping_ || is_corked_) return;
+  is_pumping_ = true;
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (std::size_t node = 0; node < nodes_.size(); ++node) progress |= nodes_[node].is_up && pump(node);
+    progress |= deliver_due();
+  }
+  is_pumping_ = false;
+}
+
+bool VirtualCluster::pump(std::size_t index) {
+  bool progress = read_apps(index);
+  NodeMachine& machine = *nodes_[index].machine;
+  for (; machine.has_ready(); progress = true) {
+    act(index, machine.ready());
+    machine.advance();
+  }
+  return progress;
+}
+
+bool VirtualCluster::read_apps(std::size_t index) {
+  bool progress = false;
+  Node& node = nodes_[index];
+  for (const auto& end : node.apps) {
+    if (end->is_paused) continue;
+    const std::string bytes = end->app->take_output();
+    progress |= !bytes.empty();
+    feed(*node.machine, now_, end->connection, end->reader, bytes);
+  }
+  return progress;
+}
+
+void VirtualCluster::read(LinkEnd& end) {
+  const std::string bytes = std::exchange(end.arrived, {});
+  for (std::size_t at = 0; at < bytes.size(); at += options_.read_bytes) {
+    feed(*nodes_[end.node].machine, now_, end.connection, end.reader,
+         std::string_view(bytes).substr(at, options_.read_bytes));
+  }
+}
+
+void VirtualCluster::act(std::size_t index, const Ready& ready) {
+  for (const FrameOut& frame : ready.frames) {
+    const auto metadata = ready.metadata(frame);
+    if ((frame.connection.value & kHalfBit) != 0) {
+      send(index, frame.connection, frame.header, std::string(wire::as_text(metadata)), frame.payload);
+      continue;
+    }
+    for (const auto& end : nodes_[index].apps) {
+      if (end->connection != frame.connection) continue;
+      end->app->handle({frame.header, metadata, frame.payload});
+      break;
+    }
+  }
+  for (const Command& command : ready.commands) act(index, command);
+}
+
+void VirtualCluster::act(std::size_t index, const Command& command) {
+  Node& node = nodes_[index];
+  switch (command.kind) {
+    case Command::Kind::kClose:
+      if ((command.connection.value & kHalfBit) == 0) return end_app(index, command.connection, command.status);
+      if (const auto found = ends_.find({index, command.connection.value}); found != ends_.end()) {
+        const auto [link, end] = found->second;
+        enqueue({.link = link, .to = 1 - end, .is_end = true}, options_.latency);
+        close_end(link, end, command.status);
+      }
+      return;
+    case Command::Kind::kPauseReading:
+    case Command::Kind::kResumeReading:
+      for (const auto& end : node.apps) {
+        if (end->connection == command.connection) end->is_paused = command.kind == Command::Kind::kPauseReading;
+      }
+      return;
+    case Command::Kind::kDial:
+      return dial({index, command.dial, static_cast<std::size_t>(std::stoul(command.text.substr(5)))});
+    case Command::Kind::kAbandonDial:
+      std::erase_if(dials_, [&](const PendingDial& d) { return d.from == index && d.dial == command.dial; });
+      return;
+    case Command::Kind::kStopListening:
+      node.listens = false;
+      return;
+    case Command::Kind::kPeerLimits:
+      return;  // these links take whatever they are given
+    case Command::Kind::kAnswer:
+    case Command::Kind::kPong:
+      return;  // no operator asks anything here
+  }
+}
+
+// ---------------------------------------------------------------- time
 
 std::optional<base::Instant> VirtualCluster::next_event() const {
   std::optional<base::Instant> next;
@@ -164,239 +327,36 @@ std::optional<base::Instant> VirtualCluster::next_event() const {
   };
   if (!in_flight_.empty()) consider(in_flight_.begin()->first.first);
   for (const Node& node : nodes_) {
-    if (!node.is_up) continue;
-    consider(node.ledger->next_timeout());
-    consider(node.executor->next_timeout());
+    if (node.is_up) consider(node.machine->next_timeout());
   }
   return next;
 }
 
 void VirtualCluster::advance(base::Duration duration) {
+  constexpr int kTurnsAtOneInstant = 10'000;
   const base::Instant end = now_ + duration;
+  int turns = 0;
   for (auto next = next_event(); next && *next <= end; next = next_event()) {
+    turns = *next > now_ ? 0 : turns + 1;
+    KAIDO_CHECK(turns < kTurnsAtOneInstant);  // a machine whose timer always rings
     now_ = std::max(now_, *next);
-    while (!in_flight_.empty() && in_flight_.begin()->first.first <= now_) {
-      const Message message = std::move(in_flight_.begin()->second);
-      in_flight_.erase(in_flight_.begin());
-      receive(message);
+    pump();
+    for (const Node& node : nodes_) {
+      if (node.is_up && node.machine->next_timeout().value_or(end + options_.latency) <= now_) {
+        node.machine->handle_timeout(now_);
+      }
     }
-    for (std::size_t index = 0; index < nodes_.size(); ++index) {
-      if (!nodes_[index].is_up) continue;
-      nodes_[index].ledger->handle_timeout(now_);
-      nodes_[index].executor->handle_timeout(now_);
-      pump(index);
-    }
+    pump();
   }
   now_ = end;
 }
 
-void VirtualCluster::crash(std::size_t index) { nodes_[index].is_up = false; }
-
-void VirtualCluster::restart(std::size_t index) {
-  nodes_[index].info.epoch.value += 1;
-  nodes_[index].info.draining = false;
-  boot(index);
-  for (std::size_t other = 0; other < nodes_.size(); ++other) learn(index, other);
-  tell(index);
-}
-
-void VirtualCluster::declare_lost(std::size_t observer, std::size_t index) {
-  Node& node = nodes_[observer];
-  const NodeIndex lost = index_at(observer, index);
-  if (!node.is_up || lost == kNoNode || !node.table->node_lost(lost)) return;
-  const base::Epoch epoch = node.table->node(lost).info->epoch;
-  show_view(observer);
-  node.ledger->node_lost(now_, lost, epoch);
-  node.executor->origin_lost(now_, lost, epoch);
-  pump(observer);
-}
-
-void VirtualCluster::cut(std::size_t a, std::size_t b) {
-  const auto between = [&](const Message& message) {
-    return (message.from == a && message.to == b) || (message.from == b && message.to == a);
-  };
-  std::erase_if(in_flight_, [&](const auto& entry) { return between(entry.second); });
-  declare_lost(a, b);
-  declare_lost(b, a);
-}
-
-void VirtualCluster::join(std::size_t a, std::size_t b) {
-  learn(a, b);
-  learn(b, a);
-}
-
 void VirtualCluster::drain(std::size_t index, base::Duration duration) {
-  nodes_[index].executor->drain(now_, now_ + duration);
-  nodes_[index].ledger->drain(now_, now_ + duration);
-  pump(index);
-}
-
-// ---------------------------------------------------------------- effects
-
-// One core's effects are the other's calls, so both are drained until neither has any.
-void VirtualCluster::pump(std::size_t index) {
-  Node& node = nodes_[index];
-  LedgerEffect from_ledger;
-  ExecutorEffect from_executor;
-  for (bool progress = true; progress;) {
-    progress = false;
-    while (node.ledger->poll_effect(from_ledger)) act(index, from_ledger), progress = true;
-    while (node.executor->poll_effect(from_executor)) act(index, from_executor), progress = true;
-  }
-  node.chooser->load_reported(kSelf, node.executor->load());
-}
-
-void VirtualCluster::act(std::size_t index, const LedgerEffect& effect) {
-  Node& node = nodes_[index];
-  if (effect.kind == LedgerEffect::Kind::kDeliver) return deliver(index, effect);
-  const bool is_call = effect.kind == LedgerEffect::Kind::kSendAttempt;
-  if (effect.node != kSelf) {
-    Message message{.kind = is_call ? MessageKind::kCall : MessageKind::kCancel,
-                    .from = index,
-                    .to = node_at(index, effect.node),
-                    .sequence = effect.sequence,
-                    .attempt = effect.attempt};
-    if (is_call) message.spec = effect.placement->spec();
-    message.budget = effect.budget;
-    message.payload = text(effect.payload);
-    return send(std::move(message));
-  }
-  const AttemptKey key{
-      .origin = kSelf, .attempt = effect.attempt, .origin_epoch = node.info.epoch, .sequence = effect.sequence};
-  if (is_call) {
-    admit(index, key, *effect.placement, effect.budget, effect.payload);
-  } else {
-    node.executor->cancel(now_, key);
-  }
-}
-
-void VirtualCluster::admit(std::size_t index, const AttemptKey& key, const PreparedPlacement& placement,
-                           base::Duration budget, Payload payload) {
-  nodes_[index].executor->admit(
-      now_,
-      {.key = key, .placement = &placement, .budget = budget, .payload = payload, .report_start = key.origin != kSelf});
-}
-
-void VirtualCluster::deliver(std::size_t index, const LedgerEffect& effect) {
-  Node& node = nodes_[index];
-  Delivery delivery{.outcome = effect.outcome, .value = text(effect.payload), .attempt = effect.attempt};
-  KAIDO_CHECK((effect.error == nullptr) == (effect.outcome == wire::Outcome::kSucceeded));
-  if (effect.error != nullptr) delivery.error = *effect.error;
-  node.deliveries[node.tasks.at(effect.call_id)].push_back(std::move(delivery));
-}
-
-void VirtualCluster::act(std::size_t index, const ExecutorEffect& effect) {
-  using Kind = ExecutorEffect::Kind;
-  if (effect.kind == Kind::kDispatch) return start(index, effect);
-  if (effect.kind != Kind::kCancelAtWorker) return answer_origin(index, effect);
-  for (Running& running : nodes_[index].running) {
-    if (running.session != effect.session || running.call != effect.call) continue;
-    running.cancel_seen = true;
-    if (on_cancel) on_cancel(index, running);
-    return;
-  }
-}
-
-void VirtualCluster::start(std::size_t index, const ExecutorEffect& effect) {
-  Running running{
-      .session = effect.session, .call = effect.call, .attempt = effect.key.attempt, .task = text(effect.payload)};
-  ++executions_[running.task];
-  nodes_[index].running.push_back(running);
-  if (on_dispatch) on_dispatch(index, running);
-}
-
-void VirtualCluster::answer_origin(std::size_t index, const ExecutorEffect& effect) {
-  using Kind = ExecutorEffect::Kind;
-  Node& node = nodes_[index];
-  if (effect.key.origin != kSelf) {
-    Message message{.kind = effect.kind == Kind::kReplyStarted  ? MessageKind::kStarted
-                            : effect.kind == Kind::kReplyResult ? MessageKind::kResult
-                                                                : MessageKind::kRedirect,
-                    .from = index,
-                    .to = node_at(index, effect.key.origin),
-                    .sequence = effect.key.sequence,
-                    .attempt = effect.key.attempt};
-    message.outcome = effect.outcome;
-    if (effect.error != nullptr) message.error = *effect.error;
-    message.reason = effect.reason;
-    message.retry_after = effect.retry_after;
-    message.payload = text(effect.payload);
-    message.load = node.executor->load();
-    return send(std::move(message));
-  }
-  const AttemptReport report{kSelf, node.info.epoch, effect.key.sequence, effect.key.attempt};
-  if (effect.kind == Kind::kReplyStarted) return node.ledger->handle_started(now_, report);
-  if (effect.kind == Kind::kReplyResult) {
-    return node.ledger->handle_result(now_, report, effect.outcome, effect.error, effect.payload);
-  }
-  node.ledger->handle_redirect(now_, report, effect.reason, effect.retry_after, effect.payload);
-}
-
-// ---------------------------------------------------------------- the network
-
-void VirtualCluster::send(Message message) {
-  message.from_epoch = nodes_[message.from].info.epoch;
-  message.to_epoch = nodes_[message.to].info.epoch;
-  switch (fate ? fate(message) : Fate::kDeliver) {
-    case Fate::kDrop:
-      return;
-    case Fate::kHold:
-      held_.push_back(std::move(message));
-      return;
-    case Fate::kDuplicate:
-      enqueue(message);
-      [[fallthrough]];
-    case Fate::kDeliver:
-      enqueue(std::move(message));
-  }
-}
-
-// In the order they were sent: every message takes the same time.
-void VirtualCluster::enqueue(Message message) {
-  in_flight_.emplace(std::pair(now_ + options_.latency, message_count_++), std::move(message));
-}
-
-void VirtualCluster::release_held() {
-  for (Message& message : std::exchange(held_, {})) enqueue(std::move(message));
-}
-
-void VirtualCluster::receive(const Message& message) {
-  Node& node = nodes_[message.to];
-  const NodeIndex from = index_at(message.to, message.from);
-  if (!node.is_up || node.info.epoch != message.to_epoch || from == kNoNode) return;
-  if (message.kind == MessageKind::kCall || message.kind == MessageKind::kCancel) {
-    const AttemptKey key{
-        .origin = from, .attempt = message.attempt, .origin_epoch = message.from_epoch, .sequence = message.sequence};
-    if (message.kind == MessageKind::kCall) {
-      const auto placement = node.chooser->prepare(message.spec);
-      admit(message.to, key, *placement, message.budget, wire::as_span(message.payload));
-    } else {
-      node.executor->cancel(now_, key);
-    }
-    return pump(message.to);
-  }
-  const AttemptReport report{from, message.from_epoch, message.sequence, message.attempt};
-  node.chooser->load_reported(from, message.load);
-  if (message.kind == MessageKind::kStarted) {
-    node.ledger->handle_started(now_, report);
-  } else if (message.kind == MessageKind::kResult) {
-    node.ledger->handle_result(now_, report, message.outcome, &message.error, wire::as_span(message.payload));
-  } else {
-    node.ledger->handle_redirect(now_, report, message.reason, message.retry_after, wire::as_span(message.payload));
-  }
-  pump(message.to);
+  nodes_[index].machine->drain(now_, now_ + duration, "the test says so");
+  pump();
 }
 
 // ---------------------------------------------------------------- looking
-
-std::size_t VirtualCluster::node_at(std::size_t observer, NodeIndex index) const {
-  const base::NodeId& id = nodes_[observer].table->node(index).info->id;
-  return static_cast<std::size_t>(id.bytes[15]) - 1;
-}
-
-NodeIndex VirtualCluster::index_at(std::size_t observer, std::size_t node) const {
-  return nodes_[observer].table->index_of(nodes_[node].info.id);
-}
 
 const std::vector<Delivery>& VirtualCluster::deliveries(std::size_t node, const std::string& task) const {
   static const std::vector<Delivery> kNone;

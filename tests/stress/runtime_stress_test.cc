@@ -261,7 +261,7 @@ Task<void> yield_often() {
 }
 
 Task<void> join_while_it_ends() {
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 100; ++i) {
     auto handle = spawn([]() -> Task<void> { co_await yield_now(); });
     co_await join(handle, yield_often());
   }
@@ -308,7 +308,7 @@ TEST_P(RuntimeStress, AHandleMayBePolledWhileItsTaskEnds) {
     Runtime runtime = delayed_runtime(GetParam(), world);
     runtime.block_on([]() -> Task<void> {
       JoinSet<void> set;
-      for (int i = 0; i < 4; ++i) set.spawn(join_while_it_ends());
+      for (int i = 0; i < 8; ++i) set.spawn(join_while_it_ends());
       co_await join_everything(set);
     });
   });

@@ -51,6 +51,7 @@ void TestNode::write_config(const std::vector<std::string>& peers) {
                {"http", "127.0.0.1:" + std::to_string(http_port_)}});
   if (!peers.empty()) yaml += "peers:\n";
   for (const std::string& peer : peers) yaml += "  - " + peer + "\n";
+  yaml += "security: {insecure_plaintext: true}\n";
   add_section(yaml, "timeouts", spec_.timeouts_);
   add_section(yaml, "limits", spec_.limits_);
   yaml += "log: {level: debug, format: text}\n";

@@ -69,6 +69,7 @@ std::optional<Registry::Refusal> Registry::check_schema(const FunctionInfo& func
 }
 
 void Registry::remember_checked(const FunctionInfo& function) {
+  if (function.schema.empty()) return;
   if (checked_bytes_ + function.schema.bytes().size() > options_.bytes_max) {
     checked_.clear();
     checked_bytes_ = 0;
@@ -117,7 +118,7 @@ std::optional<Registry::Refusal> Registry::check_functions(std::span<const Funct
 }
 
 std::optional<Registry::Refusal> Registry::check_session(std::uint32_t session, std::span<const FunctionInfo> functions,
-                                                         std::uint32_t slots) const {
+                                                         WorkerSlots slots) const {
   if (sessions_.contains(session))
     return Refusal{absl::AlreadyExistsError("the app has registered its functions already")};
   if (functions.size() > options_.functions_per_app_max) {
@@ -126,23 +127,38 @@ std::optional<Registry::Refusal> Registry::check_session(std::uint32_t session, 
                        std::to_string(options_.functions_per_app_max) + " that one app may offer"),
                    &RegistryCounters::refused_limit};
   }
-  if (slots > options_.slots_per_app_max) {
-    return Refusal{absl::ResourceExhaustedError("the app claims " + std::to_string(slots) + " slots, more than the " +
-                                                std::to_string(options_.slots_per_app_max) + " that one app may have"),
-                   &RegistryCounters::refused_limit};
-  }
+  if (auto refusal = check_slots(functions, slots)) return refusal;
   return check_functions(functions);
 }
 
+// A function without a slot for it would take calls and never run them.
+std::optional<Registry::Refusal> Registry::check_slots(std::span<const FunctionInfo> functions,
+                                                       WorkerSlots slots) const {
+  for (const std::uint32_t each : {slots.compute, slots.task}) {
+    if (each <= options_.slots_per_app_max) continue;
+    return Refusal{absl::ResourceExhaustedError("the app claims " + std::to_string(each) + " slots, more than the " +
+                                                std::to_string(options_.slots_per_app_max) + " that one app may have"),
+                   &RegistryCounters::refused_limit};
+  }
+  for (const FunctionInfo& function : functions) {
+    if ((function.is_task ? slots.task : slots.compute) > 0) continue;
+    return Refusal{absl::InvalidArgumentError("the app offers " + function.name +
+                                              " and no slot to run it in; its calls would wait for ever"),
+                   &RegistryCounters::refused_invalid};
+  }
+  return std::nullopt;
+}
+
 base::Status Registry::register_session(std::uint32_t session, std::span<const FunctionInfo> functions,
-                                        std::uint32_t slots) {
+                                        WorkerSlots slots) {
   if (auto refusal = check_session(session, functions, slots)) {
     ++(counters_.*(refusal->counter));
     return std::move(refusal->status);
   }
   Session& entry = sessions_[session];
   entry.slots = slots;
-  slots_ += slots;
+  slots_.compute += slots.compute;
+  slots_.task += slots.task;
   for (std::uint32_t index = 0; index < functions.size(); ++index) {
     Function& function = functions_[functions[index].id];
     if (function.offers.empty()) {
@@ -166,7 +182,8 @@ bool Registry::unregister_session(std::uint32_t session) {
     bytes_ -= bytes_of(function->second.info);
     functions_.erase(function);
   }
-  slots_ -= it->second.slots;
+  slots_.compute -= it->second.slots.compute;
+  slots_.task -= it->second.slots.task;
   sessions_.erase(it);
   return true;
 }

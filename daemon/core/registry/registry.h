@@ -64,7 +64,7 @@ class Registry {
 
   /// Function index = position in `functions`.
   [[nodiscard]] base::Status register_session(std::uint32_t session, std::span<const FunctionInfo> functions,
-                                              std::uint32_t slots);
+                                              WorkerSlots slots);
 
   /// False if it never registered.
   bool unregister_session(std::uint32_t session);
@@ -75,8 +75,8 @@ class Registry {
   /// For NodeInfo: every function once, sorted by id.
   [[nodiscard]] std::vector<FunctionInfo> offered() const;
 
-  /// The sum of the sessions' slots.
-  [[nodiscard]] std::uint32_t slots() const { return slots_; }
+  /// The sum of the sessions' slots for computing, or of those for waiting where nobody has others.
+  [[nodiscard]] std::uint32_t slots() const { return slots_.compute > 0 ? slots_.compute : slots_.task; }
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
   [[nodiscard]] const RegistryCounters& counters() const { return counters_; }
 
@@ -86,7 +86,7 @@ class Registry {
     std::vector<Offer> offers;
   };
   struct Session {
-    std::uint32_t slots = 0;
+    WorkerSlots slots = 0;
     std::vector<base::FunctionId> functions;
   };
 
@@ -96,7 +96,8 @@ class Registry {
     std::uint64_t RegistryCounters::* counter = &RegistryCounters::refused_invalid;
   };
   [[nodiscard]] std::optional<Refusal> check_session(std::uint32_t session, std::span<const FunctionInfo> functions,
-                                                     std::uint32_t slots) const;
+                                                     WorkerSlots slots) const;
+  [[nodiscard]] std::optional<Refusal> check_slots(std::span<const FunctionInfo> functions, WorkerSlots slots) const;
   [[nodiscard]] std::optional<Refusal> check_functions(std::span<const FunctionInfo> functions) const;
   [[nodiscard]] std::optional<Refusal> check_function(const FunctionInfo& function) const;
   [[nodiscard]] std::optional<Refusal> check_schema(const FunctionInfo& function) const;
@@ -109,7 +110,7 @@ class Registry {
   /// when it has grown to bytes_max.
   std::unordered_map<base::FunctionId, Schema> checked_;
   std::size_t checked_bytes_ = 0;
-  std::uint32_t slots_ = 0;
+  WorkerSlots slots_ = 0;
   std::size_t bytes_ = 0;
   RegistryCounters counters_;
 };

@@ -81,7 +81,7 @@ void Chooser::set_view(ClusterViewRef view) {
   for (const NodeView& node : view->nodes()) {
     const NodeView* before = view_->find(node.index);
     if (before == nullptr || node.index == kSelf) continue;
-    if (!node.alive || before->info->epoch != node.info->epoch) loads_.forget(node.index);
+    if (!node.alive || before->info->life != node.info->life) loads_.forget(node.index);
   }
   view_ = std::move(view);
 }
@@ -97,13 +97,14 @@ bool Chooser::less_loaded(NodeIndex a, NodeIndex b) const {
 }
 
 Placer::Choice Chooser::chosen(NodeIndex node) const {
-  return {.verdict = Verdict::kChosen, .node = node, .epoch = view_->find(node)->info->epoch};
+  return {.verdict = Verdict::kChosen, .node = node, .life = view_->find(node)->info->life};
 }
 
 Placer::Choice Chooser::choose(const PreparedPlacement& placement, std::span<const NodeIndex> avoid) {
   const auto& candidates = placement.candidates(*view_);
   const bool may_be_self = candidates.self_fits && !contains(avoid, kSelf);
-  if (may_be_self && loads_.busy(kSelf) < slots_of(kSelf)) return chosen(kSelf);
+  const bool has_room = room_here_ ? may_be_self && room_here_(placement) : loads_.busy(kSelf) < slots_of(kSelf);
+  if (may_be_self && has_room) return chosen(kSelf);
 
   const auto count = static_cast<std::uint32_t>(candidates.nodes.size());
   if (count == 0) {
@@ -144,6 +145,7 @@ Placer::Choice Chooser::choose_avoiding(std::span<const NodeIndex> candidates, s
 std::vector<NodeReason> Chooser::explain(const PreparedPlacement& placement, std::span<const NodeIndex> avoid) const {
   std::vector<NodeReason> reasons;
   for (const NodeView& node : view_->nodes()) {
+    if (!node.is_known) continue;
     if (reasons.size() >= options_.reasons_max) {
       reasons.push_back({"…", std::to_string(view_->nodes().size() - reasons.size()) + " more nodes"});
       break;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -41,6 +42,11 @@ class Chooser final : public Placer {
 
   /// `aux` of any frame of a peer; for kSelf the executor's load() whenever it changed.
   void load_reported(NodeIndex node, wire::Load load) { loads_.reported(node, load); }
+  /// Whether a worker on this node could start a task of the placement right now: what "local first" goes by, since a
+  /// node has slots of two kinds. Without it the number of free slots decides.
+  void set_room_here(std::function<bool(const PreparedPlacement&)> has_room) { room_here_ = std::move(has_room); }
+  /// The time by which reports age; before choices that should know it.
+  void set_now(base::Instant now) { loads_.set_now(now); }
   [[nodiscard]] const LoadTable& loads() const { return loads_; }
 
   [[nodiscard]] Choice choose(const PreparedPlacement& placement, std::span<const NodeIndex> avoid) override;
@@ -70,6 +76,7 @@ class Chooser final : public Placer {
   ChooserOptions options_;
   base::Random random_;
   ClusterViewRef view_;
+  std::function<bool(const PreparedPlacement&)> room_here_;
   LoadTable loads_;
   std::map<PlacementSpec, Prepared> prepared_;
   std::vector<std::uint32_t> free_indices_;

@@ -13,7 +13,7 @@ NodeInfo node(std::uint8_t id, std::string name, bool offers = true) {
   NodeInfo info;
   info.id.bytes[0] = id;
   info.name = std::move(name);
-  info.epoch = {std::uint64_t{id} * 100};
+  info.life = {{std::uint64_t{id} * 100}, id};
   info.slots = 4;
   if (offers) info.functions = {{{7}, "f", 70, ""}};
   return info;
@@ -51,7 +51,7 @@ TEST(Chooser, TheLocalNodeComesFirstWhileItHasAFreeSlot) {
     const auto choice = cluster.chooser.choose(*placement, {});
     EXPECT_EQ(choice.verdict, Placer::Verdict::kChosen);
     EXPECT_EQ(choice.node, kSelf);
-    EXPECT_EQ(choice.epoch.value, 100U);
+    EXPECT_EQ(choice.life.epoch.value, 100U);
     cluster.chooser.attempt_sent(choice.node);
   }
   EXPECT_NE(cluster.chooser.choose(*placement, {}).node, kSelf) << "its four slots are taken";
@@ -98,7 +98,7 @@ TEST(Chooser, AvoidedNodesAreNeverChosen) {
 
 TEST(Chooser, SaysOfEveryNodeWhyItIsNotChosen) {
   Cluster cluster(2, false);
-  cluster.table.node_lost(NodeIndex{1});
+  cluster.table.node_lost(base::Instant{}, NodeIndex{1});
   cluster.chooser.set_view(cluster.table.view());
   PlacementSpec spec = wanted();
   spec.tags = {{"gpu", "a100"}};
@@ -179,10 +179,28 @@ TEST(Chooser, CallersSchemasAreSharedAndBounded) {
   EXPECT_NE(prepare(3, 1), nullptr);
 }
 
+TEST(Chooser, AnIdleNodeThatWasFullOnceIsSoonChosenAsOftenAsItsEqual) {
+  Cluster cluster(2, false);
+  const auto placement = cluster.chooser.prepare(wanted());
+  cluster.chooser.load_reported(NodeIndex{1}, {.busy = 50, .slots = 4});
+  const auto share_of_the_other = [&](base::Duration later) {
+    cluster.chooser.set_now(base::Instant{} + later);
+    int chosen = 0;
+    for (int i = 0; i < 200; ++i) {
+      if (cluster.chooser.choose(*placement, {}).node == NodeIndex{1}) ++chosen;
+    }
+    return chosen;
+  };
+  EXPECT_EQ(share_of_the_other(base::Duration(0)), 0);
+  const int soon = share_of_the_other(8 * LoadTable::kHalfLife);
+  EXPECT_GT(soon, 70) << "seed " << kSeed;
+  EXPECT_LT(soon, 130) << "seed " << kSeed;
+}
+
 TEST(Chooser, ALostNodesReportedLoadIsForgotten) {
   Cluster cluster(1, false);
   cluster.chooser.load_reported(NodeIndex{1}, {.busy = 50, .slots = 4});
-  cluster.table.node_lost(NodeIndex{1});
+  cluster.table.node_lost(base::Instant{}, NodeIndex{1});
   cluster.chooser.set_view(cluster.table.view());
   EXPECT_EQ(cluster.chooser.loads().busy(NodeIndex{1}), 0U);
 }

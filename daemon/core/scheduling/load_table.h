@@ -1,21 +1,30 @@
 /// What this node believes each node has to do.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
 #include "daemon/core/view/node_view.h"
+#include "proto/base/time.h"
 #include "proto/wire/frame.h"
 
 namespace kaido::daemon {
 
 /// A node's load is this node's own attempts in flight there, which it knows exactly, plus what others had there when
 /// the node last answered (its reported load less our share of it at that moment). No gossip: a reply brings the report
-/// for free and is as fresh as the last task.
+/// for free and is as fresh as the last task, and pongs bring one where there are no tasks. A report ages: what it says
+/// of others counts half as much with every kHalfLife, so that a node which was full once is tried again.
 ///
 /// Threading: confined to the node's loop.
 class LoadTable {
  public:
+  /// How fast a report of others' load loses its weight. Shorter trusts it less, and lets two origins that flood one
+  /// node find out later; longer leaves a node idle for longer that was full when it spoke last.
+  static constexpr base::Duration kHalfLife = std::chrono::milliseconds(250);
+
+  void set_now(base::Instant now) { now_ = now; }
+
   void attempt_sent(NodeIndex node) { ++at(node).in_flight; }
   void attempt_settled(NodeIndex node);
 
@@ -36,12 +45,14 @@ class LoadTable {
     std::uint32_t in_flight = 0;
     std::uint32_t others = 0;
     std::uint32_t slots = 0;
+    base::Instant reported;
   };
   Entry& at(NodeIndex node) {
     if (node.value >= entries_.size()) entries_.resize(node.value + 1);
     return entries_[node.value];
   }
 
+  base::Instant now_;
   std::vector<Entry> entries_;
 };
 

@@ -30,6 +30,22 @@ TEST(LoadTable, AReportOlderThanOurOwnAttemptsNeverCountsBelowThem) {
   EXPECT_EQ(loads.busy(kNode), 2U);
 }
 
+TEST(LoadTable, WhatAReportSaysOfOthersCountsHalfAsMuchWithEveryHalfLife) {
+  LoadTable loads;
+  loads.attempt_sent(kNode);
+  loads.reported(kNode, {.busy = 9, .slots = 8});
+  base::Instant now{};
+  for (const std::uint32_t expected : {9U, 5U, 3U, 2U, 1U, 1U}) {
+    EXPECT_EQ(loads.busy(kNode), expected);
+    loads.set_now(now += LoadTable::kHalfLife);
+  }
+  loads.reported(kNode, {.busy = 9, .slots = 8});
+  EXPECT_EQ(loads.busy(kNode), 9U) << "a new report is fresh";
+  loads.set_now(now + 1000 * LoadTable::kHalfLife);
+  EXPECT_EQ(loads.busy(kNode), 1U) << "our own attempts do not age";
+  EXPECT_EQ(loads.slots(kNode), 8U);
+}
+
 TEST(LoadTable, ForgettingKeepsTheAttemptsInFlight) {
   LoadTable loads;
   loads.attempt_sent(kNode);

@@ -5,16 +5,32 @@
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
+namespace {
+
+/// Of a template beside its texts: the record, the placement and the caches that hang on it.
+constexpr std::size_t kTemplateOverhead = 512;
+
+}  // namespace
+
 AppSession::AppSession(const AppSessionOptions& options, std::uint64_t session, AppSessionActions& actions,
                        base::Instant now)
-    : options_(options), session_(session), actions_(actions), handshake_deadline_(now + options.handshake_timeout) {}
+    : options_(options),
+      session_(session),
+      actions_(actions),
+      handshake_deadline_(now + options.handshake_timeout),
+      last_heard_(now),
+      next_ping_(now + options.ping_interval) {}
 
-void AppSession::handle_frame(base::Instant /*now*/, const wire::FrameView& frame) {
-  if (state_ == State::kClosed) return;
+void AppSession::handle_frame(base::Instant now, const wire::FrameView& frame) {
   const wire::FrameKind kind = frame.header.kind;
-  if (state_ == State::kAwaitHello && kind != wire::FrameKind::kHello && kind != wire::FrameKind::kGoodbye) {
-    return violation("the first frame must be hello, not " + std::string(wire::name(kind)));
+  const FrameRule rule = rule_for(state_, kind);
+  if (rule != FrameRule::kHandle) [[unlikely]] {
+    if (rule == FrameRule::kDrop || (!wire::is_known(kind) && (frame.header.flags & wire::kIgnorable) != 0)) return;
+    return violation("a " + std::string(wire::name(kind)) + " frame (kind " +
+                     std::to_string(static_cast<unsigned>(kind)) + ") has no place in a session that is " +
+                     std::string(name(state_)));
   }
+  last_heard_ = now;
   switch (kind) {
     case wire::FrameKind::kCall:
       return handle_call(frame);
@@ -22,6 +38,9 @@ void AppSession::handle_frame(base::Instant /*now*/, const wire::FrameView& fram
       return handle_result(frame);
     case wire::FrameKind::kCancel:
       return actions_.cancel(frame.header.call_id);
+    case wire::FrameKind::kYield:
+    case wire::FrameKind::kResume:
+      return actions_.yielded(frame.header.call_id, kind == wire::FrameKind::kYield);
     case wire::FrameKind::kPrepare:
       return handle_prepare(frame);
     case wire::FrameKind::kHello:
@@ -33,20 +52,15 @@ void AppSession::handle_frame(base::Instant /*now*/, const wire::FrameView& fram
       pong.kind = wire::FrameKind::kPong;
       return actions_.send(pong, {}, {});
     }
-    case wire::FrameKind::kPong:
-      return;
     case wire::FrameKind::kGoodbye:
-      state_ = State::kClosed;
+      state_ = AppState::kClosed;
       return actions_.close(absl::OkStatus());
     default:
-      if ((frame.header.flags & wire::kIgnorable) != 0) return;
-      return violation("a node does not take " + std::string(wire::name(kind)) + " frames (kind " +
-                       std::to_string(static_cast<unsigned>(kind)) + ") from an app");
+      return;  // pong: it was heard, which is all that it is for; yield and resume: a call keeps its slot until it ends
   }
 }
 
 void AppSession::handle_hello(const wire::FrameView& frame) {
-  if (state_ != State::kAwaitHello) return violation("hello was said before");
   auto hello = parse_metadata<v1::Hello>(frame);
   if (!hello.ok()) return violation(std::string(hello.status().message()));
   const wire::VersionRange theirs{hello->versions().min(), hello->versions().max()};
@@ -56,7 +70,7 @@ void AppSession::handle_hello(const wire::FrameView& frame) {
   }
   if (hello->app_name().size() > wire::kMaxNameBytes) return violation("the app's name is too long");
   if (!hello->app_name().empty()) app_name_ = hello->app_name();
-  state_ = State::kReady;
+  state_ = AppState::kReady;
   v1::Welcome welcome;
   welcome.set_version(*version);
   welcome.set_features(options_.features & hello->versions().features());
@@ -66,6 +80,8 @@ void AppSession::handle_hello(const wire::FrameView& frame) {
   welcome.set_session(session_);
   welcome.set_credits(options_.credits);
   welcome.set_max_frame_bytes(options_.max_frame_bytes);
+  welcome.set_max_metadata_bytes(options_.max_metadata_bytes);
+  welcome.set_max_templates(options_.templates_max);
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kWelcome;
   send_message(header, welcome.SerializeAsString());
@@ -83,7 +99,13 @@ void AppSession::handle_register(const wire::FrameView& frame) {
     functions.push_back(*std::move(checked));
   }
   has_registered_ = true;
-  if (auto offered = actions_.offer(std::move(functions), message->slots()); !offered.ok()) {
+  WorkerSlots slots{message->compute_slots(), message->task_slots()};
+  if (slots == WorkerSlots{0}) {
+    // An app that knows one number only, whatever its functions do.
+    slots = message->slots();
+    for (FunctionInfo& function : functions) function.is_task = false;
+  }
+  if (auto offered = actions_.offer(std::move(functions), slots); !offered.ok()) {
     return close(std::move(offered), /*retry=*/false);
   }
   wire::FrameHeader header;
@@ -93,48 +115,74 @@ void AppSession::handle_register(const wire::FrameView& frame) {
 
 void AppSession::handle_prepare(const wire::FrameView& frame) {
   const std::uint32_t id = frame.header.template_or_status;
-  if (id == 0 || id > templates_.size() + 1) {
-    return violation("template ids are given from 1 on without gaps; " + std::to_string(id) + " comes after " +
-                     std::to_string(templates_.size()));
-  }
-  if (id > options_.templates_max) {
-    return violation("more than " + std::to_string(options_.templates_max) +
-                     " templates: reuse some, or raise "
-                     "limits.templates_per_connection");
-  }
-  auto message = parse_metadata<v1::Prepare>(frame);
-  if (!message.ok()) return violation(std::string(message.status().message()));
-  Template prepared;
-  if (auto spec = to_placement(*message); !spec.ok()) {
-    prepared.refusal = wire::Outcome::kInvalidArgument;
-    prepared.error.message = "the placement was refused: " + std::string(spec.status().message());
-  } else if (prepared.placement = actions_.prepare(*std::move(spec)); prepared.placement == nullptr) {
-    prepared.refusal = wire::Outcome::kRejected;
-    prepared.error.message = "this node remembers too many placements; drop some, or reuse placement builders";
-    prepared.error.retry_after = options_.retry_after;
-  }
-  if (prepared.placement == nullptr) {
+  if (id == 0 || id > options_.templates_max) {
+    const auto error = refuse(wire::Outcome::kInvalidArgument,
+                              "template ids go from 1 to " + std::to_string(options_.templates_max) +
+                                  " (limits.templates_per_connection); rebind those that were used least recently")
+                           .error;
     wire::FrameHeader header;
     header.kind = wire::FrameKind::kPrepared;
     header.call_id = id;
-    header.template_or_status = static_cast<std::uint32_t>(prepared.refusal);
-    send_message(header, to_message(prepared.error).SerializeAsString());
+    header.template_or_status = static_cast<std::uint32_t>(wire::Outcome::kInvalidArgument);
+    return send_message(header, to_message(*error).SerializeAsString());
   }
-  if (id == templates_.size() + 1) {
-    templates_.push_back(std::move(prepared));
-  } else {
-    templates_[id - 1] = std::move(prepared);
+  if (id > templates_.size()) templates_.resize(id);
+  Template& known = templates_[id - 1];
+  template_bytes_ -= known.bytes;
+  known = Template{};
+  known = prepare(frame);
+  template_bytes_ += known.bytes;
+  if (known.placement != nullptr) return;
+  wire::FrameHeader header;
+  header.kind = wire::FrameKind::kPrepared;
+  header.call_id = id;
+  header.template_or_status = static_cast<std::uint32_t>(known.refusal);
+  send_message(header, to_message(*known.error).SerializeAsString());
+}
+
+AppSession::Template AppSession::prepare(const wire::FrameView& frame) {
+  auto message = parse_metadata<v1::Prepare>(frame);
+  if (!message.ok()) return refuse(wire::Outcome::kInvalidArgument, std::string(message.status().message()));
+  auto spec = to_placement(*message);
+  if (!spec.ok()) {
+    return refuse(wire::Outcome::kInvalidArgument,
+                  "the placement was refused: " + std::string(spec.status().message()));
   }
+  const std::size_t bytes = kTemplateOverhead + frame.metadata.size();
+  if (bytes > options_.template_bytes_max - template_bytes_) {
+    return refuse(wire::Outcome::kRejected, "the templates of this app take " + std::to_string(template_bytes_) +
+                                                " bytes, near their bound (limits.template_bytes_per_connection); "
+                                                "rebind those that were used least recently, or use fewer rules");
+  }
+  Template prepared;
+  prepared.placement = actions_.prepare(*std::move(spec));
+  if (prepared.placement == nullptr) {
+    return refuse(wire::Outcome::kRejected,
+                  "this node remembers too many placements; drop some, or reuse placement builders");
+  }
+  prepared.bytes = bytes;
+  return prepared;
+}
+
+AppSession::Template AppSession::refuse(wire::Outcome outcome, std::string why) const {
+  Template refused;
+  refused.refusal = outcome;
+  refused.error =
+      make_error({.message = std::move(why),
+                  .retry_after = outcome == wire::Outcome::kRejected ? options_.retry_after : base::Duration(0)});
+  return refused;
 }
 
 void AppSession::handle_call(const wire::FrameView& frame) {
   const std::uint32_t id = frame.header.template_or_status;
-  if (id == 0 || id > templates_.size()) [[unlikely]] {
-    return violation("a call names template " + std::to_string(id) + ", which was not prepared");
+  if (id == 0 || id > templates_.size() ||
+      (templates_[id - 1].placement == nullptr && templates_[id - 1].error == nullptr)) [[unlikely]] {
+    return send_result(frame.header.call_id, wire::Outcome::kInvalidArgument,
+                       {.message = "the call names template " + std::to_string(id) + ", which was not prepared"});
   }
   const Template& prepared = templates_[id - 1];
   if (prepared.placement == nullptr) [[unlikely]] {
-    return send_result(frame.header.call_id, prepared.refusal, prepared.error);
+    return send_result(frame.header.call_id, prepared.refusal, *prepared.error);
   }
   if (calls_in_flight_ >= options_.credits) [[unlikely]] {
     ++calls_over_credit_;
@@ -144,10 +192,12 @@ void AppSession::handle_call(const wire::FrameView& frame) {
     error.retry_after = options_.retry_after;
     return send_result(frame.header.call_id, wire::Outcome::kRejected, error);
   }
+  if (has_failed(frame.payload)) [[unlikely]] {
+    return deliver_failure(frame.header.call_id, failure_of(frame.payload, "the arguments", wire::Outcome::kCancelled));
+  }
   ++calls_in_flight_;
-  const AppCall call{frame.header.call_id, prepared.placement, to_duration(frame.header.budget_ns), frame.header.trace,
-                     frame.payload.bytes()};
-  if (!actions_.submit(call)) [[unlikely]] {
+  if (!actions_.submit({frame.header.call_id, prepared.placement, to_duration(frame.header.budget_ns),
+                        frame.header.trace, frame.payload})) [[unlikely]] {
     --calls_in_flight_;
     violation("call id " + std::to_string(frame.header.call_id) + " is in flight already");
   }
@@ -155,54 +205,78 @@ void AppSession::handle_call(const wire::FrameView& frame) {
 
 void AppSession::handle_result(const wire::FrameView& frame) {
   const auto outcome = wire::outcome_from(frame.header.template_or_status);
-  if (!outcome) return violation("unknown status " + std::to_string(frame.header.template_or_status) + " in a result");
-  if (*outcome == wire::Outcome::kSucceeded) {
-    actions_.worker_result(frame.header.call_id, *outcome, nullptr, frame.payload.bytes());
+  if (outcome == wire::Outcome::kSucceeded) [[likely]] {
+    const bool failed = has_failed(frame.payload);
+    actions_.worker_result(frame.header.call_id, failed
+                                                     ? failure_of(frame.payload, "the result", wire::Outcome::kAppLost)
+                                                     : TaskResult{*outcome, nullptr, frame.payload});
     return;
   }
-  auto message = parse_metadata<v1::ResultError>(frame);
-  if (!message.ok()) return violation(std::string(message.status().message()));
-  const TaskError error = to_task_error(*message);
-  actions_.worker_result(frame.header.call_id, *outcome, &error, {});
+  actions_.worker_result(frame.header.call_id, to_failure(frame, outcome));
 }
 
 void AppSession::handle_timeout(base::Instant now) {
-  if (state_ != State::kAwaitHello || now < handshake_deadline_) return;
-  close(absl::DeadlineExceededError("no hello came in time"), /*retry=*/true);
+  if (state_ == AppState::kAwaitHello && now >= handshake_deadline_) {
+    return close(absl::DeadlineExceededError("no hello came in time"), /*retry=*/true);
+  }
+  if (state_ != AppState::kReady) return;
+  if (now >= last_heard_ + options_.silence_timeout) {
+    return close(absl::DeadlineExceededError("nothing was heard of the app for " +
+                                             std::to_string(options_.silence_timeout / std::chrono::milliseconds(1)) +
+                                             " ms (timeouts.app)"),
+                 /*retry=*/true);
+  }
+  if (now < next_ping_) return;
+  next_ping_ = now + options_.ping_interval;
+  // Who was heard lately is alive: an app under load is never asked.
+  if (now < last_heard_ + options_.ping_interval) return;
+  wire::FrameHeader ping;
+  ping.kind = wire::FrameKind::kPing;
+  ping.call_id = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  actions_.send(ping, {}, {});
 }
 
 std::optional<base::Instant> AppSession::next_timeout() const {
-  if (state_ != State::kAwaitHello) return std::nullopt;
-  return handshake_deadline_;
+  switch (state_) {
+    case AppState::kAwaitHello:
+      return handshake_deadline_;
+    case AppState::kReady:
+      return std::min(next_ping_, last_heard_ + options_.silence_timeout);
+    case AppState::kClosed:
+      return std::nullopt;
+  }
+  return std::nullopt;
 }
 
-void AppSession::deliver(std::uint64_t call_id, wire::Outcome outcome, const TaskError* error, Payload payload) {
-  if (state_ != State::kReady) return;
+void AppSession::deliver(std::uint64_t call_id, TaskResult result) {
+  if (state_ != AppState::kReady) return;
   KAIDO_CHECK(calls_in_flight_ > 0);
   --calls_in_flight_;
-  if (outcome != wire::Outcome::kSucceeded) return send_result(call_id, outcome, *error);
+  if (result.outcome != wire::Outcome::kSucceeded) return send_result(call_id, result.outcome, *result.error);
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kResult;
   header.call_id = call_id;
-  actions_.send(header, {}, payload);
+  actions_.send(header, {}, std::move(result.payload));
 }
 
-void AppSession::dispatch(std::uint32_t function_index, std::uint64_t call, std::uint32_t attempt,
-                          base::Duration budget, const wire::TraceContext& trace, std::span<const std::byte> info,
-                          Payload payload) {
-  if (state_ != State::kReady) return;
+void AppSession::deliver_failure(std::uint64_t call_id, const TaskResult& failure) {
+  if (state_ == AppState::kReady) send_result(call_id, failure.outcome, *failure.error);
+}
+
+void AppSession::dispatch(Dispatch dispatch) {
+  if (state_ != AppState::kReady) return;
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kCall;
-  header.template_or_status = function_index;
-  header.call_id = call;
-  header.attempt = static_cast<std::uint16_t>(attempt);
-  header.budget_ns = static_cast<std::uint64_t>(budget.count());
-  header.trace = trace;
-  actions_.send(header, info, payload);
+  header.template_or_status = dispatch.function_index;
+  header.call_id = dispatch.call;
+  header.set_attempt(dispatch.attempt);
+  header.budget_ns = static_cast<std::uint64_t>(dispatch.budget.count());
+  header.trace = dispatch.trace;
+  actions_.send(header, dispatch.info, std::move(dispatch.payload));
 }
 
 void AppSession::cancel_at_worker(std::uint64_t call) {
-  if (state_ != State::kReady) return;
+  if (state_ != AppState::kReady) return;
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kCancel;
   header.call_id = call;
@@ -210,8 +284,8 @@ void AppSession::cancel_at_worker(std::uint64_t call) {
 }
 
 void AppSession::close(base::Status reason, bool retry) {
-  if (state_ == State::kClosed) return;
-  state_ = State::kClosed;
+  if (state_ == AppState::kClosed) return;
+  state_ = AppState::kClosed;
   v1::Goodbye goodbye;
   goodbye.set_reason(std::string(reason.message()));
   goodbye.set_retry(retry);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/core/session/messages.h"
+#include "daemon/core/session/frame_rules.h"
 #include "daemon/core/task/attempt.h"
 #include "daemon/core/view/placement.h"
 #include "proto/base/ids.h"
@@ -30,7 +31,13 @@ struct AppSessionOptions {
   std::uint32_t credits = wire::kCallsPerApp;         ///< limits.calls_per_app
   std::uint32_t templates_max = wire::kMaxTemplates;  ///< limits.templates_per_connection
   std::uint32_t max_frame_bytes = wire::kMaxFrameBytes;
+  std::uint32_t max_metadata_bytes = wire::kMaxMetadataBytes;
+  /// What the templates of one app may take, as they lie in memory; further ones are refused, and so are their calls.
+  std::size_t template_bytes_max = wire::kMaxTemplateBytes;
   base::Duration handshake_timeout = std::chrono::seconds(5);
+  base::Duration ping_interval = std::chrono::seconds(1);
+  /// How long the node bears an app's silence before it takes it for dead; any frame ends the silence.
+  base::Duration silence_timeout = std::chrono::seconds(5);
   /// What an app that exceeded its credits is told to wait.
   base::Duration retry_after = std::chrono::milliseconds(10);
 };
@@ -44,7 +51,18 @@ struct AppCall {
   Payload payload;
 };
 
-/// What a session does to the world; implemented by the api shell. Spans are valid during the call only.
+/// An attempt for a worker app.
+struct Dispatch {
+  std::uint32_t function_index = 0;
+  std::uint64_t call = 0;  ///< the node's name for it, which the worker's answer repeats
+  std::uint32_t attempt = 0;
+  base::Duration budget{0};
+  wire::TraceContext trace;
+  std::span<const std::byte> info;  ///< its CallInfo; valid during the call only
+  Payload payload;
+};
+
+/// What a session does to the world; implemented by core/node. Spans are valid during the call only.
 class AppSessionActions {
  public:
   virtual void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) = 0;
@@ -53,17 +71,20 @@ class AppSessionActions {
   virtual void close(base::Status reason) = 0;
 
   /// The app offers functions; a refusal closes the session with its text.
-  [[nodiscard]] virtual base::Status offer(std::vector<FunctionInfo> functions, std::uint32_t slots) = 0;
+  [[nodiscard]] virtual base::Status offer(std::vector<FunctionInfo> functions, WorkerSlots slots) = 0;
 
   /// The placement that all equal specs share, or null when there are too many.
   [[nodiscard]] virtual PlacementRef prepare(PlacementSpec spec) = 0;
 
   /// False: the app already has a call of this id in flight.
-  [[nodiscard]] virtual bool submit(const AppCall& call) = 0;
+  [[nodiscard]] virtual bool submit(AppCall call) = 0;
   virtual void cancel(std::uint64_t call_id) = 0;
 
+  /// A running call waits for a call of the app's own, or goes on.
+  virtual void yielded(std::uint64_t call, bool is_waiting) = 0;
+
   /// A worker's answer. False: it is late, or was never asked; it was dropped.
-  virtual bool worker_result(std::uint64_t call, wire::Outcome outcome, const TaskError* error, Payload payload) = 0;
+  virtual bool worker_result(std::uint64_t call, TaskResult result) = 0;
 
  protected:
   ~AppSessionActions() = default;
@@ -71,8 +92,10 @@ class AppSessionActions {
 
 /// The protocol of docs/protocol/local.md, the node's side.
 ///
-/// The app's mistakes end its own session with a Goodbye that says what was wrong, and nobody else notices. A call
-/// beyond the credits is answered `rejected`, since an app may learn late of a smaller window.
+/// One fault harms one call: a template or call that cannot be served is answered with an error of its own. Only a
+/// broken handshake, or a frame that has no place in the session's state (frame_rules.h), ends the session, with a
+/// Goodbye that says why; nobody else notices, and the app may come back. A call beyond the credits is answered
+/// `rejected`, since an app may learn late of a smaller window.
 ///
 /// Threading: confined to the node strand.
 /// Cost: about 20 ns a frame, no allocation.
@@ -84,37 +107,42 @@ class AppSession {
 
   // --- from the app ---
   void handle_frame(base::Instant now, const wire::FrameView& frame);
+  /// Some bytes of a frame that is not complete yet: a proof of life, too.
+  void heard(base::Instant now) { last_heard_ = now; }
   void handle_timeout(base::Instant now);
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
 
   // --- from the node ---
-  /// The one answer to a submitted call. `error` is null if it succeeded.
-  void deliver(std::uint64_t call_id, wire::Outcome outcome, const TaskError* error, Payload payload);
-  /// An attempt for this worker. `info` is its CallInfo.
-  void dispatch(std::uint32_t function_index, std::uint64_t call, std::uint32_t attempt, base::Duration budget,
-                const wire::TraceContext& trace, std::span<const std::byte> info, Payload payload);
+  /// The one answer to a submitted call.
+  void deliver(std::uint64_t call_id, TaskResult result);
+  /// The same for one that was delivered already, but could not be sent.
+  void deliver_failure(std::uint64_t call_id, const TaskResult& failure);
+  void dispatch(Dispatch dispatch);
   void cancel_at_worker(std::uint64_t call);
   /// Says goodbye and ends: the node stops (`retry`: the app can come back), or the app broke a rule.
   void close(base::Status reason, bool retry);
 
-  [[nodiscard]] bool is_ready() const { return state_ == State::kReady; }
+  [[nodiscard]] bool is_ready() const { return state_ == AppState::kReady; }
+  [[nodiscard]] base::Instant last_heard() const { return last_heard_; }
   [[nodiscard]] const std::string& app_name() const { return app_name_; }
   [[nodiscard]] std::uint32_t calls_in_flight() const { return calls_in_flight_; }
   [[nodiscard]] std::uint64_t calls_over_credit() const { return calls_over_credit_; }
+  [[nodiscard]] std::size_t template_bytes() const { return template_bytes_; }
 
  private:
-  enum class State : std::uint8_t { kAwaitHello, kReady, kClosed };
-
   /// What a template id stands for: a placement, or why it was refused.
   struct Template {
     PlacementRef placement;
     wire::Outcome refusal = wire::Outcome::kSucceeded;
-    TaskError error;
+    TaskErrorRef error;
+    std::size_t bytes = 0;
   };
 
   void handle_hello(const wire::FrameView& frame);
   void handle_register(const wire::FrameView& frame);
   void handle_prepare(const wire::FrameView& frame);
+  [[nodiscard]] Template prepare(const wire::FrameView& frame);
+  [[nodiscard]] Template refuse(wire::Outcome outcome, std::string why) const;
   void handle_call(const wire::FrameView& frame);
   void handle_result(const wire::FrameView& frame);
   void violation(std::string what);
@@ -125,10 +153,13 @@ class AppSession {
   const std::uint64_t session_;
   AppSessionActions& actions_;
   const base::Instant handshake_deadline_;
-  State state_ = State::kAwaitHello;
+  AppState state_ = AppState::kAwaitHello;
+  base::Instant last_heard_;
+  base::Instant next_ping_;
   bool has_registered_ = false;
   std::string app_name_ = "unnamed";
   std::vector<Template> templates_;  ///< by template id minus one
+  std::size_t template_bytes_ = 0;
   std::uint32_t calls_in_flight_ = 0;
   std::uint64_t calls_over_credit_ = 0;
 };

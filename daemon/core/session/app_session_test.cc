@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "daemon/core/session/call_info.h"
+#include "proto/wire/body.h"
+#include "proto/wire/handshake.h"
 
 namespace kaido::daemon {
 namespace {
@@ -13,6 +15,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::Instant kStart{};
+
+Payload payload(std::string_view text) { return Payload::copy_of(wire::as_span(text)); }
+std::string text(const Payload& payload) { return std::string(wire::as_text(payload.bytes())); }
 
 struct SentFrame {
   wire::FrameHeader header;
@@ -24,26 +29,30 @@ struct SentFrame {
 class Node final : public AppSessionActions {
  public:
   void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) override {
-    sent.push_back({header, std::string(wire::as_text(metadata)), std::string(wire::as_text(payload))});
+    sent.push_back({header, std::string(wire::as_text(metadata)), text(payload)});
   }
   void close(base::Status reason) override { closed = std::move(reason); }
-  base::Status offer(std::vector<FunctionInfo> functions, std::uint32_t slots) override {
+  base::Status offer(std::vector<FunctionInfo> functions, WorkerSlots slots) override {
     offered = std::move(functions);
-    offered_slots = slots;
+    offered_slots = slots.compute;
+    offered_task_slots = slots.task;
     return offer_answer;
   }
   PlacementRef prepare(PlacementSpec spec) override {
     if (refuse_placements) return nullptr;
     return std::make_shared<PreparedPlacement>(std::move(spec), 0, 1);
   }
-  bool submit(const AppCall& call) override {
-    calls.push_back(call);
+  bool submit(AppCall call) override {
+    calls.push_back(std::move(call));
     return accept_calls;
   }
   void cancel(std::uint64_t call_id) override { cancelled.push_back(call_id); }
-  bool worker_result(std::uint64_t call, wire::Outcome outcome, const TaskError* error, Payload payload) override {
-    results.push_back(std::to_string(call) + " " + std::string(wire::name(outcome)) + " " +
-                      (error != nullptr ? error->message : std::string(wire::as_text(payload))));
+  void yielded(std::uint64_t call, bool is_waiting) override {
+    results.push_back(std::to_string(call) + (is_waiting ? " waits" : " goes on"));
+  }
+  bool worker_result(std::uint64_t call, TaskResult result) override {
+    results.push_back(std::to_string(call) + " " + std::string(wire::name(result.outcome)) + " " +
+                      (result.error != nullptr ? result.error->message : text(result.payload)));
     return true;
   }
 
@@ -58,6 +67,7 @@ class Node final : public AppSessionActions {
   std::optional<base::Status> closed;
   std::vector<FunctionInfo> offered;
   std::uint32_t offered_slots = 0;
+  std::uint32_t offered_task_slots = 0;
   base::Status offer_answer;
   bool refuse_placements = false;
   bool accept_calls = true;
@@ -69,7 +79,8 @@ class Node final : public AppSessionActions {
 class AppSessionTest : public testing::Test {
  protected:
   void say(wire::FrameKind kind, const std::string& metadata = {}, const std::string& payload = {},
-           std::uint32_t template_or_status = 0, std::uint64_t call_id = 0, std::uint8_t flags = 0) {
+           std::uint32_t template_or_status = 0, std::uint64_t call_id = 0, std::uint8_t flags = 0,
+           base::Instant now = kStart) {
     wire::FrameView frame;
     frame.header.kind = kind;
     frame.header.template_or_status = template_or_status;
@@ -77,10 +88,10 @@ class AppSessionTest : public testing::Test {
     frame.header.flags = flags;
     frame.metadata = wire::as_span(metadata);
     frame.payload = wire::Payload::copy_of(wire::as_span(payload));
-    session.handle_frame(kStart, frame);
+    session.handle_frame(now, frame);
   }
 
-  void say_hello(std::uint32_t min = 1, std::uint32_t max = 1) {
+  void say_hello(std::uint32_t min = wire::kVersions.min, std::uint32_t max = wire::kVersions.max) {
     v1::Hello hello;
     hello.mutable_versions()->set_min(min);
     hello.mutable_versions()->set_max(max);
@@ -100,6 +111,15 @@ class AppSessionTest : public testing::Test {
     ASSERT_EQ(node.sent.back().header.kind, wire::FrameKind::kGoodbye);
     EXPECT_NE(node.last<v1::Goodbye>().reason().find(words), std::string::npos);
     EXPECT_FALSE(node.last<v1::Goodbye>().retry());
+  }
+
+  void expect_answer(wire::FrameKind kind, std::uint64_t call_id, wire::Outcome outcome, const std::string& words) {
+    const SentFrame& answer = node.sent.back();
+    EXPECT_EQ(answer.header.kind, kind);
+    EXPECT_EQ(answer.header.call_id, call_id);
+    EXPECT_EQ(answer.header.template_or_status, static_cast<std::uint32_t>(outcome));
+    EXPECT_NE(node.last<v1::ResultError>().message().find(words), std::string::npos)
+        << node.last<v1::ResultError>().message();
   }
 
   static AppSessionOptions options() {
@@ -123,7 +143,7 @@ TEST_F(AppSessionTest, WelcomesWithTheNodesIdentityAndItsBounds) {
   EXPECT_EQ(session.app_name(), "shop");
   ASSERT_EQ(node.sent.back().header.kind, wire::FrameKind::kWelcome);
   const auto welcome = node.last<v1::Welcome>();
-  EXPECT_EQ(welcome.version(), 1U);
+  EXPECT_EQ(welcome.version(), wire::kVersions.max);
   EXPECT_EQ(welcome.node_name(), "n1");
   EXPECT_EQ(welcome.node_epoch(), 3U);
   EXPECT_EQ(welcome.session(), 42U);
@@ -131,19 +151,19 @@ TEST_F(AppSessionTest, WelcomesWithTheNodesIdentityAndItsBounds) {
 }
 
 TEST_F(AppSessionTest, SaysWhichSideToUpgradeWhenThereIsNoCommonVersion) {
-  say_hello(2, 3);
-  expect_violation("no common protocol version: this side speaks 1, the other side 2 to 3; upgrade this side");
+  say_hello(3, 4);
+  expect_violation("no common protocol version: this side speaks 2, the other side 3 to 4; upgrade this side");
 }
 
 TEST_F(AppSessionTest, RefusesEverythingBeforeHello) {
   say(wire::FrameKind::kCall);
-  expect_violation("the first frame must be hello, not call");
+  expect_violation("a call frame (kind 7) has no place in a session that is before hello");
 }
 
 TEST_F(AppSessionTest, RefusesASecondHello) {
   say_hello();
   say_hello();
-  expect_violation("hello was said before");
+  expect_violation("a hello frame (kind 1) has no place in a session that is ready");
 }
 
 TEST_F(AppSessionTest, RefusesMetadataThatIsNotItsMessage) {
@@ -160,11 +180,41 @@ TEST_F(AppSessionTest, HelloMustComeInTime) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(*node.closed));
 }
 
-TEST_F(AppSessionTest, AReadySessionHasNoTimeout) {
+TEST_F(AppSessionTest, ASilentAppIsAskedAndThenTakenForDead) {
   say_hello();
-  EXPECT_EQ(session.next_timeout(), std::nullopt);
-  session.handle_timeout(kStart + 1h);
+  const std::size_t sent = node.sent.size();
+  EXPECT_EQ(session.next_timeout(), kStart + 1s);
+  session.handle_timeout(kStart + 1s);
+  ASSERT_EQ(node.sent.size(), sent + 1);
+  EXPECT_EQ(node.sent.back().header.kind, wire::FrameKind::kPing);
+  session.handle_timeout(kStart + 5s - 1ns);
   EXPECT_FALSE(node.closed);
+  session.handle_timeout(kStart + 5s);
+  ASSERT_TRUE(node.closed);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(*node.closed));
+  EXPECT_NE(node.closed->message().find("timeouts.app"), std::string_view::npos) << *node.closed;
+  EXPECT_TRUE(node.last<v1::Goodbye>().retry()) << "it may come back";
+  EXPECT_EQ(session.next_timeout(), std::nullopt);
+}
+
+TEST_F(AppSessionTest, AnyFrameAndAnyBytesAreAProofOfLife) {
+  say_hello();
+  say(wire::FrameKind::kPong, {}, {}, 0, 0, 0, kStart + 4s);
+  session.handle_timeout(kStart + 5s);
+  EXPECT_FALSE(node.closed);
+  session.heard(kStart + 8s);
+  session.handle_timeout(kStart + 12s);
+  EXPECT_FALSE(node.closed);
+  session.handle_timeout(kStart + 13s);
+  EXPECT_TRUE(node.closed);
+}
+
+TEST_F(AppSessionTest, AnAppUnderLoadIsNeverAsked) {
+  say_hello();
+  const std::size_t sent = node.sent.size();
+  say(wire::FrameKind::kCancel, {}, {}, 0, 1, 0, kStart + 500ms);
+  session.handle_timeout(kStart + 1s);
+  EXPECT_EQ(node.sent.size(), sent);
 }
 
 TEST_F(AppSessionTest, OffersWhatTheAppRegistersOnce) {
@@ -181,6 +231,29 @@ TEST_F(AppSessionTest, OffersWhatTheAppRegistersOnce) {
   EXPECT_EQ(node.sent.back().header.kind, wire::FrameKind::kRegistered);
   say(wire::FrameKind::kRegister, message.SerializeAsString());
   expect_violation("functions are registered once");
+}
+
+TEST_F(AppSessionTest, AWorkerMaySayHowManyCallsOfEachKindItTakes) {
+  say_hello();
+  v1::Register message;
+  message.set_slots(64);
+  message.set_compute_slots(2);
+  message.set_task_slots(64);
+  message.add_functions()->set_name("wait");
+  message.mutable_functions(0)->set_id(99);
+  message.mutable_functions(0)->set_is_task(true);
+  say(wire::FrameKind::kRegister, message.SerializeAsString());
+  ASSERT_EQ(node.offered.size(), 1U);
+  EXPECT_TRUE(node.offered[0].is_task);
+  EXPECT_EQ(node.offered_slots, 2U);
+  EXPECT_EQ(node.offered_task_slots, 64U);
+}
+
+TEST_F(AppSessionTest, ACallThatWaitsSaysSoAndThatItGoesOn) {
+  say_hello();
+  say(wire::FrameKind::kYield, {}, {}, 0, 900, wire::kIgnorable);
+  say(wire::FrameKind::kResume, {}, {}, 0, 900, wire::kIgnorable);
+  EXPECT_EQ(node.results, (std::vector<std::string>{"900 waits", "900 goes on"}));
 }
 
 TEST_F(AppSessionTest, ARefusedOfferEndsTheSessionWithTheReason) {
@@ -207,7 +280,7 @@ TEST_F(AppSessionTest, SubmitsCallsOfPreparedTemplatesAndDeliversTheirResults) {
   EXPECT_EQ(node.calls[0].call_id, 77U);
   EXPECT_EQ(node.calls[0].placement->spec().function_name, "count");
   EXPECT_EQ(session.calls_in_flight(), 1U);
-  session.deliver(77, wire::Outcome::kSucceeded, nullptr, wire::as_span("42"));
+  session.deliver(77, {wire::Outcome::kSucceeded, nullptr, payload("42")});
   EXPECT_EQ(node.sent.back().header.kind, wire::FrameKind::kResult);
   EXPECT_EQ(node.sent.back().header.call_id, 77U);
   EXPECT_EQ(node.sent.back().payload, "42");
@@ -224,29 +297,83 @@ TEST_F(AppSessionTest, DeliversErrorsWithAllThatIsKnown) {
   error.attempt = 3;
   error.retry_after = 20ms;
   error.reasons = {{"n2", "lost"}};
-  session.deliver(5, wire::Outcome::kNodeLost, &error, {});
+  session.deliver(5, {wire::Outcome::kNodeLost, make_error(error), {}});
   EXPECT_EQ(node.sent.back().header.template_or_status, static_cast<std::uint32_t>(wire::Outcome::kNodeLost));
   EXPECT_EQ(to_task_error(node.last<v1::ResultError>()), error);
 }
 
-TEST_F(AppSessionTest, ACallOfAnUnpreparedTemplateIsAViolation) {
+TEST_F(AppSessionTest, ACallOfAnUnpreparedTemplateEndsThatCallOnly) {
   say_hello();
-  say(wire::FrameKind::kCall, {}, {}, 1, 5);
-  expect_violation("template 1, which was not prepared");
+  prepare(1);
+  for (const std::uint32_t id : {0U, 2U, 4U, ~0U}) {
+    say(wire::FrameKind::kCall, {}, {}, id, 5);
+    expect_answer(wire::FrameKind::kResult, 5, wire::Outcome::kInvalidArgument,
+                  "template " + std::to_string(id) + ", which was not prepared");
+  }
+  EXPECT_FALSE(node.closed);
+  EXPECT_EQ(session.calls_in_flight(), 0U);
+  say(wire::FrameKind::kCall, {}, {}, 1, 6);
+  EXPECT_EQ(node.calls.size(), 1U);
 }
 
-TEST_F(AppSessionTest, TemplateIdsLeaveNoGapsAndHaveABound) {
+TEST_F(AppSessionTest, TemplateIdsMayLeaveGapsUpToTheBound) {
   say_hello();
-  prepare(2);
-  expect_violation("from 1 on without gaps");
+  prepare(3, "last");
+  say(wire::FrameKind::kCall, {}, {}, 3, 5);
+  ASSERT_EQ(node.calls.size(), 1U);
+  EXPECT_EQ(node.calls[0].placement->spec().function_name, "last");
+  say(wire::FrameKind::kCall, {}, {}, 2, 6);
+  expect_answer(wire::FrameKind::kResult, 6, wire::Outcome::kInvalidArgument, "template 2, which was not prepared");
 }
 
-TEST_F(AppSessionTest, TooManyTemplatesAreAViolation) {
+TEST_F(AppSessionTest, ATemplateIdOutOfBoundsIsRefusedAndHarmsNoOther) {
   say_hello();
   for (std::uint32_t id = 1; id <= 3; ++id) prepare(id);
+  for (const std::uint32_t id : {0U, 4U, ~0U}) {
+    prepare(id);
+    expect_answer(wire::FrameKind::kPrepared, id, wire::Outcome::kInvalidArgument, "template ids go from 1 to 3");
+  }
   EXPECT_FALSE(node.closed);
-  prepare(4);
-  expect_violation("more than 3 templates");
+  say(wire::FrameKind::kCall, {}, {}, 3, 5);
+  EXPECT_EQ(node.calls.size(), 1U);
+}
+
+TEST_F(AppSessionTest, TemplatesAreBoundedInBytesAndReplacingOneGivesItsBytesBack) {
+  AppSessionOptions small = options();
+  small.template_bytes_max = 2000;
+  AppSession session(small, 43, node, kStart);
+  const auto prepare = [&](std::uint32_t id, std::size_t name_bytes) {
+    v1::Prepare message;
+    message.mutable_function()->set_name("f");
+    message.mutable_placement()->set_node_name(std::string(name_bytes, 'n'));
+    const std::string bytes = message.SerializeAsString();
+    wire::FrameView frame;
+    frame.header.kind = wire::FrameKind::kPrepare;
+    frame.header.template_or_status = id;
+    frame.metadata = wire::as_span(bytes);
+    session.handle_frame(kStart, frame);
+  };
+  wire::FrameView hello;
+  hello.header.kind = wire::FrameKind::kHello;
+  v1::Hello words;
+  words.mutable_versions()->set_min(wire::kVersions.min);
+  words.mutable_versions()->set_max(wire::kVersions.max);
+  const std::string bytes = words.SerializeAsString();
+  hello.metadata = wire::as_span(bytes);
+  session.handle_frame(kStart, hello);
+  prepare(1, 200);
+  prepare(2, 200);
+  EXPECT_EQ(node.sent.back().header.kind, wire::FrameKind::kWelcome);
+  const std::size_t two = session.template_bytes();
+  EXPECT_GT(two, 1200U);
+  prepare(3, 200);
+  expect_answer(wire::FrameKind::kPrepared, 3, wire::Outcome::kRejected, "limits.template_bytes_per_connection");
+  EXPECT_EQ(session.template_bytes(), two);
+  const std::size_t answers = node.sent.size();
+  for (int i = 0; i < 100; ++i) prepare(2, 200);
+  EXPECT_EQ(node.sent.size(), answers) << "again and again is no more";
+  EXPECT_EQ(session.template_bytes(), two);
+  EXPECT_FALSE(node.closed);
 }
 
 TEST_F(AppSessionTest, PreparingATemplateAgainReplacesIt) {
@@ -299,9 +426,26 @@ TEST_F(AppSessionTest, CallsBeyondTheCreditsAreRejectedAndCounted) {
   EXPECT_EQ(node.sent.back().header.template_or_status, static_cast<std::uint32_t>(wire::Outcome::kRejected));
   EXPECT_GT(node.last<v1::ResultError>().retry_after_ns(), 0U);
   EXPECT_EQ(session.calls_over_credit(), 1U);
-  session.deliver(1, wire::Outcome::kSucceeded, nullptr, {});
+  session.deliver(1, {});
   say(wire::FrameKind::kCall, {}, {}, 1, 4);
   EXPECT_EQ(node.calls.size(), 3U);
+}
+
+TEST_F(AppSessionTest, AnArgumentThatWasCutOffFailsItsCallAlone) {
+  say_hello();
+  prepare(1);
+  wire::FrameView frame;
+  frame.header.kind = wire::FrameKind::kCall;
+  frame.header.template_or_status = 1;
+  frame.header.call_id = 7;
+  frame.payload = wire::Body::make_failed(1U << 30, wire::BodyFailure::kTooLarge);
+  session.handle_frame(kStart, frame);
+  EXPECT_TRUE(node.calls.empty());
+  EXPECT_EQ(node.sent.back().header.call_id, 7U);
+  EXPECT_EQ(node.sent.back().header.template_or_status, static_cast<std::uint32_t>(wire::Outcome::kInvalidArgument));
+  EXPECT_NE(node.last<v1::ResultError>().message().find("larger than its receiver accepts"), std::string::npos);
+  say(wire::FrameKind::kCall, {}, {}, 1, 8);
+  EXPECT_EQ(node.calls.size(), 1U);
 }
 
 TEST_F(AppSessionTest, ACallIdInFlightTwiceIsAViolation) {
@@ -314,12 +458,17 @@ TEST_F(AppSessionTest, ACallIdInFlightTwiceIsAViolation) {
 
 TEST_F(AppSessionTest, WorkersGetCallsAndTheirAnswersComeBack) {
   say_hello();
-  session.dispatch(3, 900, 2, 50ms, {}, wire::as_span("info"), wire::as_span("arguments"));
+  session.dispatch({.function_index = 3,
+                    .call = 900,
+                    .attempt = 2,
+                    .budget = 50ms,
+                    .info = wire::as_span("info"),
+                    .payload = payload("arguments")});
   const SentFrame& call = node.sent.back();
   EXPECT_EQ(call.header.kind, wire::FrameKind::kCall);
   EXPECT_EQ(call.header.template_or_status, 3U);
   EXPECT_EQ(call.header.call_id, 900U);
-  EXPECT_EQ(call.header.attempt, 2U);
+  EXPECT_EQ(call.header.attempt(), 2U);
   EXPECT_EQ(call.header.budget_ns, 50'000'000U);
   EXPECT_EQ(call.metadata, "info");
   EXPECT_EQ(call.payload, "arguments");
@@ -330,10 +479,31 @@ TEST_F(AppSessionTest, WorkersGetCallsAndTheirAnswersComeBack) {
   EXPECT_EQ(node.results, (std::vector<std::string>{"900 succeeded 42", "901 panicked boom"}));
 }
 
-TEST_F(AppSessionTest, AnUnknownStatusIsAViolation) {
+TEST_F(AppSessionTest, AnUnknownStatusEndsThatCallAsInternal) {
   say_hello();
   say(wire::FrameKind::kResult, {}, {}, 999, 900);
-  expect_violation("unknown status 999");
+  ASSERT_EQ(node.results.size(), 1U);
+  EXPECT_EQ(node.results[0].rfind("900 internal ", 0), 0U) << node.results[0];
+  EXPECT_NE(node.results[0].find("999"), std::string::npos) << node.results[0];
+  EXPECT_FALSE(node.closed);
+}
+
+TEST_F(AppSessionTest, AResultWhoseErrorCannotBeReadEndsThatCallOnly) {
+  say_hello();
+  say(wire::FrameKind::kResult, "\xff\xff\xff", {}, static_cast<std::uint32_t>(wire::Outcome::kPanicked), 900);
+  v1::ResultError error;
+  error.set_message("caf\xe9");
+  say(wire::FrameKind::kResult, error.SerializeAsString(), {}, static_cast<std::uint32_t>(wire::Outcome::kPanicked),
+      901);
+  error.set_message(std::string(100'000, 'x'));
+  say(wire::FrameKind::kResult, error.SerializeAsString(), {}, static_cast<std::uint32_t>(wire::Outcome::kPanicked),
+      902);
+  EXPECT_FALSE(node.closed);
+  ASSERT_EQ(node.results.size(), 3U);
+  EXPECT_EQ(node.results[0].rfind("900 panicked ", 0), 0U) << node.results[0];
+  EXPECT_EQ(node.results[1], "901 panicked caf\xef\xbf\xbd");
+  EXPECT_LT(node.results[2].size(), kMaxErrorTextBytes + 100);
+  EXPECT_NE(node.results[2].find("(100000 bytes in all)"), std::string::npos);
 }
 
 TEST_F(AppSessionTest, CancelsTravelBothWays) {
@@ -351,6 +521,8 @@ TEST_F(AppSessionTest, PingsAreAnsweredAndUnknownIgnorableFramesSkipped) {
   EXPECT_EQ(node.sent.back().header.kind, wire::FrameKind::kPong);
   EXPECT_EQ(node.sent.back().header.call_id, 123U);
   say(static_cast<wire::FrameKind>(200), {}, "from a later version", 0, 0, wire::kIgnorable);
+  say(wire::FrameKind::kYield, {}, {}, 0, 900, wire::kIgnorable);
+  say(wire::FrameKind::kResume, {}, {}, 0, 900, wire::kIgnorable);
   EXPECT_FALSE(node.closed);
   say(static_cast<wire::FrameKind>(200));
   expect_violation("kind 200");
@@ -362,80 +534,10 @@ TEST_F(AppSessionTest, GoodbyeIsAnsweredByNothingMore) {
   say(wire::FrameKind::kGoodbye);
   ASSERT_TRUE(node.closed);
   EXPECT_TRUE(node.closed->ok());
-  session.deliver(1, wire::Outcome::kSucceeded, nullptr, {});
+  session.deliver(1, {});
   session.cancel_at_worker(1);
   say(wire::FrameKind::kPing);
   EXPECT_EQ(node.sent.size(), sent);
-}
-
-TEST(CallInfo, IsWhatLibprotobufReads) {
-  base::NodeId origin;
-  for (std::uint8_t i = 0; i < 16; ++i) origin.bytes[i] = static_cast<std::uint8_t>(200 + i);
-  CallInfo info(origin, base::Epoch{0x1122334455667788});
-  for (const std::uint64_t sequence : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}}) {
-    v1::CallInfo message;
-    const auto bytes = info.for_task(sequence);
-    ASSERT_TRUE(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
-    EXPECT_EQ(message.origin(), base::to_bytes(origin));
-    EXPECT_EQ(message.epoch(), 0x1122334455667788U);
-    EXPECT_EQ(message.sequence(), sequence);
-  }
-}
-
-TEST(Messages, PlacementsRoundTripWhateverTheOrderOfTheirTags) {
-  PlacementSpec spec;
-  spec.function = base::FunctionId{9};
-  spec.function_name = "f";
-  spec.fingerprint = 10;
-  spec.signature = "() -> int64";
-  spec.schema = Schema(std::string("\0\x01", 2));
-  spec.node_name = "n7";
-  spec.tags = {{"arch", "arm"}, {"zone", "eu-1"}};
-  spec.tolerations = {{"gpu", "yes", "NoSchedule", true}};
-  spec.max_attempts = 3;
-  spec.idempotent = true;
-  spec.wait = 1s;
-  spec.timeout = 50ms;
-  spec.priority = -5;
-  const auto again = to_placement(to_message(spec));
-  ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(*again, spec);
-}
-
-TEST(Messages, NodeInfoRoundTripsAndRefusesABadId) {
-  NodeInfo info;
-  info.id.bytes[3] = 1;
-  info.name = "n1";
-  info.epoch = base::Epoch{4};
-  info.tags = {{"zone", "eu-1"}};
-  info.taints = {{"gpu", "yes", "NoSchedule"}};
-  info.slots = 8;
-  info.draining = true;
-  info.functions = {{base::FunctionId{1}, "f", 2, "() -> int64", Schema(std::string("\0\x01", 2))}};
-  info.address = "tcp:127.0.0.1:7420";
-  v1::NodeInfo message = to_message(info);
-  const auto again = to_node_info(message);
-  ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(*again, info);
-  message.set_id("short");
-  EXPECT_FALSE(to_node_info(message).ok());
-}
-
-TEST(Messages, RedirectReasonsRoundTripAndUnknownOnesKeepTheirMeaning) {
-  for (const RedirectReason reason : {RedirectReason::kMismatch, RedirectReason::kNotOffered, RedirectReason::kDraining,
-                                      RedirectReason::kQueueFull, RedirectReason::kUnreachable}) {
-    EXPECT_EQ(to_redirect_reason(to_message(reason, 1ms)), reason);
-  }
-  v1::RedirectReason later;
-  later.set_reason("a reason of a later version");
-  EXPECT_EQ(to_redirect_reason(later), RedirectReason::kMismatch);
-  later.set_full(true);
-  EXPECT_EQ(to_redirect_reason(later), RedirectReason::kQueueFull);
-}
-
-TEST(Messages, ForeignDurationsNeverOverflow) {
-  EXPECT_GT(to_duration(~std::uint64_t{0}), 24h * 365);
-  EXPECT_EQ(to_duration(5), 5ns);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <array>
 #include <limits>
 
+#include "daemon/core/session/mended_text.h"
+#include "proto/wire/body.h"
 #include "proto/wire/limits.h"
 
 namespace kaido::daemon {
@@ -48,6 +50,7 @@ void fill(v1::Function& message, const FunctionInfo& function) {
   message.set_fingerprint(function.fingerprint);
   message.set_signature(function.signature);
   message.set_schema(std::string(function.schema.bytes()));
+  message.set_is_task(function.is_task);
 }
 
 }  // namespace
@@ -59,8 +62,8 @@ base::Duration to_duration(std::uint64_t nanoseconds) {
 
 base::StatusOr<FunctionInfo> to_function(const v1::Function& message) {
   KAIDO_RETURN_IF_ERROR(check_name("a function's name", message.name()));
-  return FunctionInfo{base::FunctionId{message.id()}, message.name(), message.fingerprint(), message.signature(),
-                      Schema(message.schema())};
+  return FunctionInfo{base::FunctionId{message.id()}, message.name(),   message.fingerprint(), message.signature(),
+                      Schema(message.schema()),       message.is_task()};
 }
 
 base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message) {
@@ -84,9 +87,13 @@ base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message) {
   spec.fingerprint = function->fingerprint;
   spec.signature = std::move(function->signature);
   spec.schema = std::move(function->schema);
+  spec.is_task = function->is_task;
   spec.node_name = placement.node_name();
   spec.tags = *std::move(tags);
   for (const v1::Toleration& toleration : placement.tolerations()) {
+    for (const std::string* text : {&toleration.key(), &toleration.value(), &toleration.effect()}) {
+      if (!text->empty()) KAIDO_RETURN_IF_ERROR(check_name("a toleration's text", *text));
+    }
     spec.tolerations.push_back({toleration.key(), toleration.value(), toleration.effect(), toleration.exists()});
   }
   spec.max_attempts = placement.max_attempts();
@@ -107,8 +114,14 @@ base::StatusOr<NodeInfo> to_node_info(const v1::NodeInfo& message) {
   NodeInfo info;
   info.id = *id;
   info.name = message.name();
-  info.epoch = base::Epoch{message.epoch()};
+  info.life = {base::Epoch{message.epoch()}, message.nonce()};
   info.tags = *std::move(tags);
+  for (const v1::Taint& taint : message.taints()) {
+    for (const std::string* text : {&taint.key(), &taint.value(), &taint.effect()}) {
+      if (!text->empty()) KAIDO_RETURN_IF_ERROR(check_name("a taint's text", *text));
+    }
+  }
+  if (!message.address().empty()) KAIDO_RETURN_IF_ERROR(check_name("a node's address", message.address()));
   for (const v1::Taint& taint : message.taints()) info.taints.push_back({taint.key(), taint.value(), taint.effect()});
   info.slots = message.slots();
   info.draining = message.draining();
@@ -123,13 +136,42 @@ base::StatusOr<NodeInfo> to_node_info(const v1::NodeInfo& message) {
 
 TaskError to_task_error(const v1::ResultError& message) {
   TaskError error;
-  error.message = message.message();
-  error.exception_type = message.exception_type();
-  error.node = message.node();
+  error.message = mended_text(message.message(), kMaxErrorTextBytes);
+  error.exception_type = mended_text(message.exception_type(), wire::kMaxNameBytes);
+  error.node = mended_text(message.node(), wire::kMaxNameBytes);
   error.attempt = message.attempt();
   error.retry_after = to_duration(message.retry_after_ns());
-  for (const v1::NodeReason& reason : message.reasons()) error.reasons.push_back({reason.node(), reason.reason()});
+  for (const v1::NodeReason& reason : message.reasons()) {
+    if (error.reasons.size() == kMaxReasonsPerError) break;
+    error.reasons.push_back(
+        {mended_text(reason.node(), wire::kMaxNameBytes), mended_text(reason.reason(), kMaxErrorTextBytes)});
+  }
   return error;
+}
+
+TaskResult to_failure(const wire::FrameView& frame, std::optional<wire::Outcome> outcome) {
+  TaskError error;
+  if (auto message = parse_metadata<v1::ResultError>(frame); message.ok()) {
+    error = to_task_error(*message);
+  } else {
+    error.message = "what went wrong cannot be read: " + std::string(message.status().message());
+  }
+  if (!outcome) {
+    error.message =
+        "unknown status " + std::to_string(frame.header.template_or_status) + " in a result: " + error.message;
+  }
+  return {outcome.value_or(wire::Outcome::kInternal), make_error(std::move(error)), {}};
+}
+
+TaskResult failure_of(const Payload& payload, std::string_view what, wire::Outcome if_lost) {
+  const wire::BodyFailure failure = payload.body()->failure();
+  const wire::Outcome outcome = failure == wire::BodyFailure::kTooLarge         ? wire::Outcome::kInvalidArgument
+                                : failure == wire::BodyFailure::kTooManyStreams ? wire::Outcome::kRejected
+                                                                                : if_lost;
+  return {outcome,
+          make_error({.message = std::string(what) + " of " + std::to_string(payload.size()) +
+                                 " bytes did not all come: " + std::string(wire::name(failure))}),
+          {}};
 }
 
 v1::Prepare to_message(const PlacementSpec& spec) {
@@ -140,6 +182,7 @@ v1::Prepare to_message(const PlacementSpec& spec) {
   function.set_fingerprint(spec.fingerprint);
   function.set_signature(spec.signature);
   function.set_schema(std::string(spec.schema.bytes()));
+  function.set_is_task(spec.is_task);
   v1::Placement& placement = *message.mutable_placement();
   placement.set_node_name(spec.node_name);
   for (const Tag& tag : spec.tags) (*placement.mutable_tags())[tag.key] = tag.value;
@@ -162,7 +205,8 @@ v1::NodeInfo to_message(const NodeInfo& info) {
   v1::NodeInfo message;
   message.set_id(base::to_bytes(info.id));
   message.set_name(info.name);
-  message.set_epoch(info.epoch.value);
+  message.set_epoch(info.life.epoch.value);
+  message.set_nonce(info.life.nonce);
   for (const Tag& tag : info.tags) (*message.mutable_tags())[tag.key] = tag.value;
   for (const Taint& taint : info.taints) {
     v1::Taint& added = *message.add_taints();

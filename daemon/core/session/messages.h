@@ -1,6 +1,7 @@
 /// Protobuf messages to the cores' values and back: the one place where what a peer or an app wrote is judged.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,13 +12,21 @@
 #include "proto/kaido/v1/local.pb.h"
 #include "proto/kaido/v1/node.pb.h"
 #include "proto/kaido/v1/task.pb.h"
+#include "proto/wire/body.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/outcome.h"
 
 namespace kaido::daemon {
 
 /// Bounds on what one message may make us remember.
 inline constexpr int kMaxTagsPerMessage = 256;
 inline constexpr int kMaxTaintsPerMessage = 64;
+
+/// The longest text of an error that is passed on; what is longer is cut, and says so. Raising it lets one failing
+/// function take more of every connection on its way.
+inline constexpr std::size_t kMaxErrorTextBytes = 16U << 10;
+/// How many reasons of nodes an error passes on.
+inline constexpr int kMaxReasonsPerError = 256;
 
 /// Parses a frame's metadata. Errors: kInvalidArgument naming the frame.
 template <class Message>
@@ -37,11 +46,22 @@ template <class Message>
 [[nodiscard]] base::StatusOr<FunctionInfo> to_function(const v1::Function& message);
 [[nodiscard]] base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message);
 [[nodiscard]] base::StatusOr<NodeInfo> to_node_info(const v1::NodeInfo& message);
+/// Texts that are not UTF-8 are mended, and those that are too long cut.
 [[nodiscard]] TaskError to_task_error(const v1::ResultError& message);
+/// What a Result frame says that is no success; `outcome` is what its status stands for, if this version knows it.
+/// Always has an error: where the frame does not say one that can be read, it says so.
+[[nodiscard]] TaskResult to_failure(const wire::FrameView& frame, std::optional<wire::Outcome> outcome);
 
 [[nodiscard]] v1::Prepare to_message(const PlacementSpec& spec);
 [[nodiscard]] v1::NodeInfo to_message(const NodeInfo& info);
 [[nodiscard]] v1::ResultError to_message(const TaskError& error);
+
+/// How a call ends whose payload (`what`: "the arguments") will not come: refused when it was announced, or its sender
+/// is lost or has given it up (`if_lost`).
+[[nodiscard]] TaskResult failure_of(const Payload& payload, std::string_view what, wire::Outcome if_lost);
+[[nodiscard]] inline bool has_failed(const Payload& payload) {
+  return !payload.is_whole() && payload.body()->has_failed();
+}
 
 /// A redirect's reason as it travels, and back; what an unknown text means is "mismatch": not here.
 [[nodiscard]] v1::RedirectReason to_message(RedirectReason reason, base::Duration retry_after);

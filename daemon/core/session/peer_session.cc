@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/core/session/messages.h"
 #include "proto/base/check.h"
+#include "proto/kaido/v1/node.pb.h"
+#include "proto/kaido/v1/peer.pb.h"
 
 namespace kaido::daemon {
 namespace {
@@ -12,13 +15,26 @@ wire::FrameHeader header_of(wire::FrameKind kind, std::uint64_t sequence, std::u
   wire::FrameHeader header;
   header.kind = kind;
   header.call_id = sequence;
-  header.attempt = static_cast<std::uint16_t>(attempt);
+  header.set_attempt(attempt);
   return header;
 }
 
 bool carries_load(wire::FrameKind kind) {
-  return kind == wire::FrameKind::kResult || kind == wire::FrameKind::kStarted || kind == wire::FrameKind::kRedirect ||
-         kind == wire::FrameKind::kLoad;
+  switch (kind) {
+    case wire::FrameKind::kResult:
+    case wire::FrameKind::kQueued:
+    case wire::FrameKind::kStarted:
+    case wire::FrameKind::kRedirect:
+    case wire::FrameKind::kPing:
+    case wire::FrameKind::kPong:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::size_t frame_bytes(std::size_t metadata, const Payload& payload) {
+  return wire::kHeaderBytes + metadata + payload.size();
 }
 
 }  // namespace
@@ -31,6 +47,8 @@ PeerSession::PeerSession(const PeerSessionOptions& options, Role role, PeerSessi
       last_heard_(now),
       next_ping_(now + options.ping_interval) {}
 
+// ---------------------------------------------------------------- the handshake
+
 void PeerSession::start() {
   v1::PeerHello hello;
   hello.mutable_versions()->set_min(options_.versions.min);
@@ -38,32 +56,54 @@ void PeerSession::start() {
   hello.mutable_versions()->set_features(options_.features);
   hello.set_node_id(base::to_bytes(options_.node_id));
   hello.set_node_name(options_.node_name);
-  hello.set_epoch(options_.epoch.value);
+  hello.set_epoch(options_.life.epoch.value);
+  hello.set_nonce(options_.life.nonce);
   hello.set_max_frame_bytes(options_.max_frame_bytes);
-  wire::FrameHeader header;
-  header.kind = wire::FrameKind::kHello;
-  actions_.send(header, wire::as_span(hello.SerializeAsString()), {});
+  hello.set_max_metadata_bytes(options_.max_metadata_bytes);
+  hello.set_max_templates(options_.templates_max);
+  actions_.send(header_of(wire::FrameKind::kHello, 0, 0), wire::as_span(hello.SerializeAsString()), {});
 }
 
 void PeerSession::handle_frame(base::Instant now, const wire::FrameView& frame) {
-  if (state_ == State::kClosed) return;
-  last_heard_ = now;
-  if (frame.header.kind == wire::FrameKind::kGoodbye) {
-    state_ = State::kClosed;
-    auto goodbye = parse_metadata<v1::Goodbye>(frame);
-    const std::string reason = goodbye.ok() ? goodbye->reason() : "no readable reason";
-    return actions_.close(absl::UnavailableError("the peer said goodbye: " + reason));
+  const wire::FrameKind kind = frame.header.kind;
+  const FrameRule rule = rule_for(state_, kind);
+  if (rule != FrameRule::kHandle) [[unlikely]] {
+    if (rule == FrameRule::kDrop || (!wire::is_known(kind) && (frame.header.flags & wire::kIgnorable) != 0)) return;
+    return violation("a " + std::string(wire::name(kind)) + " frame (kind " +
+                     std::to_string(static_cast<unsigned>(kind)) + ") has no place in a connection that is " +
+                     std::string(name(state_)));
   }
-  if (state_ == State::kEstablished) [[likely]]
-    return handle_established(now, frame);
-  handle_handshake(frame);
+  last_heard_ = now;
+  if (kind == wire::FrameKind::kGoodbye) return handle_goodbye(frame);
+  if (kind == wire::FrameKind::kHello) return handle_hello(frame);
+  if (kind == wire::FrameKind::kWelcome) return handle_welcome();
+  handle_established(now, frame);
 }
 
-void PeerSession::handle_handshake(const wire::FrameView& frame) {
-  const wire::FrameKind kind = frame.header.kind;
-  if (state_ == State::kAwaitHello && kind == wire::FrameKind::kHello) return handle_hello(frame);
-  if (state_ != State::kAwaitHello && kind == wire::FrameKind::kWelcome) return handle_welcome();
-  violation("a " + std::string(wire::name(kind)) + " frame came during the handshake");
+void PeerSession::handle_goodbye(const wire::FrameView& frame) {
+  const auto goodbye = parse_metadata<v1::Goodbye>(frame);
+  if (goodbye.ok() && goodbye->replaced() && state_ == PeerState::kEstablished) {
+    peer_retired_ = true;
+    if (actions_.may_retire()) retire(last_heard_);
+    return;
+  }
+  const bool was_replaced = state_ == PeerState::kRetiring;
+  state_ = PeerState::kClosed;
+  is_retired_ = was_replaced && goodbye.ok() && goodbye->replaced();
+  if (was_replaced) return actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
+  const std::string reason = goodbye.ok() ? goodbye->reason() : "no readable reason";
+  actions_.close(absl::UnavailableError("the peer said goodbye: " + reason), /*said_goodbye=*/true);
+}
+
+void PeerSession::retire(base::Instant now) {
+  if (state_ != PeerState::kEstablished) return;
+  send_goodbye("another link takes over", /*retry=*/true, /*replaced=*/true);
+  state_ = PeerState::kRetiring;
+  retire_deadline_ = now + options_.handshake_timeout;
+  if (!peer_retired_) return;
+  is_retired_ = true;
+  state_ = PeerState::kClosed;
+  actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
 }
 
 void PeerSession::handle_hello(const wire::FrameView& frame) {
@@ -80,22 +120,32 @@ void PeerSession::handle_hello(const wire::FrameView& frame) {
     return violation("hello has no node name of 1 to " + std::to_string(wire::kMaxNameBytes) + " bytes");
   }
   version_ = *version;
-  peer_ = PeerGreeting{*id, hello->node_name(), base::Epoch{hello->epoch()}, hello->max_frame_bytes()};
+  peer_ = PeerGreeting{*id,
+                       hello->node_name(),
+                       {base::Epoch{hello->epoch()}, hello->nonce()},
+                       hello->max_frame_bytes(),
+                       hello->max_metadata_bytes(),
+                       hello->max_templates()};
+  sent_templates_ = SentTemplates(std::min(peer_->max_templates, wire::kMaxTemplates));
   if (auto agreed = actions_.greeted(*peer_); !agreed.ok()) return close(std::move(agreed), /*retry=*/false);
   if (role_ == Role::kAcceptor) {
-    state_ = State::kAwaitCommit;
+    state_ = PeerState::kAwaitCommit;
     return;
   }
-  state_ = State::kCommitted;
+  state_ = PeerState::kCommitted;
   send_welcome();
 }
 
 void PeerSession::handle_welcome() {
-  if (role_ == Role::kAcceptor) {
-    if (auto agreed = actions_.committed(*peer_); !agreed.ok()) return close(std::move(agreed), /*retry=*/false);
-    send_welcome();
-  }
-  state_ = State::kEstablished;
+  if (role_ == Role::kAcceptor) return actions_.committed(*peer_);
+  state_ = PeerState::kAwaitInfo;
+  actions_.established(*peer_);
+}
+
+void PeerSession::agree() {
+  if (state_ != PeerState::kAwaitCommit) return;
+  send_welcome();
+  state_ = PeerState::kAwaitInfo;
   actions_.established(*peer_);
 }
 
@@ -103,110 +153,138 @@ void PeerSession::send_welcome() {
   v1::PeerWelcome welcome;
   welcome.set_version(version_);
   welcome.set_features(options_.features);
-  wire::FrameHeader header;
-  header.kind = wire::FrameKind::kWelcome;
-  actions_.send(header, wire::as_span(welcome.SerializeAsString()), {});
+  actions_.send(header_of(wire::FrameKind::kWelcome, 0, 0), wire::as_span(welcome.SerializeAsString()), {});
 }
+
+// ---------------------------------------------------------------- from the peer
 
 void PeerSession::handle_established(base::Instant now, const wire::FrameView& frame) {
   const wire::FrameHeader& header = frame.header;
-  if (carries_load(header.kind) && header.aux != 0) actions_.load(wire::Load::unpack(header.aux));
+  if (state_ == PeerState::kEstablished && carries_load(header.kind) && header.load() != wire::Load()) {
+    actions_.load(header.load());
+  }
   switch (header.kind) {
     case wire::FrameKind::kCall:
       return handle_call(frame);
     case wire::FrameKind::kResult:
       return handle_result(frame);
+    case wire::FrameKind::kQueued:
+      return actions_.queued(header.call_id, header.attempt());
     case wire::FrameKind::kStarted:
-      return actions_.started(header.call_id, header.attempt);
+      return actions_.started(header.call_id, header.attempt());
     case wire::FrameKind::kRedirect:
       return handle_redirect(frame);
     case wire::FrameKind::kCancel:
-      return actions_.cancel(header.call_id, header.attempt);
+      return actions_.cancel(header.call_id, header.attempt());
     case wire::FrameKind::kPrepare:
       return handle_prepare(frame);
     case wire::FrameKind::kNodeInfo:
       return handle_node_info(frame);
-    case wire::FrameKind::kLoad:
-      return;
+    case wire::FrameKind::kInquire:
+      return actions_.inquired(header.call_id, header.attempt());
     case wire::FrameKind::kPing: {
-      wire::FrameHeader pong = header;
-      pong.kind = wire::FrameKind::kPong;
+      if (state_ == PeerState::kRetiring) return;
+      wire::FrameHeader pong = header_of(wire::FrameKind::kPong, header.call_id, 0);
+      pong.set_load(load_);
       return actions_.send(pong, {}, {});
     }
-    case wire::FrameKind::kPong: {
-      // A ping carries the sender's clock, so that the answer measures the way without anything being remembered.
-      const base::Instant sent{base::Duration(static_cast<std::int64_t>(header.call_id))};
-      if (sent <= now) actions_.round_trip(now - sent);
-      return;
-    }
+    case wire::FrameKind::kPong:
+      return handle_pong(now, header);
     default:
-      if ((header.flags & wire::kIgnorable) != 0) return;
-      return violation("a node does not take " + std::string(wire::name(header.kind)) + " frames (kind " +
-                       std::to_string(static_cast<unsigned>(header.kind)) + ") from a peer");
+      return;  // prepared: calls of a refused template come back by themselves
   }
+}
+
+void PeerSession::handle_pong(base::Instant now, const wire::FrameHeader& header) {
+  if (ping_awaited_ == 0 || header.call_id != ping_awaited_) return;  // an old one, or an invention
+  ping_awaited_ = 0;
+  const base::Instant sent{base::Duration(static_cast<std::int64_t>(header.call_id))};
+  actions_.round_trip(now - sent);
 }
 
 void PeerSession::handle_prepare(const wire::FrameView& frame) {
   const std::uint32_t id = frame.header.template_or_status;
-  if (id == 0 || id > options_.templates_max)
-    return violation("template id " + std::to_string(id) + " is out of range");
-  auto message = parse_metadata<v1::Prepare>(frame);
-  if (!message.ok()) return violation(std::string(message.status().message()));
-  auto spec = to_placement(*message);
-  if (!spec.ok()) return violation(std::string(spec.status().message()));
+  if (id == 0 || id > options_.templates_max) return;  // its calls name it again, and come back
   if (id > received_templates_.size()) received_templates_.resize(id);
-  received_templates_[id - 1] = actions_.prepare(*std::move(spec));
+  PlacementRef& known = received_templates_[id - 1];
+  known = nullptr;
+  auto message = parse_metadata<v1::Prepare>(frame);
+  if (!message.ok()) return;
+  if (auto spec = to_placement(*message); spec.ok()) known = actions_.prepare(*std::move(spec));
 }
 
 void PeerSession::handle_call(const wire::FrameView& frame) {
   const wire::FrameHeader& header = frame.header;
   const std::uint32_t id = header.template_or_status;
-  if (id == 0 || id > received_templates_.size()) [[unlikely]] {
-    return violation("an attempt names template " + std::to_string(id) + ", which was not prepared");
+  const bool is_prepared = id != 0 && id <= received_templates_.size() && received_templates_[id - 1] != nullptr;
+  if (!is_prepared) [[unlikely]] {
+    // Refused here, or never told: somebody else has to run it.
+    return actions_.hand_back(
+        {header.call_id, header.attempt(), RedirectReason::kQueueFull, base::Duration(0), frame.payload});
   }
-  const PlacementRef& placement = received_templates_[id - 1];
-  if (placement == nullptr) [[unlikely]] {
-    // Too many placements are remembered here: somebody else has to run it.
-    return send_redirect(header.call_id, header.attempt, RedirectReason::kQueueFull, base::Duration(0),
-                         frame.payload.bytes(), {});
+  if (has_failed(frame.payload)) [[unlikely]] {
+    return send_result(
+        {header.call_id, header.attempt(), failure_of(frame.payload, "the arguments", wire::Outcome::kCancelled)},
+        load_);
   }
-  actions_.call(
-      {header.call_id, header.attempt, placement, to_duration(header.budget_ns), header.trace, frame.payload.bytes()});
+  actions_.call({header.call_id, header.attempt(), received_templates_[id - 1], to_duration(header.budget_ns),
+                 header.trace, frame.payload});
 }
 
 void PeerSession::handle_result(const wire::FrameView& frame) {
   const wire::FrameHeader& header = frame.header;
   const auto outcome = wire::outcome_from(header.template_or_status);
-  if (!outcome) return violation("unknown status " + std::to_string(header.template_or_status) + " in a result");
-  if (*outcome == wire::Outcome::kSucceeded) {
-    return actions_.result(header.call_id, header.attempt, *outcome, nullptr, frame.payload.bytes());
+  if (outcome == wire::Outcome::kSucceeded) [[likely]] {
+    const bool failed = has_failed(frame.payload);
+    return actions_.result({header.call_id, header.attempt(),
+                            failed ? failure_of(frame.payload, "the result", wire::Outcome::kAppLost)
+                                   : TaskResult{*outcome, nullptr, frame.payload}});
   }
-  auto message = parse_metadata<v1::ResultError>(frame);
-  if (!message.ok()) return violation(std::string(message.status().message()));
-  const TaskError error = to_task_error(*message);
-  actions_.result(header.call_id, header.attempt, *outcome, &error, {});
+  actions_.result({header.call_id, header.attempt(), to_failure(frame, outcome)});
 }
 
 void PeerSession::handle_redirect(const wire::FrameView& frame) {
-  auto message = parse_metadata<v1::RedirectReason>(frame);
-  if (!message.ok()) return violation(std::string(message.status().message()));
-  actions_.redirected(frame.header.call_id, frame.header.attempt, to_redirect_reason(*message),
-                      to_duration(message->retry_after_ns()), frame.payload.bytes());
+  PeerRedirect redirect{frame.header.call_id, frame.header.attempt(), RedirectReason::kMismatch, base::Duration(0),
+                        frame.payload};
+  if (auto message = parse_metadata<v1::RedirectReason>(frame); message.ok()) {
+    redirect.reason = to_redirect_reason(*message);
+    redirect.retry_after = to_duration(message->retry_after_ns());
+  }
+  actions_.redirected(std::move(redirect));
 }
 
 void PeerSession::handle_node_info(const wire::FrameView& frame) {
-  auto message = parse_metadata<v1::NodeInfo>(frame);
-  if (!message.ok()) return violation(std::string(message.status().message()));
-  auto info = to_node_info(*message);
-  if (!info.ok()) return violation(std::string(info.status().message()));
-  if (info->id != peer_->id || info->epoch != peer_->epoch)
+  base::Status refusal;
+  if (auto message = parse_metadata<v1::NodeInfo>(frame); !message.ok()) {
+    refusal = message.status();
+  } else if (auto info = to_node_info(*message); !info.ok()) {
+    refusal = info.status();
+  } else if (info->id != peer_->id || info->life != peer_->life) {
     return violation("node info speaks of another node than hello");
-  actions_.node_info(*std::move(info));
+  } else {
+    refusal = actions_.node_info(*std::move(info));
+  }
+  if (is_closed()) return;
+  if (state_ == PeerState::kAwaitInfo) {
+    if (!refusal.ok()) return close(std::move(refusal), /*retry=*/false);
+    state_ = PeerState::kEstablished;
+    actions_.introduced();
+  } else if (!refusal.ok()) {
+    actions_.announcement_refused(refusal);
+  }
 }
 
-void PeerSession::handle_timeout(base::Instant now) {
-  if (state_ == State::kClosed) return;
-  if (state_ != State::kEstablished) {
+// ---------------------------------------------------------------- time
+
+void PeerSession::handle_timeout(base::Instant now, wire::Load load) {
+  load_ = load;
+  if (state_ == PeerState::kClosed) return;
+  if (state_ == PeerState::kRetiring) {
+    if (now < retire_deadline_) return;
+    state_ = PeerState::kClosed;
+    return actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
+  }
+  if (state_ != PeerState::kEstablished) {
     if (now >= handshake_deadline_) close(absl::DeadlineExceededError("the handshake took too long"), /*retry=*/true);
     return;
   }
@@ -216,99 +294,151 @@ void PeerSession::handle_timeout(base::Instant now) {
                                     std::to_string(options_.silence_timeout / std::chrono::milliseconds(1)) + " ms"),
         /*retry=*/true);
   }
-  if (now >= next_ping_) ping(now);
+  if (now >= next_ping_) ping(now, load);
 }
 
 std::optional<base::Instant> PeerSession::next_timeout() const {
   switch (state_) {
-    case State::kClosed:
+    case PeerState::kClosed:
       return std::nullopt;
-    case State::kEstablished:
+    case PeerState::kEstablished:
       return std::min(next_ping_, last_heard_ + options_.silence_timeout);
+    case PeerState::kRetiring:
+      return retire_deadline_;
     default:
       return handshake_deadline_;
   }
 }
 
-void PeerSession::ping(base::Instant now) {
+void PeerSession::ping(base::Instant now, wire::Load load) {
+  load_ = load;
   next_ping_ = now + options_.ping_interval;
-  if (state_ != State::kEstablished) return;
-  actions_.send(header_of(wire::FrameKind::kPing, static_cast<std::uint64_t>(now.time_since_epoch().count()), 0), {},
-                {});
+  if (state_ != PeerState::kEstablished) return;
+  ping_awaited_ = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  wire::FrameHeader header = header_of(wire::FrameKind::kPing, ping_awaited_, 0);
+  header.set_load(load);
+  actions_.send(header, {}, {});
 }
 
-void PeerSession::send_node_info(const NodeInfo& info) {
-  if (state_ != State::kEstablished) return;
-  actions_.send(header_of(wire::FrameKind::kNodeInfo, 0, 0), wire::as_span(to_message(info).SerializeAsString()), {});
-}
+// ---------------------------------------------------------------- from the node
 
-bool PeerSession::send_attempt(const PreparedPlacement& placement, std::uint64_t sequence, std::uint32_t attempt,
-                               base::Duration budget, const wire::TraceContext& trace, Payload payload) {
-  if (state_ != State::kEstablished) return false;
-  if (wire::kHeaderBytes + payload.size() > peer_->max_frame_bytes) return false;
-  const std::uint32_t index = placement.index();
-  if (index >= sent_templates_.size()) sent_templates_.resize(index + 1);
-  if (sent_templates_[index].serial != placement.serial()) [[unlikely]] {
-    sent_templates_[index].serial = placement.serial();
-    wire::FrameHeader prepare = header_of(wire::FrameKind::kPrepare, 0, 0);
-    prepare.template_or_status = index + 1;
-    actions_.send(prepare, wire::as_span(to_message(placement.spec()).SerializeAsString()), {});
+bool PeerSession::send_node_info(const NodeInfo& info) {
+  if (state_ != PeerState::kEstablished && state_ != PeerState::kAwaitInfo) return true;
+  const std::string message = to_message(info).SerializeAsString();
+  if (message.size() > peer_->max_metadata_bytes || frame_bytes(message.size(), {}) > peer_->max_frame_bytes) {
+    return false;
   }
-  wire::FrameHeader header = header_of(wire::FrameKind::kCall, sequence, attempt);
-  header.template_or_status = index + 1;
-  header.budget_ns = static_cast<std::uint64_t>(budget.count());
-  header.trace = trace;
-  actions_.send(header, {}, payload);
+  actions_.send(header_of(wire::FrameKind::kNodeInfo, 0, 0), wire::as_span(message), {});
+  return true;
+}
+
+// The id under which the peer knows the placement, preparing it where it does not; nothing if it would not take that.
+std::optional<std::uint32_t> PeerSession::template_for(const PreparedPlacement& placement) {
+  const SentTemplates::Use use = sent_templates_.use(placement.index(), placement.serial());
+  if (use.id == 0) return std::nullopt;
+  if (!use.is_new) return use.id;
+  const std::string message = to_message(placement.spec()).SerializeAsString();
+  if (message.size() > peer_->max_metadata_bytes || frame_bytes(message.size(), {}) > peer_->max_frame_bytes) {
+    sent_templates_.forget(use.id);
+    return std::nullopt;
+  }
+  wire::FrameHeader prepare = header_of(wire::FrameKind::kPrepare, 0, 0);
+  prepare.template_or_status = use.id;
+  actions_.send(prepare, wire::as_span(message), {});
+  return use.id;
+}
+
+bool PeerSession::send_attempt(const PeerAttempt& attempt) {
+  if (state_ != PeerState::kEstablished) return false;
+  if (frame_bytes(0, attempt.payload) > peer_->max_frame_bytes) return false;
+  const auto id = template_for(*attempt.placement);
+  if (!id) return false;
+  wire::FrameHeader header = header_of(wire::FrameKind::kCall, attempt.sequence, attempt.attempt);
+  header.template_or_status = *id;
+  header.budget_ns = static_cast<std::uint64_t>(attempt.budget.count());
+  header.trace = attempt.trace;
+  actions_.send(header, {}, attempt.payload);
   return true;
 }
 
 void PeerSession::send_cancel(std::uint64_t sequence, std::uint32_t attempt) {
-  if (state_ != State::kEstablished) return;
+  if (state_ != PeerState::kEstablished) return;
   actions_.send(header_of(wire::FrameKind::kCancel, sequence, attempt), {}, {});
 }
 
-void PeerSession::send_started(std::uint64_t sequence, std::uint32_t attempt, wire::Load load) {
-  if (state_ != State::kEstablished) return;
-  wire::FrameHeader header = header_of(wire::FrameKind::kStarted, sequence, attempt);
-  header.aux = load.pack();
+void PeerSession::send_inquiry(std::uint64_t sequence, std::uint32_t attempt) {
+  if (state_ != PeerState::kEstablished) return;
+  actions_.send(header_of(wire::FrameKind::kInquire, sequence, attempt), {}, {});
+}
+
+void PeerSession::send_queued(std::uint64_t sequence, std::uint32_t attempt, wire::Load load) {
+  load_ = load;
+  if (state_ != PeerState::kEstablished) return;
+  wire::FrameHeader header = header_of(wire::FrameKind::kQueued, sequence, attempt);
+  header.flags = wire::kIgnorable;
+  header.set_load(load);
   actions_.send(header, {}, {});
 }
 
-void PeerSession::send_result(std::uint64_t sequence, std::uint32_t attempt, wire::Outcome outcome,
-                              const TaskError* error, Payload payload, wire::Load load) {
-  if (state_ != State::kEstablished) return;
-  wire::FrameHeader header = header_of(wire::FrameKind::kResult, sequence, attempt);
-  header.template_or_status = static_cast<std::uint32_t>(outcome);
-  header.aux = load.pack();
-  if (error == nullptr && wire::kHeaderBytes + payload.size() > peer_->max_frame_bytes) [[unlikely]] {
-    TaskError too_large;
-    too_large.message = "the result of " + std::to_string(payload.size()) + " bytes is larger than the origin takes (" +
-                        std::to_string(peer_->max_frame_bytes) + "): return less, or raise limits.frame there";
-    too_large.node = options_.node_name;
-    too_large.attempt = attempt;
-    header.template_or_status = static_cast<std::uint32_t>(wire::Outcome::kRejected);
-    return actions_.send(header, wire::as_span(to_message(too_large).SerializeAsString()), {});
-  }
-  if (error == nullptr) return actions_.send(header, {}, payload);
-  actions_.send(header, wire::as_span(to_message(*error).SerializeAsString()), {});
+void PeerSession::send_started(std::uint64_t sequence, std::uint32_t attempt, wire::Load load) {
+  load_ = load;
+  if (state_ != PeerState::kEstablished) return;
+  wire::FrameHeader header = header_of(wire::FrameKind::kStarted, sequence, attempt);
+  header.set_load(load);
+  actions_.send(header, {}, {});
 }
 
-void PeerSession::send_redirect(std::uint64_t sequence, std::uint32_t attempt, RedirectReason reason,
-                                base::Duration retry_after, Payload payload, wire::Load load) {
-  if (state_ != State::kEstablished) return;
-  wire::FrameHeader header = header_of(wire::FrameKind::kRedirect, sequence, attempt);
-  header.aux = load.pack();
-  actions_.send(header, wire::as_span(to_message(reason, retry_after).SerializeAsString()), payload);
+void PeerSession::send_result(PeerResult result, wire::Load load) {
+  load_ = load;
+  if (state_ != PeerState::kEstablished) return;
+  wire::FrameHeader header = header_of(wire::FrameKind::kResult, result.sequence, result.attempt);
+  header.set_load(load);
+  TaskResult& ended = result.result;
+  if (frame_bytes(0, ended.payload) > peer_->max_frame_bytes) [[unlikely]] {
+    ended = {
+        wire::Outcome::kRejected,
+        make_error({.message = "the result of " + std::to_string(ended.payload.size()) +
+                               " bytes is larger than the origin takes (" + std::to_string(peer_->max_frame_bytes) +
+                               "): return less, or raise limits.max_frame_bytes there",
+                    .node = options_.node_name,
+                    .attempt = result.attempt}),
+        {}};
+  }
+  header.template_or_status = static_cast<std::uint32_t>(ended.outcome);
+  if (ended.error == nullptr) return actions_.send(header, {}, std::move(ended.payload));
+  std::string error = to_message(*ended.error).SerializeAsString();
+  if (error.size() > peer_->max_metadata_bytes) {
+    error = to_message(TaskError{.message = "the error takes " + std::to_string(error.size()) +
+                                            " bytes, more than the origin takes",
+                                 .node = options_.node_name,
+                                 .attempt = result.attempt})
+                .SerializeAsString();
+  }
+  actions_.send(header, wire::as_span(error), {});
+}
+
+void PeerSession::send_redirect(PeerRedirect redirect, wire::Load load) {
+  load_ = load;
+  if (state_ != PeerState::kEstablished) return;
+  wire::FrameHeader header = header_of(wire::FrameKind::kRedirect, redirect.sequence, redirect.attempt);
+  header.set_load(load);
+  actions_.send(header, wire::as_span(to_message(redirect.reason, redirect.retry_after).SerializeAsString()),
+                std::move(redirect.payload));
 }
 
 void PeerSession::close(base::Status reason, bool retry) {
-  if (state_ == State::kClosed) return;
-  state_ = State::kClosed;
+  if (state_ == PeerState::kClosed) return;
+  if (state_ != PeerState::kRetiring) send_goodbye(std::string(reason.message()), retry, /*replaced=*/false);
+  state_ = PeerState::kClosed;
+  actions_.close(std::move(reason), /*said_goodbye=*/false);
+}
+
+void PeerSession::send_goodbye(const std::string& reason, bool retry, bool replaced) {
   v1::Goodbye goodbye;
-  goodbye.set_reason(std::string(reason.message()));
+  goodbye.set_reason(reason);
   goodbye.set_retry(retry);
+  goodbye.set_replaced(replaced);
   actions_.send(header_of(wire::FrameKind::kGoodbye, 0, 0), wire::as_span(goodbye.SerializeAsString()), {});
-  actions_.close(std::move(reason));
 }
 
 void PeerSession::violation(std::string what) {

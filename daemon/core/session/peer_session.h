@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "daemon/core/session/messages.h"
+#include "daemon/core/session/frame_rules.h"
+#include "daemon/core/session/sent_templates.h"
 #include "daemon/core/task/attempt.h"
 #include "daemon/core/view/placement.h"
 #include "proto/base/ids.h"
@@ -26,26 +28,29 @@ namespace kaido::daemon {
 struct PeerSessionOptions {
   base::NodeId node_id;
   std::string node_name;
-  base::Epoch epoch;
+  base::Life life;
   wire::VersionRange versions = wire::kVersions;
   std::uint64_t features = wire::kFeatures;
   std::uint32_t templates_max = wire::kMaxTemplates;
   std::uint32_t max_frame_bytes = wire::kMaxFrameBytes;
+  std::uint32_t max_metadata_bytes = wire::kMaxMetadataBytes;
   base::Duration handshake_timeout = std::chrono::seconds(5);
   base::Duration ping_interval = std::chrono::seconds(1);
   base::Duration silence_timeout = std::chrono::seconds(5);
 };
 
-/// Who the other side says it is.
+/// Who the other side says it is, and what it takes.
 struct PeerGreeting {
   base::NodeId id;
   std::string name;
-  base::Epoch epoch;
+  base::Life life;
   std::uint32_t max_frame_bytes = 0;
+  std::uint32_t max_metadata_bytes = 0;
+  std::uint32_t max_templates = 0;
 };
 
-/// An attempt as a peer sent it.
-struct PeerCall {
+/// An attempt as it goes from its origin to its executor.
+struct PeerAttempt {
   std::uint64_t sequence = 0;
   std::uint32_t attempt = 0;
   PlacementRef placement;
@@ -54,34 +59,61 @@ struct PeerCall {
   Payload payload;
 };
 
-/// What a session does to the world; implemented by the gossip shell. Spans are valid during the call only.
+/// The end of an attempt as it goes back.
+struct PeerResult {
+  std::uint64_t sequence = 0;
+  std::uint32_t attempt = 0;
+  TaskResult result;
+};
+
+/// An attempt that goes back unstarted, with its arguments.
+struct PeerRedirect {
+  std::uint64_t sequence = 0;
+  std::uint32_t attempt = 0;
+  RedirectReason reason = RedirectReason::kMismatch;
+  base::Duration retry_after{0};
+  Payload payload;
+};
+
+/// What a session does to the world; implemented by core/node. Spans are valid during the call only.
 class PeerSessionActions {
  public:
   virtual void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) = 0;
-  /// A Goodbye has been sent where one was due; the connection ends. Nothing more is called.
-  virtual void close(base::Status reason) = 0;
+  /// A Goodbye has been sent where one was due; the connection ends. Nothing more is called. `said_goodbye`: the other
+  /// side did, so that it is known to leave.
+  virtual void close(base::Status reason, bool said_goodbye) = 0;
 
   /// The other side said who it is. A refusal closes the session with its text. For a dialer, agreeing commits to this
   /// connection.
   [[nodiscard]] virtual base::Status greeted(const PeerGreeting& peer) = 0;
-  /// Acceptor only: the dialer committed to this connection. A refusal closes the session.
-  [[nodiscard]] virtual base::Status committed(const PeerGreeting& peer) = 0;
+  /// Acceptor only: the dialer committed to this connection. It is answered by agree(), or by close().
+  virtual void committed(const PeerGreeting& peer) = 0;
   /// The handshake is done on this side; send_node_info() is due.
   virtual void established(const PeerGreeting& peer) = 0;
 
-  virtual void node_info(NodeInfo info) = 0;
+  /// What the peer says of itself. A refusal closes the session while it is the first.
+  [[nodiscard]] virtual base::Status node_info(NodeInfo info) = 0;
+  /// The first node info was accepted: work may travel both ways.
+  virtual void introduced() = 0;
+  /// The other side sends nothing more here, since another link takes over. True if this side has that link, too.
+  [[nodiscard]] virtual bool may_retire() = 0;
+  /// An announcement that cannot be used: the node stays what it was known as.
+  virtual void announcement_refused(const base::Status& why) = 0;
   virtual void load(wire::Load load) = 0;
   virtual void round_trip(base::Duration time) = 0;
 
   [[nodiscard]] virtual PlacementRef prepare(PlacementSpec spec) = 0;
-  virtual void call(const PeerCall& call) = 0;
+  virtual void call(PeerAttempt attempt) = 0;
   virtual void cancel(std::uint64_t sequence, std::uint32_t attempt) = 0;
+  /// An attempt that cannot be served here, to be sent back by whatever link there is.
+  virtual void hand_back(PeerRedirect redirect) = 0;
+  /// The origin asks whether the answer to an attempt is still to come.
+  virtual void inquired(std::uint64_t sequence, std::uint32_t attempt) = 0;
 
+  virtual void queued(std::uint64_t sequence, std::uint32_t attempt) = 0;
   virtual void started(std::uint64_t sequence, std::uint32_t attempt) = 0;
-  virtual void result(std::uint64_t sequence, std::uint32_t attempt, wire::Outcome outcome, const TaskError* error,
-                      Payload payload) = 0;
-  virtual void redirected(std::uint64_t sequence, std::uint32_t attempt, RedirectReason reason,
-                          base::Duration retry_after, Payload payload) = 0;
+  virtual void result(PeerResult result) = 0;
+  virtual void redirected(PeerRedirect redirect) = 0;
 
  protected:
   ~PeerSessionActions() = default;
@@ -91,7 +123,11 @@ class PeerSessionActions {
 ///
 /// Both say hello at once. The dialer, once it knows whom it reached, commits (Welcome) or leaves; the acceptor answers
 /// Welcome or leaves. Only then is the connection used, so that of two connections that two nodes open to each other at
-/// the same moment one is chosen before anything travels on either.
+/// the same moment one is chosen before anything travels on either. The first node info belongs to the handshake:
+/// before it, nothing is asked of the peer and nothing is done for it.
+///
+/// One fault harms one call: an attempt that cannot be served goes back, a result that cannot be read ends its task.
+/// Only a broken handshake, or a frame that has no place in the session's state (frame_rules.h), ends the connection.
 ///
 /// Threading: confined to the node strand.
 /// Cost: about 20 ns a frame, no allocation.
@@ -108,45 +144,43 @@ class PeerSession {
 
   // --- from the peer ---
   void handle_frame(base::Instant now, const wire::FrameView& frame);
-  void handle_timeout(base::Instant now);
+  /// Some bytes of a frame that is not complete yet: a proof of life, too.
+  void heard(base::Instant now) { last_heard_ = now; }
+  void handle_timeout(base::Instant now, wire::Load load);
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
 
   // --- from the node; all of it is dropped unless the session is established ---
-  void send_node_info(const NodeInfo& info);
-  /// False if the frame would be larger than the peer takes.
-  [[nodiscard]] bool send_attempt(const PreparedPlacement& placement, std::uint64_t sequence, std::uint32_t attempt,
-                                  base::Duration budget, const wire::TraceContext& trace, Payload payload);
+  /// Acceptor, after committed(): this side keeps the connection, too.
+  void agree();
+  /// False if the announcement is larger than the peer takes: nothing was sent.
+  [[nodiscard]] bool send_node_info(const NodeInfo& info);
+  /// False if the frame would be larger than the peer takes: nothing was sent.
+  [[nodiscard]] bool send_attempt(const PeerAttempt& attempt);
   void send_cancel(std::uint64_t sequence, std::uint32_t attempt);
+  void send_inquiry(std::uint64_t sequence, std::uint32_t attempt);
+  void send_queued(std::uint64_t sequence, std::uint32_t attempt, wire::Load load);
   void send_started(std::uint64_t sequence, std::uint32_t attempt, wire::Load load);
-  void send_result(std::uint64_t sequence, std::uint32_t attempt, wire::Outcome outcome, const TaskError* error,
-                   Payload payload, wire::Load load);
-  void send_redirect(std::uint64_t sequence, std::uint32_t attempt, RedirectReason reason, base::Duration retry_after,
-                     Payload payload, wire::Load load);
+  void send_result(PeerResult result, wire::Load load);
+  void send_redirect(PeerRedirect redirect, wire::Load load);
   /// Measures a round trip now; its time is reported by round_trip().
-  void ping(base::Instant now);
+  void ping(base::Instant now, wire::Load load);
   void close(base::Status reason, bool retry);
+  /// Another link to the node takes over: nothing more is sent here, and what is on its way is still taken.
+  void retire(base::Instant now);
 
-  [[nodiscard]] bool is_established() const { return state_ == State::kEstablished; }
-  [[nodiscard]] bool is_closed() const { return state_ == State::kClosed; }
+  [[nodiscard]] bool is_established() const { return state_ == PeerState::kEstablished; }
+  [[nodiscard]] bool is_closed() const { return state_ == PeerState::kClosed; }
   /// The dialer's between its commitment and the answer to it.
-  [[nodiscard]] bool is_committed() const { return state_ == State::kCommitted; }
+  [[nodiscard]] bool is_committed() const { return state_ == PeerState::kCommitted; }
+  /// Both sides gave it up for another link, so that all that the other side sent has come. False while only this side
+  /// did: the other one may never have heard of it, as where the connection was broken already.
+  [[nodiscard]] bool is_retired() const { return is_retired_; }
+  [[nodiscard]] PeerState state() const { return state_; }
   [[nodiscard]] Role role() const { return role_; }
   [[nodiscard]] const std::optional<PeerGreeting>& peer() const { return peer_; }
   [[nodiscard]] base::Instant last_heard() const { return last_heard_; }
 
  private:
-  enum class State : std::uint8_t {
-    kAwaitHello,
-    kAwaitCommit,  ///< acceptor: hello was said both ways, the dialer's Welcome is due
-    kCommitted,    ///< dialer: our Welcome is out, the answer is due
-    kEstablished,
-    kClosed,
-  };
-  struct Sent {
-    std::uint64_t serial = 0;  ///< of the placement that this template id stands for; 0: none
-  };
-
-  void handle_handshake(const wire::FrameView& frame);
   void handle_hello(const wire::FrameView& frame);
   void handle_welcome();
   void handle_established(base::Instant now, const wire::FrameView& frame);
@@ -155,19 +189,28 @@ class PeerSession {
   void handle_result(const wire::FrameView& frame);
   void handle_redirect(const wire::FrameView& frame);
   void handle_node_info(const wire::FrameView& frame);
+  void handle_pong(base::Instant now, const wire::FrameHeader& header);
+  void handle_goodbye(const wire::FrameView& frame);
+  void send_goodbye(const std::string& reason, bool retry, bool replaced);
   void send_welcome();
   void violation(std::string what);
+  [[nodiscard]] std::optional<std::uint32_t> template_for(const PreparedPlacement& placement);
 
   const PeerSessionOptions& options_;
   const Role role_;
   PeerSessionActions& actions_;
   const base::Instant handshake_deadline_;
-  State state_ = State::kAwaitHello;
+  PeerState state_ = PeerState::kAwaitHello;
   std::optional<PeerGreeting> peer_;
   std::uint32_t version_ = 0;
   base::Instant last_heard_;
   base::Instant next_ping_;
-  std::vector<Sent> sent_templates_;              ///< by placement index
+  std::uint64_t ping_awaited_ = 0;  ///< the call id of the ping whose pong is due; 0: none
+  base::Instant retire_deadline_;
+  bool is_retired_ = false;
+  bool peer_retired_ = false;  ///< the other side sends nothing more here
+  wire::Load load_;            ///< as last told to us by handle_timeout(), ping() or an answer: for pongs
+  SentTemplates sent_templates_;
   std::vector<PlacementRef> received_templates_;  ///< by template id minus one; null: refused
 };
 

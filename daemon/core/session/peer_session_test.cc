@@ -11,30 +11,49 @@ namespace {
 
 using namespace std::chrono_literals;
 
+Payload payload(std::string_view text) { return Payload::copy_of(wire::as_span(text)); }
+std::string text(const Payload& payload) { return std::string(wire::as_text(payload.bytes())); }
+
 /// One side: its session, the frames that wait for the other side, and what it was told.
 class Side final : public PeerSessionActions {
  public:
   Side(std::string name, std::uint8_t id, PeerSession::Role role) {
     options.node_name = std::move(name);
     options.node_id.bytes[0] = id;
-    options.epoch = base::Epoch{id};
+    options.life = {base::Epoch{id}, id * 1000U};
     session = std::make_unique<PeerSession>(options, role, *this, base::Instant{});
   }
 
   void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) override {
-    out.push_back({header, std::string(wire::as_text(metadata)), std::string(wire::as_text(payload))});
+    out.push_back({header, std::string(wire::as_text(metadata)), text(payload)});
   }
-  void close(base::Status reason) override { closed = std::move(reason); }
+  void close(base::Status reason, bool said_goodbye) override {
+    closed = std::move(reason);
+    heard_goodbye = said_goodbye;
+  }
   base::Status greeted(const PeerGreeting& peer) override {
     events.push_back("greeted by " + peer.name);
     return greeting_answer;
   }
-  base::Status committed(const PeerGreeting& peer) override {
+  void committed(const PeerGreeting& peer) override {
     events.push_back(peer.name + " committed");
-    return commitment_answer;
+    if (!commitment_answer.ok()) return session->close(commitment_answer, /*retry=*/false);
+    session->agree();
   }
-  void established(const PeerGreeting& peer) override { events.push_back("established with " + peer.name); }
-  void node_info(NodeInfo info) override { events.push_back("info of " + info.name); }
+  void established(const PeerGreeting& peer) override {
+    events.push_back("established with " + peer.name);
+    if (!introduces_itself) return;
+    EXPECT_TRUE(session->send_node_info(info()));
+  }
+  base::Status node_info(NodeInfo info) override {
+    events.push_back("info of " + info.name);
+    return info_answer;
+  }
+  void introduced() override { events.push_back("introduced"); }
+  bool may_retire() override { return has_another_link; }
+  void announcement_refused(const base::Status& why) override {
+    events.push_back("refused " + std::string(why.message()));
+  }
   void load(wire::Load load) override {
     events.push_back("load " + std::to_string(load.busy) + "/" + std::to_string(load.slots));
   }
@@ -44,27 +63,43 @@ class Side final : public PeerSessionActions {
     events.push_back("prepared " + spec.function_name);
     return std::make_shared<PreparedPlacement>(std::move(spec), 0, 1);
   }
-  void call(const PeerCall& call) override {
-    events.push_back("call " + std::to_string(call.sequence) + "." + std::to_string(call.attempt) + " " +
-                     call.placement->spec().function_name + " " + std::string(wire::as_text(call.payload)));
+  void call(PeerAttempt attempt) override {
+    events.push_back("call " + named(attempt.sequence, attempt.attempt) + " " +
+                     attempt.placement->spec().function_name + " " + text(attempt.payload));
   }
   void cancel(std::uint64_t sequence, std::uint32_t attempt) override {
-    events.push_back("cancel " + std::to_string(sequence) + "." + std::to_string(attempt));
+    events.push_back("cancel " + named(sequence, attempt));
+  }
+  void hand_back(PeerRedirect redirect) override { session->send_redirect(std::move(redirect), {}); }
+  void inquired(std::uint64_t sequence, std::uint32_t attempt) override {
+    events.push_back("inquired " + named(sequence, attempt));
+  }
+  void queued(std::uint64_t sequence, std::uint32_t attempt) override {
+    events.push_back("queued " + named(sequence, attempt));
   }
   void started(std::uint64_t sequence, std::uint32_t attempt) override {
-    events.push_back("started " + std::to_string(sequence) + "." + std::to_string(attempt));
+    events.push_back("started " + named(sequence, attempt));
   }
-  void result(std::uint64_t sequence, std::uint32_t attempt, wire::Outcome outcome, const TaskError* error,
-              Payload payload) override {
-    events.push_back("result " + std::to_string(sequence) + "." + std::to_string(attempt) + " " +
-                     std::string(wire::name(outcome)) + " " +
-                     (error != nullptr ? error->message : std::string(wire::as_text(payload))));
+  void result(PeerResult result) override {
+    events.push_back("result " + named(result.sequence, result.attempt) + " " +
+                     std::string(wire::name(result.result.outcome)) + " " +
+                     (result.result.error != nullptr ? result.result.error->message : text(result.result.payload)));
   }
-  void redirected(std::uint64_t sequence, std::uint32_t attempt, RedirectReason reason, base::Duration retry_after,
-                  Payload payload) override {
-    events.push_back("redirect " + std::to_string(sequence) + "." + std::to_string(attempt) + " " +
-                     std::string(name(reason)) + " " + std::to_string(retry_after / 1ms) + " " +
-                     std::string(wire::as_text(payload)));
+  void redirected(PeerRedirect redirect) override {
+    events.push_back("redirect " + named(redirect.sequence, redirect.attempt) + " " +
+                     std::string(name(redirect.reason)) + " " + std::to_string(redirect.retry_after / 1ms) + " " +
+                     text(redirect.payload));
+  }
+
+  [[nodiscard]] NodeInfo info() const {
+    NodeInfo info;
+    info.id = options.node_id;
+    info.life = options.life;
+    info.name = options.node_name;
+    return info;
+  }
+  static std::string named(std::uint64_t sequence, std::uint32_t attempt) {
+    return std::to_string(sequence) + "." + std::to_string(attempt);
   }
 
   struct Frame {
@@ -79,8 +114,14 @@ class Side final : public PeerSessionActions {
   std::optional<base::Status> closed;
   base::Status greeting_answer;
   base::Status commitment_answer;
+  base::Status info_answer;
   bool refuse_placements = false;
+  bool introduces_itself = true;
+  bool has_another_link = false;
+  bool heard_goodbye = false;
 };
+
+using Events = std::vector<std::string>;
 
 class PeerSessionTest : public testing::Test {
  protected:
@@ -90,21 +131,23 @@ class PeerSessionTest : public testing::Test {
           now, {frame.header, wire::as_span(frame.metadata), wire::Payload::copy_of(wire::as_span(frame.payload))});
     }
   }
-  void exchange() {
-    while (!a.out.empty() || !b.out.empty()) {
-      deliver(a, b);
-      deliver(b, a);
+  void exchange(Side& one, Side& other) {
+    while (!one.out.empty() || !other.out.empty()) {
+      deliver(one, other);
+      deliver(other, one);
     }
   }
-  void establish() {
-    a.session->start();
-    b.session->start();
-    exchange();
-    ASSERT_TRUE(a.session->is_established());
-    ASSERT_TRUE(b.session->is_established());
-    a.events.clear();
-    b.events.clear();
+  void exchange() { exchange(a, b); }
+  void establish(Side& dialer, Side& acceptor) {
+    dialer.session->start();
+    acceptor.session->start();
+    exchange(dialer, acceptor);
+    ASSERT_TRUE(dialer.session->is_established());
+    ASSERT_TRUE(acceptor.session->is_established());
+    dialer.events.clear();
+    acceptor.events.clear();
   }
+  void establish() { establish(a, b); }
   PlacementRef placement(std::uint32_t index = 0, std::uint64_t serial = 1, const std::string& function = "f") {
     PlacementSpec spec;
     spec.function_name = function;
@@ -116,8 +159,6 @@ class PeerSessionTest : public testing::Test {
   Side b{"b", 2, PeerSession::Role::kAcceptor};
 };
 
-using Events = std::vector<std::string>;
-
 TEST_F(PeerSessionTest, TheDialerCommitsAndTheAcceptorAgrees) {
   a.session->start();
   b.session->start();
@@ -128,8 +169,12 @@ TEST_F(PeerSessionTest, TheDialerCommitsAndTheAcceptorAgrees) {
   EXPECT_TRUE(a.session->is_committed());
   deliver(a, b);
   EXPECT_EQ(b.events, (Events{"greeted by a", "a committed", "established with a"}));
+  EXPECT_FALSE(b.session->is_established()) << "it does not know yet what a is";
   deliver(b, a);
-  EXPECT_EQ(a.events, (Events{"greeted by b", "established with b"}));
+  EXPECT_EQ(a.events, (Events{"greeted by b", "established with b", "info of b", "introduced"}));
+  EXPECT_TRUE(a.session->is_established());
+  deliver(a, b);
+  EXPECT_TRUE(b.session->is_established());
 }
 
 TEST_F(PeerSessionTest, EitherSideCanRefuseWithAReason) {
@@ -152,7 +197,7 @@ TEST_F(PeerSessionTest, AnAcceptorCanRefuseTheCommitment) {
 }
 
 TEST_F(PeerSessionTest, NoCommonVersionIsSaidByBoth) {
-  b.options.versions = {2, 3};
+  b.options.versions = {3, 4};
   a.session->start();
   b.session->start();
   deliver(b, a);
@@ -164,7 +209,7 @@ TEST_F(PeerSessionTest, NoCommonVersionIsSaidByBoth) {
 
 TEST_F(PeerSessionTest, TheHandshakeMustComeInTime) {
   EXPECT_EQ(a.session->next_timeout(), now + 5s);
-  a.session->handle_timeout(now + 5s);
+  a.session->handle_timeout(now + 5s, {});
   ASSERT_TRUE(a.closed);
   EXPECT_TRUE(absl::IsDeadlineExceeded(*a.closed));
 }
@@ -174,13 +219,14 @@ TEST_F(PeerSessionTest, NothingButTheHandshakeComesDuringTheHandshake) {
   frame.header.kind = wire::FrameKind::kCall;
   b.session->handle_frame(now, frame);
   ASSERT_TRUE(b.closed);
-  EXPECT_NE(b.closed->message().find("a call frame came during the handshake"), std::string::npos);
+  EXPECT_NE(b.closed->message().find("a call frame (kind 7) has no place in a connection that is before hello"),
+            std::string::npos);
 }
 
 TEST_F(PeerSessionTest, AttemptsCarryTheirTemplateOnce) {
   establish();
-  EXPECT_TRUE(a.session->send_attempt(*placement(), 10, 1, 5ms, {}, wire::as_span("x")));
-  EXPECT_TRUE(a.session->send_attempt(*placement(), 11, 2, 5ms, {}, wire::as_span("y")));
+  EXPECT_TRUE(a.session->send_attempt({10, 1, placement(), 5ms, {}, payload("x")}));
+  EXPECT_TRUE(a.session->send_attempt({11, 2, placement(), 5ms, {}, payload("y")}));
   EXPECT_EQ(a.out.size(), 3U) << "one prepare, two calls";
   exchange();
   EXPECT_EQ(b.events, (Events{"prepared f", "call 10.1 f x", "call 11.2 f y"}));
@@ -188,30 +234,31 @@ TEST_F(PeerSessionTest, AttemptsCarryTheirTemplateOnce) {
 
 TEST_F(PeerSessionTest, AReusedPlacementIndexIsPreparedAgain) {
   establish();
-  EXPECT_TRUE(a.session->send_attempt(*placement(4, 1, "old"), 10, 1, 0ms, {}, {}));
-  EXPECT_TRUE(a.session->send_attempt(*placement(4, 2, "new"), 11, 1, 0ms, {}, {}));
+  EXPECT_TRUE(a.session->send_attempt({10, 1, placement(4, 1, "old"), 0ms, {}, {}}));
+  EXPECT_TRUE(a.session->send_attempt({11, 1, placement(4, 2, "new"), 0ms, {}, {}}));
   exchange();
   EXPECT_EQ(b.events, (Events{"prepared old", "call 10.1 old ", "prepared new", "call 11.1 new "}));
 }
 
 TEST_F(PeerSessionTest, AnswersCarryTheLoad) {
   establish();
+  b.session->send_queued(10, 1, {4, 8});
   b.session->send_started(10, 1, {3, 8});
-  b.session->send_result(10, 1, wire::Outcome::kSucceeded, nullptr, wire::as_span("42"), {2, 8});
+  b.session->send_result({10, 1, {wire::Outcome::kSucceeded, nullptr, payload("42")}}, {2, 8});
   TaskError error;
   error.message = "boom";
-  b.session->send_result(11, 1, wire::Outcome::kPanicked, &error, {}, {1, 8});
-  b.session->send_redirect(12, 1, RedirectReason::kQueueFull, 7ms, wire::as_span("arguments"), {9, 8});
+  b.session->send_result({11, 1, {wire::Outcome::kPanicked, make_error(error), {}}}, {1, 8});
+  b.session->send_redirect({12, 1, RedirectReason::kQueueFull, 7ms, payload("arguments")}, {9, 8});
   exchange();
-  EXPECT_EQ(a.events, (Events{"load 3/8", "started 10.1", "load 2/8", "result 10.1 succeeded 42", "load 1/8",
-                              "result 11.1 panicked boom", "load 9/8",
+  EXPECT_EQ(a.events, (Events{"load 4/8", "queued 10.1", "load 3/8", "started 10.1", "load 2/8",
+                              "result 10.1 succeeded 42", "load 1/8", "result 11.1 panicked boom", "load 9/8",
                               "redirect 12.1 " + std::string(name(RedirectReason::kQueueFull)) + " 7 arguments"}));
 }
 
 TEST_F(PeerSessionTest, ARefusedTemplateSendsItsCallsBackWhole) {
   establish();
   b.refuse_placements = true;
-  EXPECT_TRUE(a.session->send_attempt(*placement(), 10, 1, 0ms, {}, wire::as_span("arguments")));
+  EXPECT_TRUE(a.session->send_attempt({10, 1, placement(), 0ms, {}, payload("arguments")}));
   exchange();
   ASSERT_EQ(a.events.size(), 1U);
   EXPECT_EQ(a.events[0], "redirect 10.1 " + std::string(name(RedirectReason::kQueueFull)) + " 0 arguments");
@@ -220,14 +267,14 @@ TEST_F(PeerSessionTest, ARefusedTemplateSendsItsCallsBackWhole) {
 TEST_F(PeerSessionTest, WhatThePeerDoesNotTakeIsNotSent) {
   b.options.max_frame_bytes = 100;
   establish();
-  EXPECT_FALSE(a.session->send_attempt(*placement(), 10, 1, 0ms, {}, wire::as_span(std::string(37, 'x'))));
-  EXPECT_TRUE(a.session->send_attempt(*placement(), 10, 1, 0ms, {}, wire::as_span(std::string(36, 'x'))));
+  EXPECT_FALSE(a.session->send_attempt({10, 1, placement(), 0ms, {}, payload(std::string(37, 'x'))}));
+  EXPECT_TRUE(a.session->send_attempt({10, 1, placement(), 0ms, {}, payload(std::string(36, 'x'))}));
 }
 
 TEST_F(PeerSessionTest, AResultTooLargeForTheOriginBecomesAnErrorThatSaysSo) {
   a.options.max_frame_bytes = 100;
   establish();
-  b.session->send_result(10, 1, wire::Outcome::kSucceeded, nullptr, wire::as_span(std::string(37, 'x')), {});
+  b.session->send_result({10, 1, {wire::Outcome::kSucceeded, nullptr, payload(std::string(37, 'x'))}}, {});
   exchange();
   ASSERT_EQ(a.events.size(), 1U);
   EXPECT_EQ(a.events[0].rfind("result 10.1 rejected the result of 37 bytes is larger than the origin takes (100)", 0),
@@ -238,65 +285,222 @@ TEST_F(PeerSessionTest, AResultTooLargeForTheOriginBecomesAnErrorThatSaysSo) {
 TEST_F(PeerSessionTest, PingsMeasureTheRoundTripAndSilenceEndsTheConnection) {
   establish();
   now += 1s;
-  a.session->handle_timeout(now);
+  a.session->handle_timeout(now, {});
   deliver(a, b);
   now += 250us;
   deliver(b, a);
   EXPECT_EQ(a.events, Events{"round trip 250"});
   const base::Instant heard = now;
   now = heard + 5s - 1ns;
-  a.session->handle_timeout(now);
+  a.session->handle_timeout(now, {});
   EXPECT_FALSE(a.closed);
   now = heard + 5s;
-  a.session->handle_timeout(now);
+  a.session->handle_timeout(now, {});
   ASSERT_TRUE(a.closed);
   EXPECT_TRUE(absl::IsDeadlineExceeded(*a.closed)) << *a.closed;
 }
 
 TEST_F(PeerSessionTest, NodeInfoMustSpeakOfWhoSaidHello) {
-  establish();
-  NodeInfo info;
-  info.id = b.options.node_id;
-  info.epoch = b.options.epoch;
-  info.name = "b";
-  b.session->send_node_info(info);
-  exchange();
-  EXPECT_EQ(a.events, Events{"info of b"});
-  info.id = a.options.node_id;
-  b.session->send_node_info(info);
-  exchange();
-  ASSERT_TRUE(a.closed);
-  EXPECT_NE(a.closed->message().find("another node than hello"), std::string::npos);
+  NodeInfo other_id = b.info(), other_epoch = b.info(), other_nonce = b.info();
+  other_id.id = a.options.node_id;
+  other_epoch.life.epoch.value += 1;
+  other_nonce.life.nonce += 1;
+  for (const NodeInfo& bad : {other_id, other_epoch, other_nonce}) {
+    Side x("x", 3, PeerSession::Role::kDialer);
+    Side y("b", 2, PeerSession::Role::kAcceptor);
+    establish(x, y);
+    EXPECT_TRUE(y.session->send_node_info(bad));
+    exchange(x, y);
+    ASSERT_TRUE(x.closed);
+    EXPECT_NE(x.closed->message().find("another node than hello"), std::string::npos) << *x.closed;
+  }
 }
 
-TEST_F(PeerSessionTest, ProtocolViolationsEndTheConnectionWithAReason) {
+TEST_F(PeerSessionTest, TheFirstNodeInfoBelongsToTheHandshake) {
+  b.introduces_itself = false;
+  a.session->start();
+  b.session->start();
+  exchange();
+  EXPECT_FALSE(a.session->is_established());
+  EXPECT_FALSE(a.session->send_attempt({10, 1, placement(), 0ms, {}, {}})) << "nobody knows yet what b offers";
+  wire::FrameView load;
+  load.header.kind = wire::FrameKind::kPing;
+  load.header.set_load({3, 8});
+  a.session->handle_frame(now, load);
+  EXPECT_EQ(a.events, (Events{"greeted by b", "established with b"})) << "a load has no node yet";
+  wire::FrameView result;
+  result.header.kind = wire::FrameKind::kResult;
+  a.session->handle_frame(now, result);
+  ASSERT_TRUE(a.closed);
+  EXPECT_NE(a.closed->message().find("before node info"), std::string::npos) << *a.closed;
+}
+
+TEST_F(PeerSessionTest, AFirstNodeInfoThatIsRefusedEndsTheHandshake) {
+  a.info_answer = absl::ResourceExhaustedError("too many nodes");
+  a.session->start();
+  b.session->start();
+  exchange();
+  ASSERT_TRUE(a.closed && b.closed);
+  EXPECT_NE(b.closed->message().find("too many nodes"), std::string::npos) << *b.closed;
+}
+
+TEST_F(PeerSessionTest, ALaterAnnouncementThatIsRefusedEndsNothing) {
+  establish();
+  a.info_answer = absl::FailedPreconditionError("a later life is known");
+  EXPECT_TRUE(b.session->send_node_info(b.info()));
+  exchange();
+  wire::FrameView frame;
+  frame.header.kind = wire::FrameKind::kNodeInfo;
+  frame.metadata = wire::as_span("\xff\xff");
+  a.session->handle_frame(now, frame);
+  ASSERT_EQ(a.events.size(), 3U);
+  EXPECT_EQ(a.events[1], "refused a later life is known");
+  EXPECT_EQ(a.events[2].rfind("refused the metadata of a node info frame", 0), 0U) << a.events[2];
+  EXPECT_FALSE(a.closed);
+}
+
+TEST_F(PeerSessionTest, AnAnnouncementThatThePeerDoesNotTakeIsNotSent) {
+  a.options.max_metadata_bytes = 100;
+  establish();
+  NodeInfo info = b.info();
+  info.address = std::string(100, 'x');
+  EXPECT_FALSE(b.session->send_node_info(info));
+  EXPECT_TRUE(b.out.empty());
+}
+
+TEST_F(PeerSessionTest, OneFaultHarmsOneCall) {
+  establish();
+  const auto say = [&](wire::FrameKind kind, std::uint32_t template_or_status, std::uint64_t call_id,
+                       std::string_view metadata = {}) {
+    wire::FrameView frame;
+    frame.header.kind = kind;
+    frame.header.template_or_status = template_or_status;
+    frame.header.call_id = call_id;
+    frame.header.set_attempt(1);
+    frame.metadata = wire::as_span(metadata);
+    frame.payload = payload("arguments");
+    b.session->handle_frame(now, frame);
+  };
+  say(wire::FrameKind::kPrepare, 0, 0);
+  say(wire::FrameKind::kPrepare, b.options.templates_max + 1, 0);
+  say(wire::FrameKind::kPrepare, 7, 0, "\xff\xff");
+  for (const std::uint32_t id : {0U, 1U, 7U, b.options.templates_max + 1}) say(wire::FrameKind::kCall, id, 10 + id);
+  ASSERT_EQ(b.out.size(), 4U);
+  for (const Side::Frame& frame : b.out) {
+    EXPECT_EQ(frame.header.kind, wire::FrameKind::kRedirect);
+    EXPECT_EQ(frame.payload, "arguments") << "back whole";
+  }
+  say(wire::FrameKind::kResult, 99, 20);
+  say(wire::FrameKind::kResult, static_cast<std::uint32_t>(wire::Outcome::kPanicked), 21, "\xff\xff");
+  ASSERT_EQ(b.events.size(), 2U);
+  EXPECT_EQ(b.events[0].rfind("result 20.1 internal ", 0), 0U) << b.events[0];
+  EXPECT_EQ(b.events[1].rfind("result 21.1 panicked ", 0), 0U) << b.events[1];
+  EXPECT_FALSE(b.closed);
+}
+
+TEST_F(PeerSessionTest, FramesThatHaveNoPlaceEndTheConnectionWithAReason) {
   struct Case {
     wire::FrameKind kind;
-    std::uint32_t template_or_status;
     const char* says;
   };
-  for (const Case& c : {Case{wire::FrameKind::kCall, 1, "template 1, which was not prepared"},
-                        Case{wire::FrameKind::kPrepare, 0, "template id 0 is out of range"},
-                        Case{wire::FrameKind::kPrepare, 70000, "template id 70000 is out of range"},
-                        Case{wire::FrameKind::kResult, 99, "unknown status 99"},
-                        Case{wire::FrameKind::kRegister, 0, "a node does not take register frames"},
-                        Case{static_cast<wire::FrameKind>(99), 0, "kind 99"}}) {
+  for (const Case& c : {Case{wire::FrameKind::kRegister, "a register frame (kind 3) has no place"},
+                        Case{wire::FrameKind::kHello, "a hello frame (kind 1) has no place"},
+                        Case{static_cast<wire::FrameKind>(99), "kind 99"}}) {
     Side x("x", 3, PeerSession::Role::kAcceptor);
     Side y("y", 4, PeerSession::Role::kDialer);
-    x.session->start();
-    y.session->start();
-    deliver(x, y);
-    deliver(y, x);
-    deliver(x, y);
-    ASSERT_TRUE(x.session->is_established());
+    establish(y, x);
     wire::FrameView frame;
     frame.header.kind = c.kind;
-    frame.header.template_or_status = c.template_or_status;
     x.session->handle_frame(now, frame);
     ASSERT_TRUE(x.closed) << c.says;
     EXPECT_NE(x.closed->message().find(c.says), std::string::npos) << *x.closed;
     EXPECT_EQ(x.out.back().header.kind, wire::FrameKind::kGoodbye);
   }
+}
+
+TEST_F(PeerSessionTest, OnlyThePongOfTheAwaitedPingCounts) {
+  establish();
+  wire::FrameView pong;
+  pong.header.kind = wire::FrameKind::kPong;
+  a.session->handle_frame(now, pong);
+  now += 3s;
+  a.session->ping(now, {});
+  pong.header.call_id = a.out.back().header.call_id + 1;
+  a.session->handle_frame(now, pong);
+  EXPECT_TRUE(a.events.empty()) << "inventions";
+  pong.header.call_id = a.out.back().header.call_id;
+  now += 5us;
+  a.session->handle_frame(now, pong);
+  a.session->handle_frame(now, pong);
+  EXPECT_EQ(a.events, Events{"round trip 5"}) << "once";
+}
+
+TEST_F(PeerSessionTest, BytesOfAFrameThatIsNotCompleteAreAProofOfLife) {
+  establish();
+  a.session->heard(now + 4s);
+  a.session->handle_timeout(now + 5s, {});
+  EXPECT_FALSE(a.closed);
+  a.session->handle_timeout(now + 9s, {});
+  EXPECT_TRUE(a.closed);
+}
+
+TEST_F(PeerSessionTest, InquiriesArrive) {
+  establish();
+  a.session->send_inquiry(10, 2);
+  exchange();
+  EXPECT_EQ(b.events, Events{"inquired 10.2"});
+}
+
+TEST_F(PeerSessionTest, ARetiredLinkTakesWhatIsOnItsWayAndEndsWhenBothHaveRetired) {
+  establish();
+  EXPECT_TRUE(a.session->send_attempt({10, 1, placement(), 0ms, {}, payload("x")}));
+  b.session->send_result({11, 1, {wire::Outcome::kSucceeded, nullptr, payload("42")}}, {1, 8});
+  a.session->retire(now);
+  EXPECT_FALSE(a.session->send_attempt({12, 1, placement(), 0ms, {}, {}}));
+  EXPECT_EQ(a.session->next_timeout(), now + 5s);
+  deliver(b, a);
+  EXPECT_EQ(a.events, Events{"result 11.1 succeeded 42"}) << "and its load is older than the new link's";
+  deliver(a, b);
+  EXPECT_EQ(b.events, (Events{"prepared f", "call 10.1 f x"}));
+  EXPECT_TRUE(b.session->is_established()) << "it has no other link yet";
+  b.session->send_result({10, 1, {wire::Outcome::kSucceeded, nullptr, payload("43")}}, {});
+  b.session->retire(now);
+  ASSERT_TRUE(b.closed);
+  EXPECT_TRUE(b.closed->ok());
+  EXPECT_TRUE(b.session->is_retired());
+  deliver(b, a);
+  EXPECT_EQ(a.events.back(), "result 10.1 succeeded 43");
+  ASSERT_TRUE(a.closed);
+  EXPECT_TRUE(a.closed->ok());
+  EXPECT_FALSE(a.heard_goodbye) << "the node does not leave";
+  EXPECT_TRUE(a.session->is_retired());
+}
+
+TEST_F(PeerSessionTest, BothSidesMayRetireAtTheSameMoment) {
+  establish();
+  a.session->retire(now);
+  b.session->retire(now);
+  exchange();
+  ASSERT_TRUE(a.closed && b.closed);
+  EXPECT_TRUE(a.closed->ok() && b.closed->ok());
+}
+
+TEST_F(PeerSessionTest, WhoHasTheOtherLinkAlreadyRetiresWhenToldSo) {
+  establish();
+  b.has_another_link = true;
+  a.session->retire(now);
+  exchange();
+  ASSERT_TRUE(a.closed && b.closed);
+  EXPECT_TRUE(a.session->is_retired() && b.session->is_retired());
+}
+
+TEST_F(PeerSessionTest, ALinkThatOnlyOneSideRetiredDidNotEndInGoodOrder) {
+  establish();
+  a.session->retire(now);
+  EXPECT_FALSE(a.session->is_retired()) << "what b sent may still be on its way, or lost";
+  a.session->handle_timeout(now + 5s, {});
+  ASSERT_TRUE(a.closed);
+  EXPECT_FALSE(a.session->is_retired());
 }
 
 TEST_F(PeerSessionTest, GoodbyeCarriesItsReasonAndNothingIsSentAfterIt) {
@@ -305,7 +509,9 @@ TEST_F(PeerSessionTest, GoodbyeCarriesItsReasonAndNothingIsSentAfterIt) {
   exchange();
   ASSERT_TRUE(b.closed);
   EXPECT_NE(b.closed->message().find("the node stops"), std::string::npos);
-  EXPECT_FALSE(b.session->send_attempt(*placement(), 1, 1, 0ms, {}, {}));
+  EXPECT_TRUE(b.heard_goodbye);
+  EXPECT_FALSE(a.heard_goodbye);
+  EXPECT_FALSE(b.session->send_attempt({1, 1, placement(), 0ms, {}, {}}));
   b.session->send_cancel(1, 1);
   EXPECT_TRUE(b.out.empty());
 }

@@ -13,7 +13,11 @@ std::string_view name(RedirectReason reason) {
     case RedirectReason::kQueueFull:
       return "the node's run queue is full";
     case RedirectReason::kUnreachable:
-      return "the node cannot be reached";
+      return "there is no link to the node";
+    case RedirectReason::kLinkFull:
+      return "the link to the node is full";
+    case RedirectReason::kTooLarge:
+      return "the arguments are larger than the node takes (limits.max_frame_bytes there)";
   }
   return "unknown";
 }

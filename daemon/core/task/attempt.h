@@ -3,22 +3,23 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/core/view/node_view.h"
 #include "daemon/core/view/placement.h"
 #include "proto/base/ids.h"
 #include "proto/base/time.h"
-#include "proto/wire/frame.h"
 #include "proto/wire/outcome.h"
+#include "proto/wire/payload.h"
 
 namespace kaido::daemon {
 
-/// Arguments or a result: somebody else's bytes.
-using Payload = std::span<const std::byte>;
+/// Arguments or a result: a counted reference, so that whoever holds one may keep it.
+using Payload = wire::Payload;
 
 /// What a Result frame's metadata says of a task that did not succeed. Mirrors kaido.v1.ResultError.
 struct TaskError {
@@ -31,13 +32,35 @@ struct TaskError {
   bool operator==(const TaskError&) const = default;
 };
 
+/// Shared by all that pass one error on; null where there is none.
+using TaskErrorRef = std::shared_ptr<const TaskError>;
+
+[[nodiscard]] inline TaskErrorRef make_error(TaskError error) {
+  return std::make_shared<const TaskError>(std::move(error));
+}
+
 /// One attempt as its executor knows it: whose task, and the how-manieth assignment of it.
 struct AttemptKey {
   NodeIndex origin;
   std::uint32_t attempt = 0;  ///< from 1; grows with each assignment of the task, redirected ones included
-  base::Epoch origin_epoch;
+  base::Life origin_life;
   std::uint64_t sequence = 0;
   bool operator==(const AttemptKey&) const = default;
+};
+
+/// Who says what of which attempt: the fence. All of it must match the record, or the message is late.
+struct AttemptReport {
+  NodeIndex from;
+  base::Life life;  ///< the executor's, from its Hello
+  std::uint64_t sequence = 0;
+  std::uint32_t attempt = 0;
+};
+
+/// How an attempt ended. `error` is null if it succeeded, `payload` empty if it did not.
+struct TaskResult {
+  wire::Outcome outcome = wire::Outcome::kSucceeded;
+  TaskErrorRef error;
+  Payload payload;
 };
 
 /// Why an executor hands an attempt back that it has not started.
@@ -46,8 +69,12 @@ enum class RedirectReason : std::uint8_t {
   kNotOffered,  ///< no app here offers the function any more
   kDraining,
   kQueueFull,    ///< suitable, but full: a later try may succeed
-  kUnreachable,  ///< said by the origin's own shell: the attempt never left this node
+  kUnreachable,  ///< said by the origin itself: there is no link to the node
+  kLinkFull,     ///< said by the origin itself: the link to the node has as much under way as it takes
+  kTooLarge,     ///< said by the origin itself: the node does not take a frame of this size
 };
+
+inline constexpr std::size_t kRedirectReasonCount = 7;
 
 /// Words for people, e.g. "the run queue is full".
 [[nodiscard]] std::string_view name(RedirectReason reason);

@@ -24,7 +24,7 @@ class AttemptMemory {
   /// This attempt of the task, or a later one, was answered.
   [[nodiscard]] bool is_answered(const AttemptKey& key) const {
     const AttemptKey& known = entries_[place(key)];
-    return known.sequence == key.sequence && known.origin == key.origin && known.origin_epoch == key.origin_epoch &&
+    return known.sequence == key.sequence && known.origin == key.origin && known.origin_life == key.origin_life &&
            known.attempt >= key.attempt;
   }
 

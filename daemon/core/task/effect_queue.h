@@ -1,48 +1,57 @@
-/// Effects waiting to be polled.
+/// Effects waiting to be acted on.
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <utility>
 #include <vector>
 
 namespace kaido::daemon {
 
-/// A ring that grows to the largest burst seen and is then reused: no allocation in steady state. What one call can
-/// queue is bounded by the records of its core.
+/// First in, first out, in chunks that grow to the largest burst seen and are then reused: no allocation in steady
+/// state, and an effect stays where it is while others are added. What one call can queue is bounded by the records of
+/// its core.
+///
+///     while (Effect* effect = queue.front()) {
+///       act(*effect);          // may push more
+///       queue.drop_front();
+///     }
+///
+/// An Effect has a clear() that makes it as it was when it was made.
 ///
 /// Threading: confined to its owner.
 template <class Effect>
 class EffectQueue {
  public:
-  EffectQueue() : ring_(kInitial) {}
-
   [[nodiscard]] bool empty() const { return head_ == tail_; }
   [[nodiscard]] std::size_t size() const { return tail_ - head_; }
 
-  /// A cleared effect at the end of the queue, to be filled in before the next push.
+  /// A cleared effect at the end of the queue, to be filled in.
   Effect& push() {
-    if (size() == ring_.size()) grow();
-    return ring_[tail_++ & (ring_.size() - 1)] = Effect{};
+    if (tail_ == chunks_.size() * kChunk) chunks_.push_back(std::make_unique<Effect[]>(kChunk));
+    return at(tail_++);
+  }
+
+  /// The first one, in its place; null if there is none.
+  [[nodiscard]] Effect* front() { return empty() ? nullptr : &at(head_); }
+  void drop_front() {
+    at(head_++).clear();
+    if (empty()) head_ = tail_ = 0;
   }
 
   bool pop(Effect& out) {
     if (empty()) return false;
-    out = ring_[head_++ & (ring_.size() - 1)];
+    out = std::move(at(head_));
+    drop_front();
     return true;
   }
 
  private:
-  static constexpr std::size_t kInitial = 64;
+  static constexpr std::size_t kChunk = 64;
 
-  void grow() {
-    std::vector<Effect> larger(ring_.size() * 2);
-    const std::size_t count = size();
-    for (std::size_t i = 0; i < count; ++i) larger[i] = ring_[(head_ + i) & (ring_.size() - 1)];
-    ring_.swap(larger);
-    head_ = 0;
-    tail_ = count;
-  }
+  [[nodiscard]] Effect& at(std::size_t index) { return chunks_[index / kChunk][index % kChunk]; }
 
-  std::vector<Effect> ring_;
+  std::vector<std::unique_ptr<Effect[]>> chunks_;
   std::size_t head_ = 0;
   std::size_t tail_ = 0;
 };

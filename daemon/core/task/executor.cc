@@ -10,36 +10,28 @@ namespace {
 
 using wire::Outcome;
 
-constexpr base::Instant kNever = base::Instant::max();
+using base::kNever;
 // The longest retry-after that is ever advised.
 constexpr base::Duration kRetryAfterMax = std::chrono::seconds(60);
-
-base::Instant after(base::Instant now, base::Duration budget) { return budget < kNever - now ? now + budget : kNever; }
 
 std::uint32_t hash_of(const AttemptKey& key) { return mix(key.sequence, key.origin.value); }
 
 }  // namespace
 
 Executor::Executor(const ExecutorOptions& options, ClusterViewRef view)
-    : options_(options), view_(std::move(view)), pool_(options.queued_bytes_max) {
+    : options_(options), view_(std::move(view)), queued_bytes_(options.queued_bytes_max) {
   KAIDO_CHECK(view_ != nullptr);
-}
-
-void Executor::begin_call() {
-  if (!effects_.empty()) return;
-  if (!errors_.empty()) errors_.clear();
-  pool_.recycle();
+  origins_.resize(1);
 }
 
 // ---------------------------------------------------------------- admission
 
 void Executor::admit(base::Instant now, const AdmitRequest& request) {
-  begin_call();
   KAIDO_CHECK(request.placement != nullptr);
   const std::uint32_t hash = hash_of(request.key);
   if (is_stale_or_known(request.key, hash)) return;
   const PlacementSpec& spec = request.placement->spec();
-  const std::uint32_t lane = workers_.lane_of(spec.function);
+  const std::uint32_t lane = lane_of(*request.placement);
   if (const auto refusal = find_refusal(*request.placement, lane)) return redirect_arrival(request, *refusal);
   std::uint32_t& of_origin = origins_[request.key.origin.value].attempts;
   if (request.key.origin != kSelf && of_origin >= options_.attempts_per_origin_max) {
@@ -52,20 +44,16 @@ void Executor::admit(base::Instant now, const AdmitRequest& request) {
   const std::uint32_t slot = records_.acquire(options_.attempts_max);
   if (slot == kNone) return redirect_arrival(request, RedirectReason::kQueueFull);
   Record& record = records_[slot];
-  record.buffer = PayloadPool::kNone;
-  if (must_queue) {
-    record.buffer = pool_.keep(request.payload);
-    if (record.buffer == PayloadPool::kNone) {
-      records_.release(slot);
-      return redirect_arrival(request, RedirectReason::kQueueFull);
-    }
+  if (must_queue && !record.kept.keep_until_sent(queued_bytes_, request.payload)) {
+    records_.release(slot);
+    return redirect_arrival(request, RedirectReason::kQueueFull);
   }
   record.key = request.key;
-  record.report_start = request.report_start;
+  record.is_local = false;
   record.lane = lane;
   record.hash = hash;
   record.function = spec.function;
-  record.deadline = request.budget > base::Duration::zero() ? after(now, request.budget) : kNever;
+  record.deadline = request.budget > base::Duration::zero() ? base::after(now, request.budget) : kNever;
   record.trace = request.trace;
   attempts_.insert(hash, slot);
   ++of_origin;
@@ -76,24 +64,55 @@ void Executor::admit(base::Instant now, const AdmitRequest& request) {
   ++counters_.queued;
   record.state = State::kQueued;
   queue_.push(lane, slot, spec.priority, record.deadline);
+  reply_state(ExecutorEffect::Kind::kReplyQueued, record.key);
 }
 
 bool Executor::is_stale_or_known(const AttemptKey& key, std::uint32_t hash) {
   if (key.origin.value >= origins_.size()) origins_.resize(key.origin.value + std::size_t{1});
   base::Epoch& latest = origins_[key.origin.value].latest;
-  if (key.origin_epoch < latest) {
+  if (key.origin_life.epoch < latest) {
     ++counters_.stale_dropped;
     return true;
   }
-  latest = key.origin_epoch;
+  latest = key.origin_life.epoch;
   const std::uint32_t known = attempts_.find(hash, [&](std::uint32_t slot) {
     const AttemptKey& other = records_[slot].key;
-    return other.sequence == key.sequence && other.origin == key.origin && other.origin_epoch == key.origin_epoch &&
+    return other.sequence == key.sequence && other.origin == key.origin && other.origin_life == key.origin_life &&
            other.attempt >= key.attempt;
   });
   if (known == SlotIndex::kNone && !memory_.is_answered(key)) return false;
-  ++counters_.duplicates_dropped;
+  ++counters_.duplicates;
+  answer_again(key, known);
   return true;
+}
+
+std::uint32_t Executor::find(const AttemptKey& key) const {
+  const std::uint32_t slot =
+      attempts_.find(hash_of(key), [&](std::uint32_t candidate) { return records_[candidate].key == key; });
+  return slot == SlotIndex::kNone ? kNone : slot;
+}
+
+// Whoever asks twice is told twice, so that nobody waits for an answer that it missed.
+void Executor::answer_again(const AttemptKey& key, std::uint32_t known) {
+  if (known != SlotIndex::kNone) {
+    const bool is_queued = records_[known].state == State::kQueued;
+    return reply_state(is_queued ? ExecutorEffect::Kind::kReplyQueued : ExecutorEffect::Kind::kReplyStarted, key);
+  }
+  reply_lost(key, "this attempt was answered before, and its answer is not kept");
+}
+
+void Executor::reply_lost(const AttemptKey& key, std::string message) {
+  ExecutorEffect& effect = effects_.push();
+  effect.kind = ExecutorEffect::Kind::kReplyResult;
+  effect.outcome = Outcome::kNodeLost;
+  effect.key = key;
+  effect.error = make_error({.message = std::move(message), .node = view_->self().info->name, .attempt = key.attempt});
+}
+
+void Executor::reply_state(ExecutorEffect::Kind kind, const AttemptKey& key) {
+  ExecutorEffect& effect = effects_.push();
+  effect.kind = kind;
+  effect.key = key;
 }
 
 // The workers are asked for the function, not the view: they are what this node knows first.
@@ -116,13 +135,7 @@ void Executor::dispatch(base::Instant now, std::uint32_t slot, WorkerTable::Pick
   Record& record = records_[slot];
   const base::Instant admitted = std::exchange(record.since, now);
   record.state = State::kRunning;
-  record.worker = pick.worker;
-  workers_.occupy(pick.worker);
-  std::uint32_t& head = worker_records_[pick.worker];
-  record.previous = kNone;
-  record.next = head;
-  if (head != kNone) records_[head].previous = slot;
-  head = slot;
+  join_worker(slot, pick);
   ++running_;
   ++counters_.dispatched;
   ExecutorEffect& effect = effects_.push();
@@ -133,12 +146,94 @@ void Executor::dispatch(base::Instant now, std::uint32_t slot, WorkerTable::Pick
   effect.function_index = pick.function_index;
   if (record.deadline != kNever) effect.budget = std::max(record.deadline - now, base::Duration(1));
   effect.trace = record.trace;
-  effect.payload = payload;
+  effect.payload = std::move(payload);
   effect.since = admitted;
-  if (!record.report_start) return;
-  ExecutorEffect& started = effects_.push();
-  started.kind = ExecutorEffect::Kind::kReplyStarted;
-  started.key = record.key;
+}
+
+void Executor::join_worker(std::uint32_t slot, const WorkerTable::Pick& pick) {
+  Record& record = records_[slot];
+  record.worker = pick.worker;
+  record.is_task = pick.is_task;
+  record.is_waiting = false;
+  workers_.occupy(pick.worker, pick.is_task);
+  std::uint32_t& head = worker_records_[pick.worker];
+  record.previous = kNone;
+  record.next = head;
+  if (head != kNone) records_[head].previous = slot;
+  head = slot;
+}
+
+// ---------------------------------------------------------------- the shortest way
+
+std::optional<WorkerTable::Pick> Executor::find_free_worker(const PreparedPlacement& placement) {
+  if (is_draining() || !has_node_slot() || !records_.has_room(options_.attempts_max)) return std::nullopt;
+  const std::uint32_t lane = lane_of(placement);
+  if (lane == WorkerTable::kNone) return std::nullopt;
+  const WorkerTable::Pick pick = workers_.pick(lane);
+  if (pick.worker == WorkerTable::kNone) return std::nullopt;
+  return pick;
+}
+
+bool Executor::has_free_worker(const PreparedPlacement& placement) {
+  const std::uint32_t lane = lane_of(placement);
+  return lane != WorkerTable::kNone && has_node_slot() && workers_.can_run(lane);
+}
+
+std::uint32_t Executor::lane_of(const PreparedPlacement& placement) const {
+  PreparedPlacement::Lane& lane = placement.lane();
+  if (lane.version != workers_.version()) [[unlikely]] {
+    lane = {workers_.version(), workers_.lane_of(placement.spec().function)};
+  }
+  return lane.number;
+}
+
+std::uint64_t Executor::start_local(base::Instant now, WorkerTable::Pick pick, const PreparedPlacement& placement,
+                                    std::uint64_t sequence, const base::Life& life) {
+  const std::uint32_t slot = records_.acquire(options_.attempts_max);
+  KAIDO_CHECK(slot != kNone);  // find_free_worker() has looked
+  Record& record = records_[slot];
+  record.key = {kSelf, 1, life, sequence};
+  record.state = State::kRunning;
+  record.is_local = true;
+  record.lane = placement.lane().number;
+  record.function = placement.spec().function;
+  record.deadline = kNever;
+  record.since = now;
+  ++origins_[kSelf.value].attempts;
+  join_worker(slot, pick);
+  ++running_;
+  ++counters_.admitted;
+  ++counters_.dispatched;
+  return records_.handle(slot);
+}
+
+void Executor::cancel_local(base::Instant now, std::uint64_t call) {
+  const std::uint32_t slot = records_.find(call);
+  if (slot == kNone || records_[slot].state != State::kRunning) return;
+  ++counters_.cancelled;
+  give_up(slot);
+  dispatch_freed(now);
+}
+
+std::optional<Executor::LocalEnd> Executor::finish_local(base::Instant now, std::uint32_t session, std::uint64_t call) {
+  const std::uint32_t slot = records_.find(call);
+  if (slot == kNone) return std::nullopt;
+  const Record& record = records_[slot];
+  if (!record.is_local || record.state != State::kRunning || workers_.session(record.worker) != session) {
+    return std::nullopt;
+  }
+  const LocalEnd end{record.key.sequence, record.since};
+  measure(now - record.since);
+  ++counters_.finished[static_cast<std::size_t>(Outcome::kSucceeded)];
+  --running_;
+  leave_worker(slot);
+  --origins_[kSelf.value].attempts;
+  records_.release(slot);
+  return end;
+}
+
+void Executor::measure(base::Duration took) {
+  service_time_ = service_time_ == base::Duration::zero() ? took : service_time_ + (took - service_time_) / 8;
 }
 
 void Executor::dispatch_queued(base::Instant now) {
@@ -146,10 +241,10 @@ void Executor::dispatch_queued(base::Instant now) {
     const std::uint32_t slot = queue_.pop_first([&](std::uint32_t lane) { return workers_.can_run(lane); });
     if (slot == RunQueue::kNone) return;
     Record& record = records_[slot];
-    const Payload payload = pool_.view(record.buffer);
-    pool_.release(record.buffer);
-    record.buffer = PayloadPool::kNone;
-    dispatch(now, slot, workers_.pick(record.lane), payload);
+    Payload payload = record.kept.payload();
+    record.kept.release(queued_bytes_);
+    dispatch(now, slot, workers_.pick(record.lane), std::move(payload));
+    reply_state(ExecutorEffect::Kind::kReplyStarted, record.key);
   }
 }
 
@@ -170,7 +265,7 @@ void Executor::redirect_arrival(const AdmitRequest& request, RedirectReason reas
 // For a record that has left the queue already.
 void Executor::redirect_unqueued(std::uint32_t slot, RedirectReason reason) {
   const Record& record = records_[slot];
-  redirect_arrival({.key = record.key, .trace = record.trace, .payload = pool_.view(record.buffer)}, reason);
+  redirect_arrival({.key = record.key, .trace = record.trace, .payload = record.kept.payload()}, reason);
   settle(slot);
   release(slot);
 }
@@ -190,48 +285,63 @@ base::Duration Executor::retry_after() const {
 // ---------------------------------------------------------------- origins
 
 void Executor::cancel(base::Instant now, const AttemptKey& key) {
-  begin_call();
-  const std::uint32_t slot =
-      attempts_.find(hash_of(key), [&](std::uint32_t candidate) { return records_[candidate].key == key; });
-  if (slot == SlotIndex::kNone) return;
+  const std::uint32_t slot = find(key);
+  if (slot == kNone) return;
   ++counters_.cancelled;
   give_up(slot);
   dispatch_queued(now);
 }
 
-void Executor::origin_lost(base::Instant now, NodeIndex origin, base::Epoch epoch) {
-  begin_call();
+void Executor::inquire(const AttemptKey& key) {
+  const std::uint32_t slot = find(key);
+  if (slot != kNone) return answer_again(key, slot);
+  memory_.remember(key);  // should the attempt come after all, over a link that lingers, it is not run any more
+  reply_lost(key, "the link to the node broke while the attempt or its answer was on its way");
+}
+
+void Executor::origin_lost(base::Instant now, NodeIndex origin, const base::Life& life) {
   for (std::uint32_t slot = 0; slot < records_.high_water(); ++slot) {
     if (!records_.is_live(slot)) continue;
     const Record& record = records_[slot];
-    if (record.state == State::kStopping || record.key.origin != origin || record.key.origin_epoch > epoch) continue;
+    if (record.state == State::kStopping || record.key.origin != origin || !record.key.origin_life.ends_with(life)) {
+      continue;
+    }
     ++counters_.cancelled;
     give_up(slot);
   }
+  if (origin.value < origins_.size() && origins_[origin.value].latest <= life.epoch) origins_[origin.value].latest = {};
   dispatch_queued(now);
 }
 
 // ---------------------------------------------------------------- workers
 
-void Executor::worker_opened(base::Instant now, std::uint32_t session, std::uint32_t slots,
-                             std::span<const base::FunctionId> functions) {
-  begin_call();
-  const std::uint32_t worker = workers_.open(session, slots, functions);
+void Executor::worker_opened(base::Instant now, std::uint32_t session, WorkerSlots slots,
+                             std::span<const base::FunctionId> functions, const std::vector<bool>& is_task) {
+  const std::uint32_t worker = workers_.open(session, slots, functions, is_task);
   if (worker >= worker_records_.size()) worker_records_.resize(worker + std::size_t{1}, kNone);
   worker_records_[worker] = kNone;
   dispatch_queued(now);
 }
 
-void Executor::worker_slots_changed(base::Instant now, std::uint32_t session, std::uint32_t slots) {
-  begin_call();
+void Executor::worker_yielded(base::Instant now, std::uint32_t session, std::uint64_t call, bool is_waiting) {
+  const std::uint32_t slot = records_.find(call);
+  if (slot == kNone || records_[slot].state == State::kQueued) return;
+  Record& record = records_[slot];
+  if (workers_.session(record.worker) != session || record.is_waiting == is_waiting) return;
+  record.is_waiting = is_waiting;
+  if (!is_waiting) return workers_.occupy(record.worker, record.is_task);
+  workers_.vacate(record.worker, record.is_task);
+  dispatch_queued(now);
+}
+
+void Executor::worker_stalled(base::Instant now, std::uint32_t session, bool is_stalled) {
   const std::uint32_t worker = workers_.find(session);
   if (worker == WorkerTable::kNone) return;
-  workers_.set_slots(worker, slots);
+  workers_.set_stalled(worker, is_stalled);
   dispatch_queued(now);
 }
 
 void Executor::worker_lost(base::Instant now, std::uint32_t session) {
-  begin_call();
   const std::uint32_t worker = workers_.find(session);
   if (worker == WorkerTable::kNone) return;
   while (worker_records_[worker] != kNone) {
@@ -250,9 +360,7 @@ void Executor::worker_lost(base::Instant now, std::uint32_t session) {
   dispatch_queued(now);
 }
 
-bool Executor::handle_worker_result(base::Instant now, std::uint32_t session, std::uint64_t call, Outcome outcome,
-                                    const TaskError* error, Payload payload) {
-  begin_call();
+bool Executor::handle_worker_result(base::Instant now, std::uint32_t session, std::uint64_t call, TaskResult result) {
   const std::uint32_t slot = records_.find(call);
   const bool is_its_own =
       slot != kNone && records_[slot].state != State::kQueued && workers_.session(records_[slot].worker) == session;
@@ -261,16 +369,15 @@ bool Executor::handle_worker_result(base::Instant now, std::uint32_t session, st
     return false;
   }
   const Record& record = records_[slot];
-  const base::Duration took = now - record.since;
-  service_time_ = service_time_ == base::Duration::zero() ? took : service_time_ + (took - service_time_) / 8;
+  measure(now - record.since);
   const bool is_late = record.state == State::kStopping;
   if (is_late) {
     ++counters_.late_results_dropped;
-  } else if (outcome == Outcome::kSucceeded || error != nullptr) {
-    reply(slot, outcome, error, payload);
+  } else if (result.outcome == Outcome::kSucceeded || result.error != nullptr) {
+    reply(slot, std::move(result));
     settle(slot);
   } else {
-    fail(slot, outcome, std::string(wire::name(outcome)));
+    fail(slot, result.outcome, std::string(wire::name(result.outcome)));
     settle(slot);
   }
   leave_worker(slot);
@@ -282,7 +389,6 @@ bool Executor::handle_worker_result(base::Instant now, std::uint32_t session, st
 // ---------------------------------------------------------------- time
 
 void Executor::drain(base::Instant, base::Instant deadline) {
-  begin_call();
   drain_deadline_ = deadline;
   for (std::uint32_t slot; (slot = queue_.pop_first([](std::uint32_t) { return true; })) != RunQueue::kNone;) {
     redirect_unqueued(slot, RedirectReason::kDraining);
@@ -305,7 +411,6 @@ void Executor::expire(std::uint32_t slot) {
 }
 
 void Executor::handle_timeout(base::Instant now) {
-  begin_call();
   while (!deadlines_.empty() && deadlines_.top_key() <= now) expire(deadlines_.top());
   if (drain_deadline_ && *drain_deadline_ <= now) end_drain();
   dispatch_queued(now);
@@ -320,31 +425,33 @@ std::optional<base::Instant> Executor::next_timeout() const {
 
 // ---------------------------------------------------------------- records
 
-void Executor::reply(std::uint32_t slot, Outcome outcome, const TaskError* error, Payload payload) {
+void Executor::reply(std::uint32_t slot, TaskResult result) {
   const Record& record = records_[slot];
-  ++counters_.finished[static_cast<std::size_t>(outcome)];
+  ++counters_.finished[static_cast<std::size_t>(result.outcome)];
   ExecutorEffect& effect = effects_.push();
   effect.kind = ExecutorEffect::Kind::kReplyResult;
-  effect.outcome = outcome;
+  effect.outcome = result.outcome;
   effect.key = record.key;
   effect.trace = record.trace;
-  effect.payload = payload;
-  effect.error = error;
+  effect.payload = std::move(result.payload);
+  effect.error = std::move(result.error);
   effect.since = record.since;
 }
 
 void Executor::fail(std::uint32_t slot, Outcome outcome, std::string message) {
-  errors_.push_back(
+  auto error = make_error(
       {.message = std::move(message), .node = view_->self().info->name, .attempt = records_[slot].key.attempt});
-  reply(slot, outcome, &errors_.back(), {});
+  reply(slot, {outcome, std::move(error), {}});
 }
 
 // The attempt's answer is given, or not wanted any more.
 void Executor::settle(std::uint32_t slot) {
   Record& record = records_[slot];
-  memory_.remember(record.key);
-  attempts_.erase(record.hash, slot);
-  deadlines_.erase(slot);
+  if (!record.is_local) {
+    memory_.remember(record.key);
+    attempts_.erase(record.hash, slot);
+    deadlines_.erase(slot);
+  }
   if (record.state == State::kRunning) {
     --running_;
     record.state = State::kStopping;
@@ -355,8 +462,7 @@ void Executor::unqueue(std::uint32_t slot) { queue_.erase(records_[slot].lane, s
 
 void Executor::release(std::uint32_t slot) {
   Record& record = records_[slot];
-  if (record.buffer != PayloadPool::kNone) pool_.release(record.buffer);
-  record.buffer = PayloadPool::kNone;
+  record.kept.release(queued_bytes_);
   --origins_[record.key.origin.value].attempts;
   records_.release(slot);
 }
@@ -379,7 +485,7 @@ void Executor::give_up(std::uint32_t slot) {
 
 void Executor::leave_worker(std::uint32_t slot) {
   const Record& record = records_[slot];
-  workers_.vacate(record.worker);
+  if (!record.is_waiting) workers_.vacate(record.worker, record.is_task);
   if (record.next != kNone) records_[record.next].previous = record.previous;
   if (record.previous != kNone) {
     records_[record.previous].next = record.next;

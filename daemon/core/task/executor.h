@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,7 +12,7 @@
 #include "daemon/core/task/attempt_memory.h"
 #include "daemon/core/task/effect_queue.h"
 #include "daemon/core/task/indexed_heap.h"
-#include "daemon/core/task/payload_pool.h"
+#include "daemon/core/task/byte_budget.h"
 #include "daemon/core/task/run_queue.h"
 #include "daemon/core/task/slot_index.h"
 #include "daemon/core/task/slot_table.h"
@@ -47,18 +46,19 @@ struct ExecutorOptions {
 /// An attempt as it arrives.
 struct AdmitRequest {
   AttemptKey key;
-  const PreparedPlacement* placement = nullptr;  ///< as this node prepared it from the origin's Prepare
-  base::Duration budget{0};                      ///< until the deadline; 0: none
+  PlacementRef placement;    ///< as this node prepared it from the origin's Prepare
+  base::Duration budget{0};  ///< until the deadline; 0: none
   wire::TraceContext trace;
   Payload payload;
-  bool report_start = false;  ///< the origin wants kReplyStarted
 };
 
-struct ExecutorEffect {
+/// What an effect says in plain values; which of them mean something is said by its kind.
+struct ExecutorEffectValues {
   enum class Kind : std::uint8_t {
     kDispatch,        ///< session, function_index, call, key, budget, trace, payload
     kCancelAtWorker,  ///< session, call
-    kReplyStarted,    ///< key
+    kReplyQueued,     ///< key: it waits for a slot; without this, it was dispatched when it was admitted
+    kReplyStarted,    ///< key: it waits no longer
     kReplyResult,     ///< key, outcome, error (if not succeeded), payload (if succeeded)
     kReplyRedirect,   ///< key, reason, retry_after, payload (the arguments, whole)
   };
@@ -72,11 +72,20 @@ struct ExecutorEffect {
   base::Duration budget{0};
   base::Duration retry_after{0};
   wire::TraceContext trace;
-  Payload payload;
-  const TaskError* error = nullptr;
   base::Instant since{};  ///< of a Dispatch: when it was admitted; of a ReplyResult: when it was dispatched, if it was
 };
-static_assert(sizeof(ExecutorEffect) <= 128);
+
+struct ExecutorEffect : ExecutorEffectValues {
+  Payload payload;
+  TaskErrorRef error;
+
+  /// In place: assigning a fresh one costs three times as much.
+  void clear() {
+    static_cast<ExecutorEffectValues&>(*this) = {};
+    payload = {};
+    error.reset();
+  }
+};
 
 /// Plain numbers for metrics; they only grow.
 struct ExecutorCounters {
@@ -84,11 +93,11 @@ struct ExecutorCounters {
   std::uint64_t dispatched = 0;
   std::uint64_t queued = 0;  ///< admitted without a free slot
   std::uint64_t finished[wire::kOutcomeCount] = {};
-  std::uint64_t redirected[5] = {};  ///< by RedirectReason
-  std::uint64_t duplicates_dropped = 0;
-  std::uint64_t stale_dropped = 0;         ///< from a former epoch of their origin
-  std::uint64_t cancelled = 0;             ///< by their origin
-  std::uint64_t late_results_dropped = 0;  ///< of workers, for attempts that had been answered
+  std::uint64_t redirected[kRedirectReasonCount] = {};  ///< by RedirectReason
+  std::uint64_t duplicates = 0;                         ///< attempts that came again, and were answered again
+  std::uint64_t stale_dropped = 0;                      ///< from a former epoch of their origin
+  std::uint64_t cancelled = 0;                          ///< by their origin
+  std::uint64_t late_results_dropped = 0;               ///< of workers, for attempts that had been answered
 };
 
 /// One line of the operator's `tasks` list.
@@ -113,8 +122,7 @@ struct AttemptSummary {
 /// worker answered or is gone, even where the attempt was settled before.
 ///
 /// Threading: confined to the node's loop.
-/// Lifetime: what an effect points to stays valid until the next call that takes `now` on this object; it may point
-/// into what was passed in. Calls made while effects are pending are safe, as in Ledger.
+/// Lifetime: an effect owns what it refers to.
 /// Cost: no allocation and about 800 instructions from admit to kReplyResult in steady state where nothing queues.
 class Executor {
  public:
@@ -129,19 +137,45 @@ class Executor {
   void admit(base::Instant now, const AdmitRequest& request);
   /// The origin gives the attempt up and expects no answer. Unknown keys are ignored: the answer is on its way.
   void cancel(base::Instant now, const AttemptKey& key);
-  /// The origin was lost or came back in a new epoch: nobody waits for its attempts of `epoch` or earlier.
-  void origin_lost(base::Instant now, NodeIndex origin, base::Epoch epoch);
+  /// The origin asks after an attempt whose way may have been cut: it is told how it stands, or that it is lost.
+  void inquire(const AttemptKey& key);
+  /// This life of the origin is over: nobody waits for its attempts of `life` or an earlier one.
+  void origin_lost(base::Instant now, NodeIndex origin, const base::Life& life);
+
+  // --- from this node's own ledger, on the shortest way: a worker with a free slot is there ---
+  /// A worker that could start a task of this placement right now; none if the task has to take the long way.
+  [[nodiscard]] std::optional<WorkerTable::Pick> find_free_worker(const PreparedPlacement& placement);
+  [[nodiscard]] bool has_free_worker(const PreparedPlacement& placement);
+  /// Starts it there. Its deadline is the ledger's business, and so is its cancellation (cancel_local): it is not
+  /// looked up by its key.
+  [[nodiscard]] std::uint64_t start_local(base::Instant now, WorkerTable::Pick pick, const PreparedPlacement& placement,
+                                          std::uint64_t sequence, const base::Life& life);
+  [[nodiscard]] std::uint32_t session_of(WorkerTable::Pick pick) const { return workers_.session(pick.worker); }
+  void cancel_local(base::Instant now, std::uint64_t call);
+  /// The sequence of the task that a worker's success ends, if it was started by start_local() and not given up since;
+  /// nothing otherwise: handle_worker_result() says what becomes of it. dispatch_freed() is due.
+  struct LocalEnd {
+    std::uint64_t sequence = 0;
+    base::Instant started;
+  };
+  [[nodiscard]] std::optional<LocalEnd> finish_local(base::Instant now, std::uint32_t session, std::uint64_t call);
+  void dispatch_freed(base::Instant now) {
+    if (!queue_.empty()) dispatch_queued(now);
+  }
 
   // --- from worker apps, after the registry accepted them ---
   /// Function index = position in `functions`.
-  void worker_opened(base::Instant now, std::uint32_t session, std::uint32_t slots,
-                     std::span<const base::FunctionId> functions);
-  void worker_slots_changed(base::Instant now, std::uint32_t session, std::uint32_t slots);
+  void worker_opened(base::Instant now, std::uint32_t session, WorkerSlots slots,
+                     std::span<const base::FunctionId> functions, const std::vector<bool>& is_task = {});
+  /// A running attempt waits for a call of its worker's own and uses no slot meanwhile, or goes on: then the worker may
+  /// have more busy than slots until others end. Unknown calls are ignored: their answer is on its way.
+  void worker_yielded(base::Instant now, std::uint32_t session, std::uint64_t call, bool is_waiting);
+  /// A worker that does not read what it was sent gets nothing more until it does.
+  void worker_stalled(base::Instant now, std::uint32_t session, bool is_stalled);
   /// Its running attempts end as `app lost`; those queued for functions that nobody offers any more are handed back.
   void worker_lost(base::Instant now, std::uint32_t session);
   /// False for a call that this session does not have, or no longer: counted and dropped.
-  bool handle_worker_result(base::Instant now, std::uint32_t session, std::uint64_t call, wire::Outcome outcome,
-                            const TaskError* error, Payload payload);
+  bool handle_worker_result(base::Instant now, std::uint32_t session, std::uint64_t call, TaskResult result);
 
   /// Admits no more, hands back what is queued, lets the running finish until `deadline`, then cancels it and answers
   /// `node lost`, so that origins place again what may be started again.
@@ -152,12 +186,16 @@ class Executor {
 
   void handle_timeout(base::Instant now);
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
-  /// False when there is none left.
+  /// The effect to act on next, in its place until drop_effect(); null when there is none left.
+  [[nodiscard]] ExecutorEffect* first_effect() { return effects_.front(); }
+  void drop_effect() { effects_.drop_front(); }
+  /// Both in one, by value. False when there is none left.
   [[nodiscard]] bool poll_effect(ExecutorEffect& effect) { return effects_.pop(effect); }
 
   /// For `aux` of every frame to a peer, and for this node's own Chooser.
   [[nodiscard]] wire::Load load() const { return {queue_.size() + workers_.busy(), slots()}; }
   [[nodiscard]] std::uint32_t queued_count() const { return queue_.size(); }
+  [[nodiscard]] std::size_t queued_bytes() const { return queued_bytes_.used(); }
   [[nodiscard]] std::uint32_t running_count() const { return running_; }
   [[nodiscard]] const ExecutorCounters& counters() const { return counters_; }
   /// At most `limit` attempts, in no particular order; O(attempts).
@@ -170,34 +208,44 @@ class Executor {
   struct Record {
     AttemptKey key;
     State state = State::kQueued;
-    bool report_start = false;
+    bool is_task = false;     // of the worker's two kinds of slots
+    bool is_waiting = false;  // by worker_yielded(): it has no slot now
+    bool is_local = false;    // by start_local(): in no index, without an alarm
     std::uint32_t lane = 0;
     std::uint32_t worker = 0;
-    std::uint32_t buffer = PayloadPool::kNone;
     std::uint32_t hash = 0;
     std::uint32_t previous = kNone;  // of the list of those that hold a slot of the worker
     std::uint32_t next = kNone;
+    Kept kept;  // its arguments while it is queued
     base::FunctionId function;
     base::Instant deadline;  // Instant::max(): none
     base::Instant since;     // queued or dispatched
     wire::TraceContext trace;
   };
 
-  void begin_call();
   [[nodiscard]] bool is_stale_or_known(const AttemptKey& key, std::uint32_t hash);
+  [[nodiscard]] std::uint32_t find(const AttemptKey& key) const;
+  void reply_lost(const AttemptKey& key, std::string message);
+  void answer_again(const AttemptKey& key, std::uint32_t known);
+  void reply_state(ExecutorEffect::Kind kind, const AttemptKey& key);
+  [[nodiscard]] std::uint32_t lane_of(const PreparedPlacement& placement) const;
   [[nodiscard]] std::optional<RedirectReason> find_refusal(const PreparedPlacement& placement,
                                                            std::uint32_t lane) const;
-  [[nodiscard]] bool has_node_slot() const { return options_.slots_max == 0 || workers_.busy() < options_.slots_max; }
+  [[nodiscard]] bool has_node_slot() const {
+    return options_.slots_max == 0 || workers_.busy_in_all() < options_.slots_max;
+  }
   [[nodiscard]] std::uint32_t slots() const;
   [[nodiscard]] base::Duration retry_after() const;
 
   void dispatch(base::Instant now, std::uint32_t slot, WorkerTable::Pick pick, Payload payload);
+  void join_worker(std::uint32_t slot, const WorkerTable::Pick& pick);
+  void measure(base::Duration took);
   void dispatch_queued(base::Instant now);
   void redirect_arrival(const AdmitRequest& request, RedirectReason reason);
   void redirect_lane(std::uint32_t lane, RedirectReason reason);
   void redirect_unqueued(std::uint32_t slot, RedirectReason reason);
 
-  void reply(std::uint32_t slot, wire::Outcome outcome, const TaskError* error, Payload payload);
+  void reply(std::uint32_t slot, TaskResult result);
   void fail(std::uint32_t slot, wire::Outcome outcome, std::string message);
   void expire(std::uint32_t slot);
   void end_drain();
@@ -218,16 +266,15 @@ class Executor {
   SlotIndex attempts_;  // (origin, sequence) → slot of an attempt that is not settled
   AttemptMemory memory_;
   struct Origin {
-    base::Epoch latest;  // epoch seen
+    base::Epoch latest;  // of the lives whose attempts were admitted, as long as one is not lost
     std::uint32_t attempts = 0;
   };
   std::vector<Origin> origins_;  // by NodeIndex
   RunQueue queue_;
   HeapPositions deadline_positions_;
   IndexedHeap<base::Instant> deadlines_{deadline_positions_};
-  PayloadPool pool_;
+  ByteBudget queued_bytes_;
   EffectQueue<ExecutorEffect> effects_;
-  std::deque<TaskError> errors_;    // that pending effects point to; emptied when none is pending
   std::uint32_t running_ = 0;       // not settled
   base::Duration service_time_{0};  // moving mean; 0: none measured
   std::optional<base::Instant> drain_deadline_;

@@ -12,7 +12,10 @@ using namespace std::chrono_literals;
 constexpr base::FunctionId kF{1};
 constexpr base::FunctionId kG{2};
 constexpr NodeIndex kOrigin{3};
-constexpr base::Epoch kEpoch{50};
+constexpr base::Life kLife{{50}, 7};
+
+Payload payload(std::string_view text) { return Payload::copy_of(wire::as_span(text)); }
+std::string text(const Payload& payload) { return std::string(wire::as_text(payload.bytes())); }
 
 NodeInfo self_info() {
   NodeInfo info;
@@ -41,11 +44,14 @@ PlacementSpec spec_of(base::FunctionId function, std::int32_t priority = 0) {
 class ExecutorTest : public ::testing::Test {
  protected:
   AttemptKey key(std::uint64_t sequence, std::uint32_t attempt = 1) {
-    return {.origin = kOrigin, .attempt = attempt, .origin_epoch = kEpoch, .sequence = sequence};
+    return {.origin = kOrigin, .attempt = attempt, .origin_life = kLife, .sequence = sequence};
   }
   void admit(const AttemptKey& key, PlacementSpec spec = spec_of(kF), base::Duration budget = 0ns) {
-    const PreparedPlacement placement(std::move(spec), 0, 1);
-    executor_.admit(now_, {.key = key, .placement = &placement, .budget = budget, .payload = wire::as_span("args")});
+    executor_.admit(now_,
+                    {.key = key, .placement = prepared(std::move(spec)), .budget = budget, .payload = payload("args")});
+  }
+  static PlacementRef prepared(PlacementSpec spec, std::uint32_t index = 0) {
+    return std::make_shared<const PreparedPlacement>(std::move(spec), index, index + 1);
   }
   void worker(std::uint32_t session, std::uint32_t slots, std::vector<base::FunctionId> functions = {kF}) {
     executor_.worker_opened(now_, session, slots, functions);
@@ -70,9 +76,25 @@ class ExecutorTest : public ::testing::Test {
     EXPECT_EQ(effect.kind, Kind::kDispatch);
     return effect;
   }
+  // Admits an attempt that has to wait.
+  void queued(const AttemptKey& key, PlacementSpec spec = spec_of(kF), base::Duration budget = 0ns) {
+    admit(key, std::move(spec), budget);
+    const ExecutorEffect effect = only();
+    EXPECT_EQ(effect.kind, Kind::kReplyQueued);
+    EXPECT_EQ(effect.key, key);
+  }
+  // What follows where a slot became free for a queued attempt.
+  ExecutorEffect started() {
+    const ExecutorEffect dispatch = next();
+    EXPECT_EQ(dispatch.kind, Kind::kDispatch);
+    const ExecutorEffect effect = only();
+    EXPECT_EQ(effect.kind, Kind::kReplyStarted);
+    EXPECT_EQ(effect.key, dispatch.key);
+    return dispatch;
+  }
   void finish(const ExecutorEffect& dispatch) {
-    EXPECT_TRUE(executor_.handle_worker_result(now_, dispatch.session, dispatch.call, Outcome::kSucceeded, nullptr,
-                                               wire::as_span("42")));
+    EXPECT_TRUE(executor_.handle_worker_result(now_, dispatch.session, dispatch.call,
+                                               {Outcome::kSucceeded, nullptr, payload("42")}));
   }
 
   base::Instant now_{};
@@ -86,33 +108,38 @@ TEST_F(ExecutorTest, AnAttemptIsDispatchedAndItsResultAnswered) {
   EXPECT_EQ(dispatch.function_index, 1U);
   EXPECT_EQ(dispatch.key, key(100));
   EXPECT_EQ(dispatch.budget, 5s);
-  EXPECT_EQ(wire::as_text(dispatch.payload), "args");
+  EXPECT_EQ(text(dispatch.payload), "args");
   EXPECT_EQ(executor_.load(), (wire::Load{.busy = 1, .slots = 2}));
   finish(dispatch);
   const auto reply = only();
   EXPECT_EQ(reply.kind, Kind::kReplyResult);
   EXPECT_EQ(reply.key, key(100));
-  EXPECT_EQ(wire::as_text(reply.payload), "42");
+  EXPECT_EQ(text(reply.payload), "42");
   EXPECT_EQ(executor_.load(), (wire::Load{.busy = 0, .slots = 2}));
   EXPECT_TRUE(executor_.is_idle());
   EXPECT_EQ(executor_.next_timeout(), std::nullopt);
 }
 
-TEST_F(ExecutorTest, StartedIsReportedOnlyWhenAskedFor) {
+TEST_F(ExecutorTest, StartedIsReportedOnlyAfterQueued) {
   worker(7, 1);
-  const PreparedPlacement placement(spec_of(kF), 0, 1);
-  executor_.admit(now_, {.key = key(100), .placement = &placement, .report_start = true});
+  const auto running = dispatched(100);  // alone: no word but the result
+  admit(key(101));
+  const auto queued = only();
+  EXPECT_EQ(queued.kind, Kind::kReplyQueued);
+  EXPECT_EQ(queued.key, key(101));
+  finish(running);
+  EXPECT_EQ(next().kind, Kind::kReplyResult);
   EXPECT_EQ(next().kind, Kind::kDispatch);
   const auto started = only();
   EXPECT_EQ(started.kind, Kind::kReplyStarted);
-  EXPECT_EQ(started.key, key(100));
+  EXPECT_EQ(started.key, key(101));
 }
 
 TEST_F(ExecutorTest, AWorkersErrorIsPassedOn) {
   worker(7, 1);
   const auto dispatch = dispatched(100);
   const TaskError error{.message = "boom", .exception_type = "std::logic_error"};
-  EXPECT_TRUE(executor_.handle_worker_result(now_, 7, dispatch.call, Outcome::kPanicked, &error, {}));
+  EXPECT_TRUE(executor_.handle_worker_result(now_, 7, dispatch.call, {Outcome::kPanicked, make_error(error), {}}));
   const auto reply = only();
   EXPECT_EQ(reply.outcome, Outcome::kPanicked);
   EXPECT_EQ(reply.error->message, "boom");
@@ -121,19 +148,18 @@ TEST_F(ExecutorTest, AWorkersErrorIsPassedOn) {
 TEST_F(ExecutorTest, QueuedAttemptsRunByPriorityWhenASlotIsFree) {
   worker(7, 1);
   const auto first = dispatched(100);
-  admit(key(101));
-  admit(key(102), spec_of(kF, 5));
-  admit(key(103), spec_of(kF), 1s);
-  expect_none();
+  queued(key(101));
+  queued(key(102), spec_of(kF, 5));
+  queued(key(103), spec_of(kF), 1s);
   EXPECT_EQ(executor_.queued_count(), 3U);
   EXPECT_EQ(executor_.load(), (wire::Load{.busy = 4, .slots = 1}));
   auto running = first;
   for (const std::uint64_t expected : {102, 103, 101}) {
     finish(running);
     EXPECT_EQ(next().kind, Kind::kReplyResult);
-    running = only();
+    running = started();
     EXPECT_EQ(running.key.sequence, expected);
-    EXPECT_EQ(wire::as_text(running.payload), "args");
+    EXPECT_EQ(text(running.payload), "args");
   }
 }
 
@@ -144,22 +170,21 @@ TEST_F(ExecutorTest, AFullQueueHandsBackWithARetryAfterFromTheServiceTime) {
   finish(first);
   next();
   const auto second = dispatched(101);
-  for (std::uint64_t sequence = 102; sequence < 105; ++sequence) admit(key(sequence));
-  expect_none();
+  for (std::uint64_t sequence = 102; sequence < 105; ++sequence) queued(key(sequence));
   admit(key(105));
   const auto redirect = only();
   EXPECT_EQ(redirect.kind, Kind::kReplyRedirect);
   EXPECT_EQ(redirect.reason, RedirectReason::kQueueFull);
   EXPECT_EQ(redirect.retry_after, 160ms) << "three queued and one more, 40 ms each, one slot";
-  EXPECT_EQ(wire::as_text(redirect.payload), "args");
-  EXPECT_TRUE(executor_.handle_worker_result(now_, 7, second.call, Outcome::kSucceeded, nullptr, {}));
+  EXPECT_EQ(text(redirect.payload), "args");
+  EXPECT_TRUE(executor_.handle_worker_result(now_, 7, second.call, {Outcome::kSucceeded, nullptr, {}}));
 }
 
 TEST_F(ExecutorTest, ArgumentsThatWaitAreBoundedInBytes) {
   Executor executor({.queued_bytes_max = 3}, view_of(self_info()));
   executor.worker_opened(now_, 7, 0, std::vector{kF});
-  const PreparedPlacement placement(spec_of(kF), 0, 1);
-  executor.admit(now_, {.key = key(1), .placement = &placement, .payload = wire::as_span("args")});
+  const PlacementRef placement = prepared(spec_of(kF), 0);
+  executor.admit(now_, {.key = key(1), .placement = placement, .payload = payload("args")});
   ExecutorEffect effect;
   ASSERT_TRUE(executor.poll_effect(effect));
   EXPECT_EQ(effect.reason, RedirectReason::kQueueFull);
@@ -186,25 +211,68 @@ TEST_F(ExecutorTest, WhatDoesNotFitThisNodeIsHandedBack) {
   EXPECT_EQ(only().kind, Kind::kDispatch) << "the worker is here, though the view does not know it yet";
 }
 
-TEST_F(ExecutorTest, ARepeatedAttemptIsAnsweredOnce) {
+TEST_F(ExecutorTest, ARepeatedAttemptIsAnsweredAgainAndNeverRunsTwice) {
   worker(7, 1);
   const auto dispatch = dispatched(100);
   admit(key(100));
-  expect_none();
+  EXPECT_EQ(only().kind, Kind::kReplyStarted);
+  queued(key(101));
+  admit(key(101));
+  EXPECT_EQ(only().kind, Kind::kReplyQueued);
   finish(dispatch);
-  EXPECT_EQ(only().kind, Kind::kReplyResult);
+  EXPECT_EQ(next().kind, Kind::kReplyResult);
+  EXPECT_EQ(started().key, key(101));
   admit(key(100));
-  expect_none();
-  EXPECT_EQ(executor_.counters().duplicates_dropped, 2U);
+  const auto again = only();
+  EXPECT_EQ(again.kind, Kind::kReplyResult);
+  EXPECT_EQ(again.outcome, Outcome::kNodeLost);
+  EXPECT_EQ(again.key, key(100));
+  EXPECT_NE(again.error->message.find("answered before"), std::string::npos) << again.error->message;
+  EXPECT_EQ(executor_.counters().duplicates, 3U);
   admit(key(100, 2));
-  EXPECT_EQ(only().kind, Kind::kDispatch) << "a later attempt is another one";
+  EXPECT_EQ(only().kind, Kind::kReplyQueued) << "a later attempt is another one";
+}
+
+TEST_F(ExecutorTest, AnInquiryIsToldHowTheAttemptStandsOrThatItIsLost) {
+  worker(7, 1);
+  const auto dispatch = dispatched(100);
+  queued(key(101));
+  executor_.inquire(key(100));
+  EXPECT_EQ(only().kind, Kind::kReplyStarted);
+  executor_.inquire(key(101));
+  EXPECT_EQ(only().kind, Kind::kReplyQueued);
+  executor_.inquire(key(100, 2));
+  const auto never_came = only();
+  EXPECT_EQ(never_came.outcome, Outcome::kNodeLost);
+  EXPECT_EQ(never_came.key, key(100, 2));
+  finish(dispatch);
+  EXPECT_EQ(next().kind, Kind::kReplyResult);
+  started();
+  executor_.inquire(key(100));
+  EXPECT_EQ(only().outcome, Outcome::kNodeLost) << "its answer was on the way that was cut";
+}
+
+TEST_F(ExecutorTest, AStalledWorkerIsGivenNothing) {
+  worker(7, 2);
+  const auto running = dispatched(100);
+  executor_.worker_stalled(now_, 7, true);
+  queued(key(101));
+  worker(8, 1);
+  EXPECT_EQ(started().session, 8U) << "another one takes it";
+  queued(key(102));
+  finish(running);
+  EXPECT_EQ(only().kind, Kind::kReplyResult) << "it has room, but does not read";
+  executor_.worker_stalled(now_, 7, false);
+  EXPECT_EQ(started().session, 7U);
+  executor_.worker_stalled(now_, 99, true);
+  expect_none();
 }
 
 TEST_F(ExecutorTest, AFormerEpochsAttemptsAreDropped) {
   worker(7, 2);
   dispatched(100);
   AttemptKey stale = key(101);
-  stale.origin_epoch.value -= 1;
+  stale.origin_life.epoch.value -= 1;
   admit(stale);
   expect_none();
   EXPECT_EQ(executor_.counters().stale_dropped, 1U);
@@ -213,8 +281,8 @@ TEST_F(ExecutorTest, AFormerEpochsAttemptsAreDropped) {
 TEST_F(ExecutorTest, CancelFreesTheQueueAtOnceAndTheSlotWhenTheWorkerAnswers) {
   worker(7, 1);
   const auto running = dispatched(100);
-  admit(key(101));
-  admit(key(102));
+  queued(key(101));
+  queued(key(102));
   executor_.cancel(now_, key(101));
   expect_none();
   EXPECT_EQ(executor_.queued_count(), 1U);
@@ -226,17 +294,15 @@ TEST_F(ExecutorTest, CancelFreesTheQueueAtOnceAndTheSlotWhenTheWorkerAnswers) {
   EXPECT_EQ(cancel.kind, Kind::kCancelAtWorker);
   EXPECT_EQ(cancel.call, running.call);
   EXPECT_EQ(executor_.load().busy, 2U) << "the slot is taken until the worker answers";
-  EXPECT_FALSE(executor_.handle_worker_result(now_, 7, running.call, Outcome::kCancelled, nullptr, {}));
-  const auto after = only();
-  EXPECT_EQ(after.kind, Kind::kDispatch);
-  EXPECT_EQ(after.key.sequence, 102U);
+  EXPECT_FALSE(executor_.handle_worker_result(now_, 7, running.call, {Outcome::kCancelled, nullptr, {}}));
+  EXPECT_EQ(started().key.sequence, 102U);
   EXPECT_EQ(executor_.counters().cancelled, 2U);
 }
 
 TEST_F(ExecutorTest, DeadlinesHoldInTheQueueAndWhileRunning) {
   worker(7, 1);
   const auto running = dispatched(100, 5s);
-  admit(key(101), spec_of(kF), 2s);
+  queued(key(101), spec_of(kF), 2s);
   EXPECT_EQ(executor_.next_timeout(), now_ + 2s);
   executor_.handle_timeout(now_ + 2s);
   auto reply = only();
@@ -249,7 +315,7 @@ TEST_F(ExecutorTest, DeadlinesHoldInTheQueueAndWhileRunning) {
   EXPECT_EQ(reply.error->node, "here");
   EXPECT_EQ(only().kind, Kind::kCancelAtWorker);
   EXPECT_EQ(executor_.next_timeout(), std::nullopt);
-  EXPECT_FALSE(executor_.handle_worker_result(now_, 7, running.call, Outcome::kSucceeded, nullptr, {}));
+  EXPECT_FALSE(executor_.handle_worker_result(now_, 7, running.call, {Outcome::kSucceeded, nullptr, {}}));
   expect_none();
   EXPECT_EQ(executor_.load().busy, 0U);
 }
@@ -258,7 +324,7 @@ TEST_F(ExecutorTest, ALostWorkersAttemptsEndAsAppLostAndItsQueueIsHandedBack) {
   worker(7, 1, {kF});
   worker(8, 1, {kG});
   dispatched(100);
-  admit(key(101));
+  queued(key(101));
   admit(key(102), spec_of(kG));
   const auto other = only();
   executor_.worker_lost(now_, 7);
@@ -270,7 +336,7 @@ TEST_F(ExecutorTest, ALostWorkersAttemptsEndAsAppLostAndItsQueueIsHandedBack) {
   EXPECT_EQ(redirect.kind, Kind::kReplyRedirect);
   EXPECT_EQ(redirect.key.sequence, 101U);
   EXPECT_EQ(redirect.reason, RedirectReason::kNotOffered);
-  EXPECT_EQ(wire::as_text(redirect.payload), "args");
+  EXPECT_EQ(text(redirect.payload), "args");
   finish(other);
   EXPECT_EQ(only().kind, Kind::kReplyResult);
   executor_.worker_lost(now_, 7);
@@ -279,14 +345,52 @@ TEST_F(ExecutorTest, ALostWorkersAttemptsEndAsAppLostAndItsQueueIsHandedBack) {
 
 TEST_F(ExecutorTest, AQueueMovesToTheNextWorkerOfTheFunction) {
   worker(7, 1);
-  worker(8, 0);
-  dispatched(100);
-  admit(key(101));
-  executor_.worker_lost(now_, 7);
+  worker(8, 1);
+  const auto first = dispatched(100);
+  const auto second = dispatched(101);
+  queued(key(102));
+  executor_.worker_lost(now_, first.session);
   EXPECT_EQ(only().outcome, Outcome::kAppLost);
-  EXPECT_EQ(executor_.queued_count(), 1U) << "another worker offers it, though without a slot";
-  executor_.worker_slots_changed(now_, 8, 1);
-  EXPECT_EQ(only().session, 8U);
+  EXPECT_EQ(executor_.queued_count(), 1U) << "another worker offers it, though without a free slot";
+  finish(second);
+  EXPECT_EQ(next().kind, Kind::kReplyResult);
+  EXPECT_EQ(started().session, second.session);
+}
+
+TEST_F(ExecutorTest, AnAttemptThatWaitsForACallOfItsOwnGivesItsSlotBack) {
+  worker(7, 1);
+  const auto outer = dispatched(100);
+  admit(key(101));
+  EXPECT_EQ(only().kind, Kind::kReplyQueued);
+  executor_.worker_yielded(now_, 8, outer.call, true);
+  expect_none();  // another app's word
+  executor_.worker_yielded(now_, 7, outer.call, true);
+  const auto inner = next();
+  EXPECT_EQ(inner.kind, Kind::kDispatch);
+  EXPECT_EQ(inner.key.sequence, 101U);
+  EXPECT_EQ(only().kind, Kind::kReplyStarted);
+  // It goes on without asking: the worker has more to do than slots, and gets nothing more until that is over.
+  executor_.worker_yielded(now_, 7, outer.call, false);
+  EXPECT_EQ(executor_.load().busy, 2U);
+  admit(key(102));
+  EXPECT_EQ(only().kind, Kind::kReplyQueued);
+  finish(inner);
+  EXPECT_EQ(only().kind, Kind::kReplyResult);
+  finish(outer);
+  EXPECT_EQ(next().kind, Kind::kReplyResult);
+  EXPECT_EQ(next().kind, Kind::kDispatch);
+  EXPECT_EQ(only().kind, Kind::kReplyStarted);
+}
+
+TEST_F(ExecutorTest, AnAttemptMayEndWhileItWaits) {
+  worker(7, 1);
+  const auto outer = dispatched(100);
+  executor_.worker_yielded(now_, 7, outer.call, true);
+  finish(outer);
+  EXPECT_EQ(only().kind, Kind::kReplyResult);
+  EXPECT_EQ(executor_.load().busy, 0U);
+  executor_.worker_yielded(now_, 7, outer.call, false);
+  EXPECT_EQ(executor_.load().busy, 0U) << "its call is over";
 }
 
 TEST_F(ExecutorTest, AWorkerAnswersOnlyItsOwnCallsAndOnce) {
@@ -294,12 +398,13 @@ TEST_F(ExecutorTest, AWorkerAnswersOnlyItsOwnCallsAndOnce) {
   worker(8, 1);
   const auto dispatch = dispatched(100);
   const std::uint32_t other = dispatch.session == 7 ? 8 : 7;
-  EXPECT_FALSE(executor_.handle_worker_result(now_, other, dispatch.call, Outcome::kSucceeded, nullptr, {}));
-  EXPECT_FALSE(executor_.handle_worker_result(now_, dispatch.session, 12345, Outcome::kSucceeded, nullptr, {}));
+  EXPECT_FALSE(executor_.handle_worker_result(now_, other, dispatch.call, {Outcome::kSucceeded, nullptr, {}}));
+  EXPECT_FALSE(executor_.handle_worker_result(now_, dispatch.session, 12345, {Outcome::kSucceeded, nullptr, {}}));
   expect_none();
   finish(dispatch);
   EXPECT_EQ(only().kind, Kind::kReplyResult);
-  EXPECT_FALSE(executor_.handle_worker_result(now_, dispatch.session, dispatch.call, Outcome::kSucceeded, nullptr, {}));
+  EXPECT_FALSE(
+      executor_.handle_worker_result(now_, dispatch.session, dispatch.call, {Outcome::kSucceeded, nullptr, {}}));
   expect_none();
   EXPECT_EQ(executor_.counters().late_results_dropped, 3U);
 }
@@ -307,18 +412,29 @@ TEST_F(ExecutorTest, AWorkerAnswersOnlyItsOwnCallsAndOnce) {
 TEST_F(ExecutorTest, ALostOriginsAttemptsAreCancelledWithoutAnAnswer) {
   worker(7, 1);
   const auto running = dispatched(100);
-  admit(key(101));
+  queued(key(101));
   AttemptKey own = key(102);
   own.origin = kSelf;
-  admit(own);
-  executor_.origin_lost(now_, kOrigin, {kEpoch.value - 1});
+  queued(own);
+  executor_.origin_lost(now_, kOrigin, {{kLife.epoch.value - 1}, kLife.nonce});
+  executor_.origin_lost(now_, kOrigin, {kLife.epoch, kLife.nonce + 1});
   expect_none();
-  executor_.origin_lost(now_, kOrigin, kEpoch);
+  executor_.origin_lost(now_, kOrigin, kLife);
   EXPECT_EQ(only().kind, Kind::kCancelAtWorker);
-  executor_.handle_worker_result(now_, 7, running.call, Outcome::kCancelled, nullptr, {});
-  const auto dispatch = only();
-  EXPECT_EQ(dispatch.kind, Kind::kDispatch);
-  EXPECT_EQ(dispatch.key.origin, kSelf);
+  executor_.handle_worker_result(now_, 7, running.call, {Outcome::kCancelled, nullptr, {}});
+  EXPECT_EQ(started().key.origin, kSelf);
+}
+
+TEST_F(ExecutorTest, AfterItsLossAnOriginMayComeBackInAnyLife) {
+  worker(7, 2);
+  dispatched(100);
+  executor_.origin_lost(now_, kOrigin, kLife);
+  EXPECT_EQ(only().kind, Kind::kCancelAtWorker);
+  AttemptKey earlier = key(100);
+  earlier.origin_life.epoch.value -= 10;
+  admit(earlier);
+  EXPECT_EQ(only().kind, Kind::kDispatch);
+  EXPECT_EQ(executor_.counters().stale_dropped, 0U);
 }
 
 TEST_F(ExecutorTest, TheNodesOwnSlotsBoundWhatTheWorkersOffer) {
@@ -326,17 +442,19 @@ TEST_F(ExecutorTest, TheNodesOwnSlotsBoundWhatTheWorkersOffer) {
   executor.worker_opened(now_, 7, 4, std::vector{kF});
   executor.worker_opened(now_, 8, 4, std::vector{kG});
   EXPECT_EQ(executor.load().slots, 2U);
-  const PreparedPlacement f(spec_of(kF), 0, 1);
-  const PreparedPlacement g(spec_of(kG), 1, 2);
-  executor.admit(now_, {.key = key(1), .placement = &f});
-  executor.admit(now_, {.key = key(2), .placement = &f});
-  executor.admit(now_, {.key = key(3), .placement = &g});
+  const PlacementRef f = prepared(spec_of(kF), 0);
+  const PlacementRef g = prepared(spec_of(kG), 1);
+  executor.admit(now_, {.key = key(1), .placement = f});
+  executor.admit(now_, {.key = key(2), .placement = f});
+  executor.admit(now_, {.key = key(3), .placement = g});
   ExecutorEffect first, effect;
   ASSERT_TRUE(executor.poll_effect(first));
   ASSERT_TRUE(executor.poll_effect(effect));
+  ASSERT_TRUE(executor.poll_effect(effect));
+  EXPECT_EQ(effect.kind, Kind::kReplyQueued);
   EXPECT_FALSE(executor.poll_effect(effect));
   EXPECT_EQ(executor.queued_count(), 1U);
-  executor.handle_worker_result(now_, 7, first.call, Outcome::kSucceeded, nullptr, {});
+  executor.handle_worker_result(now_, 7, first.call, {Outcome::kSucceeded, nullptr, {}});
   ASSERT_TRUE(executor.poll_effect(effect));
   ASSERT_TRUE(executor.poll_effect(effect));
   EXPECT_EQ(effect.kind, Kind::kDispatch);
@@ -346,7 +464,7 @@ TEST_F(ExecutorTest, TheNodesOwnSlotsBoundWhatTheWorkersOffer) {
 TEST_F(ExecutorTest, ADrainHandsBackTheQueuedAndEndsTheRunningAtItsDeadline) {
   worker(7, 1);
   const auto running = dispatched(100);
-  admit(key(101));
+  queued(key(101));
   executor_.drain(now_, now_ + 5s);
   auto redirect = only();
   EXPECT_EQ(redirect.key.sequence, 101U);
@@ -365,7 +483,7 @@ TEST_F(ExecutorTest, ADrainHandsBackTheQueuedAndEndsTheRunningAtItsDeadline) {
 TEST_F(ExecutorTest, ListsItsAttempts) {
   worker(7, 1);
   dispatched(100);
-  admit(key(101));
+  queued(key(101));
   const auto attempts = executor_.attempts(now_ + 3s, 10);
   ASSERT_EQ(attempts.size(), 2U);
   EXPECT_EQ(attempts[0].state, AttemptSummary::State::kRunning);

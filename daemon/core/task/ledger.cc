@@ -4,35 +4,27 @@
 #include <utility>
 
 #include "proto/base/check.h"
+#include "proto/wire/body.h"
+#include "proto/wire/limits.h"
 
 namespace kaido::daemon {
 namespace {
 
 using wire::Outcome;
 
-constexpr base::Instant kNever = base::Instant::max();
+using base::kNever;
+
 // How many nodes that lost a task's attempts are remembered, to be avoided.
 constexpr std::size_t kFailedNodesMax = 8;
-
-// A budget too large to add up is as good as none.
-base::Instant after(base::Instant now, base::Duration budget) { return budget < kNever - now ? now + budget : kNever; }
 
 }  // namespace
 
 Ledger::Ledger(const LedgerOptions& options, Placer& placer)
-    : options_(options), placer_(placer), pool_(options.kept_bytes_max) {}
-
-void Ledger::begin_call() {
-  if (!effects_.empty()) return;
-  if (!errors_.empty()) errors_.clear();
-  if (!retired_placements_.empty()) retired_placements_.clear();
-  pool_.recycle();
-}
+    : options_(options), placer_(placer), kept_(options.kept_bytes_max) {}
 
 // ---------------------------------------------------------------- submitting
 
 SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
-  begin_call();
   KAIDO_CHECK(request.placement != nullptr);
   const std::uint32_t hash = mix(request.call_id, request.session);
   const auto is_same_call = [&](std::uint32_t slot) {
@@ -55,12 +47,54 @@ SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
   ++live_;
   records_[slot].call_hash = hash;
   fill(now, slot, request);
+  records_[slot].placement = request.placement;
   calls_.insert(hash, slot);
   link_session(slot);
   if (records_[slot].deadline != kNever) arm(slot);
   if (attempts_allowed(request.placement->spec()) > 1 && !keep(slot, request.payload)) return SubmitStatus::kAccepted;
   place(now, slot, request.payload);
   return SubmitStatus::kAccepted;
+}
+
+std::uint64_t Ledger::begin_local(base::Instant now, SubmitRequest& request, const base::Life& life) {
+  const std::uint32_t hash = mix(request.call_id, request.session);
+  const auto is_same_call = [&](std::uint32_t slot) {
+    return records_[slot].call_id == request.call_id && records_[slot].session == request.session;
+  };
+  if (calls_.find(hash, is_same_call) != SlotIndex::kNone) return 0;
+  const std::uint32_t slot = records_.acquire(options_.tasks_max);
+  KAIDO_CHECK(slot != kNone);  // may_run_at_once() has looked
+  ++live_;
+  ++counters_.submitted;
+  ++counters_.attempts_sent;
+  Record& record = records_[slot];
+  record.call_hash = hash;
+  fill(now, slot, request);
+  record.placement = std::move(request.placement);
+  record.state = TaskState::kAssigned;
+  record.node = kSelf;
+  record.node_life = life;
+  record.attempt = record.starts = 1;
+  calls_.insert(hash, slot);
+  link_session(slot);
+  if (record.deadline != kNever) arm(slot);
+  placer_.attempt_sent(kSelf);
+  return records_.handle(slot);
+}
+
+Ledger::LocalDelivery Ledger::end_local(std::uint64_t sequence) {
+  const std::uint32_t slot = records_.find(sequence);
+  KAIDO_CHECK(slot != kNone);  // the executor's record was not given up, so ours was not either
+  const Record& record = records_[slot];
+  const LocalDelivery delivery{record.session, record.call_id, record.submitted};
+  ++counters_.delivered[static_cast<std::size_t>(Outcome::kSucceeded)];
+  drop(slot);
+  return delivery;
+}
+
+base::Duration Ledger::budget_of(base::Instant now, std::uint64_t sequence) const {
+  const Record& record = records_[records_.find(sequence)];
+  return record.deadline == kNever ? base::Duration(0) : std::max(record.deadline - now, base::Duration(1));
 }
 
 void Ledger::fill(base::Instant now, std::uint32_t slot, const SubmitRequest& request) {
@@ -73,13 +107,12 @@ void Ledger::fill(base::Instant now, std::uint32_t slot, const SubmitRequest& re
   record.node = kNoNode;
   record.attempt = 0;
   record.starts = 0;
+  record.local_call = 0;
   record.submitted = now;
-  record.deadline = budget > base::Duration::zero() ? after(now, budget) : kNever;
+  record.deadline = budget > base::Duration::zero() ? base::after(now, budget) : kNever;
   record.wait_until = kNever;
   record.waiting_at = kNone;
-  record.buffer = PayloadPool::kNone;
   record.trace = request.trace;
-  record.placement = request.placement;
 }
 
 std::uint32_t Ledger::attempts_allowed(const PlacementSpec& spec) const {
@@ -87,14 +120,12 @@ std::uint32_t Ledger::attempts_allowed(const PlacementSpec& spec) const {
   return spec.idempotent ? options_.idempotent_attempts : 1;
 }
 
-// Copies the arguments, or fails the task where that exceeds the bound.
-bool Ledger::keep(std::uint32_t slot, Payload payload) {
-  Record& record = records_[slot];
-  record.buffer = pool_.keep(payload);
-  if (record.buffer != PayloadPool::kNone) return true;
+// Keeps the arguments, or fails the task where that exceeds the bound.
+bool Ledger::keep(std::uint32_t slot, const Payload& payload) {
+  if (records_[slot].kept.keep(kept_, payload)) return true;
   ++counters_.kept_bytes_full;
   fail(slot, Outcome::kRejected,
-       {.message = "the node keeps " + std::to_string(pool_.used_bytes()) +
+       {.message = "the node keeps " + std::to_string(kept_.used()) +
                    " bytes of arguments for retries and waiting tasks, near its bound; try again later",
         .retry_after = options_.retry_after});
   return false;
@@ -115,7 +146,7 @@ Placer::Choice Ledger::choose(const Record& record) {
 void Ledger::place(base::Instant now, std::uint32_t slot, Payload payload) {
   const Placer::Choice choice = choose(records_[slot]);
   if (choice.verdict == Placer::Verdict::kChosen) {
-    send(now, slot, choice, payload);
+    send(now, slot, choice, std::move(payload));
   } else {
     wait_or_fail(now, slot, choice.verdict, payload);
   }
@@ -125,7 +156,7 @@ void Ledger::send(base::Instant now, std::uint32_t slot, const Placer::Choice& c
   Record& record = records_[slot];
   record.state = TaskState::kAssigned;
   record.node = choice.node;
-  record.node_epoch = choice.epoch;
+  record.node_life = choice.life;
   ++record.attempt;
   if (++record.starts > 1) ++counters_.retries;
   ++counters_.attempts_sent;
@@ -137,11 +168,14 @@ void Ledger::send(base::Instant now, std::uint32_t slot, const Placer::Choice& c
   effect.session = record.session;
   effect.call_id = record.call_id;
   effect.sequence = records_.handle(slot);
-  effect.placement = record.placement.get();
+  effect.placement = record.placement;
   // 0 would mean none: a deadline that passes at this very moment is one nanosecond away.
   if (record.deadline != kNever) effect.budget = std::max(record.deadline - now, base::Duration(1));
   effect.trace = record.trace;
-  effect.payload = record.buffer == PayloadPool::kNone ? payload : pool_.view(record.buffer);
+  if (!payload.is_whole() || payload.size() > wire::kChunkBytes) [[unlikely]]
+    record.streamed = payload;
+  if (record.kept.is_set()) payload = record.kept.payload();
+  effect.payload = std::move(payload);
 }
 
 void Ledger::wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict verdict, Payload payload) {
@@ -149,7 +183,7 @@ void Ledger::wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict
   const base::Duration wait = record.placement->spec().wait;
   // A full node says when to come back; the view will not change for it, so waiting here would be in vain.
   const bool some_full = record.history != nullptr && record.history->some_full;
-  if (record.wait_until == kNever && wait > base::Duration::zero()) record.wait_until = after(now, wait);
+  if (record.wait_until == kNever && wait > base::Duration::zero()) record.wait_until = base::after(now, wait);
   if (wait <= base::Duration::zero() || some_full || record.wait_until <= now) return fail_unplaced(slot, verdict);
   if (waiting_.size() >= options_.waiting_max) {
     ++counters_.waiting_full;
@@ -159,7 +193,7 @@ void Ledger::wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict
                  .retry_after = options_.retry_after,
                  .reasons = placer_.explain(*record.placement, {})});
   }
-  if (record.buffer == PayloadPool::kNone && !keep(slot, payload)) return;
+  if (!record.kept.is_set() && !keep(slot, payload)) return;
   ++counters_.waited;
   record.waiting_at = static_cast<std::uint32_t>(waiting_.size());
   waiting_.push_back(slot);
@@ -197,7 +231,6 @@ void Ledger::fail_unplaced(std::uint32_t slot, Placer::Verdict verdict) {
 }
 
 void Ledger::view_changed(base::Instant now) {
-  begin_call();
   // From the back: a task that leaves is replaced by one that has been tried.
   for (std::size_t i = waiting_.size(); i-- > 0;) {
     const std::uint32_t slot = waiting_[i];
@@ -217,31 +250,29 @@ std::uint32_t Ledger::find_attempt(const AttemptReport& report) const {
   if (slot == kNone) return kNone;
   const Record& record = records_[slot];
   const bool is_current = is_assigned(record) && record.attempt == report.attempt && record.node == report.from &&
-                          record.node_epoch == report.epoch;
+                          record.node_life == report.life;
   return is_current ? slot : kNone;
 }
 
-void Ledger::handle_started(base::Instant, const AttemptReport& report) {
-  begin_call();
+void Ledger::note_state(const AttemptReport& report, TaskState state) {
   const std::uint32_t slot = find_attempt(report);
   if (slot == kNone) {
-    ++counters_.late_starts_dropped;
+    ++counters_.late_states_dropped;
     return;
   }
-  records_[slot].state = TaskState::kStarted;
+  records_[slot].state = state;
 }
 
-void Ledger::handle_result(base::Instant now, const AttemptReport& report, Outcome outcome, const TaskError* error,
-                           Payload payload) {
-  begin_call();
+void Ledger::handle_result(base::Instant now, const AttemptReport& report, TaskResult result) {
   const std::uint32_t slot = find_attempt(report);
   if (slot == kNone) {
     ++counters_.late_results_dropped;
     return;
   }
-  if (outcome == Outcome::kSucceeded) return deliver(slot, outcome, nullptr, payload);
+  const Outcome outcome = result.outcome;
+  if (outcome == Outcome::kSucceeded) return deliver(slot, std::move(result));
   TaskError why;
-  if (error != nullptr) why = *error;
+  if (result.error != nullptr) why = *result.error;
   if (why.message.empty()) why.message = wire::name(outcome);
   if (why.node.empty()) why.node = placer_.node_name(report.from);
   if (why.attempt == 0) why.attempt = report.attempt;
@@ -254,7 +285,6 @@ void Ledger::handle_result(base::Instant now, const AttemptReport& report, Outco
 
 void Ledger::handle_redirect(base::Instant now, const AttemptReport& report, RedirectReason reason,
                              base::Duration retry_after, Payload payload) {
-  begin_call();
   const std::uint32_t slot = find_attempt(report);
   if (slot == kNone) {
     ++counters_.late_redirects_dropped;
@@ -268,21 +298,25 @@ void Ledger::handle_redirect(base::Instant now, const AttemptReport& report, Red
   known.refused.push_back(report.from);
   known.reasons.push_back({placer_.node_name(report.from), std::string(name(reason))});
   known.retry_after = std::max(known.retry_after, retry_after);
-  if (reason == RedirectReason::kQueueFull) known.some_full = true;
-  if (known.refused.size() <= options_.redirects_max) return place(now, slot, payload);
+  if (reason == RedirectReason::kQueueFull || reason == RedirectReason::kLinkFull) known.some_full = true;
+  if (!record.streamed.empty()) payload = std::exchange(record.streamed, {});
+  if (const wire::Body* const body = payload.body(); body != nullptr && !body->is_replayable()) [[unlikely]] {
+    return fail(slot, Outcome::kNodeLost,
+                {.message = "handed back after its arguments had been taken", .node = placer_.node_name(report.from)});
+  }
+  if (known.refused.size() <= options_.redirects_max) return place(now, slot, std::move(payload));
   fail(slot, Outcome::kRejected,
        {.message = std::to_string(known.refused.size()) + " nodes handed the task back; try again later",
         .retry_after = std::max(known.retry_after, options_.retry_after),
         .reasons = std::move(known.reasons)});
 }
 
-void Ledger::node_lost(base::Instant now, NodeIndex node, base::Epoch epoch) {
-  begin_call();
+void Ledger::node_lost(base::Instant now, NodeIndex node, const base::Life& life) {
   const std::string name = placer_.node_name(node);
   for (std::uint32_t slot = 0; slot < records_.high_water(); ++slot) {
     if (!records_.is_live(slot)) continue;
     const Record& record = records_[slot];
-    if (!is_assigned(record) || record.node != node || record.node_epoch > epoch) continue;
+    if (!is_assigned(record) || record.node != node || !record.node_life.ends_with(life)) continue;
     attempt_lost(
         now, slot, Outcome::kNodeLost,
         {.message = "node " + name + " was lost while it had the task", .node = name, .attempt = record.attempt});
@@ -305,7 +339,6 @@ void Ledger::attempt_lost(base::Instant now, std::uint32_t slot, Outcome outcome
 // ---------------------------------------------------------------- giving up
 
 bool Ledger::cancel(base::Instant, std::uint32_t session, std::uint64_t call_id) {
-  begin_call();
   const std::uint32_t slot = calls_.find(mix(call_id, session), [&](std::uint32_t candidate) {
     return records_[candidate].call_id == call_id && records_[candidate].session == session;
   });
@@ -316,7 +349,6 @@ bool Ledger::cancel(base::Instant, std::uint32_t session, std::uint64_t call_id)
 }
 
 void Ledger::session_closed(base::Instant, std::uint32_t session) {
-  begin_call();
   const auto it = sessions_.find(session);
   if (it == sessions_.end()) return;
   while (it->second != kNone) {
@@ -329,10 +361,7 @@ void Ledger::session_closed(base::Instant, std::uint32_t session) {
   last_session_head_ = nullptr;
 }
 
-void Ledger::drain(base::Instant, base::Instant deadline) {
-  begin_call();
-  drain_deadline_ = deadline;
-}
+void Ledger::drain(base::Instant, base::Instant deadline) { drain_deadline_ = deadline; }
 
 void Ledger::end_drain() {
   for (std::uint32_t slot = 0; slot < records_.high_water(); ++slot) {
@@ -344,7 +373,6 @@ void Ledger::end_drain() {
 }
 
 void Ledger::handle_timeout(base::Instant now) {
-  begin_call();
   while (!deadlines_.empty() && deadlines_.top_key() <= now) {
     const std::uint32_t slot = deadlines_.pop();
     const Record& record = records_[slot];
@@ -409,28 +437,29 @@ void Ledger::give_up_attempt(std::uint32_t slot) {
   effect.node = record.node;
   effect.sequence = records_.handle(slot);
   effect.attempt = record.attempt;
+  effect.local_call = record.local_call;
 }
 
-void Ledger::deliver(std::uint32_t slot, Outcome outcome, const TaskError* error, Payload payload) {
+void Ledger::deliver(std::uint32_t slot, TaskResult result) {
   const Record& record = records_[slot];
-  ++counters_.delivered[static_cast<std::size_t>(outcome)];
+  ++counters_.delivered[static_cast<std::size_t>(result.outcome)];
   LedgerEffect& effect = effects_.push();
   effect.kind = LedgerEffect::Kind::kDeliver;
-  effect.outcome = outcome;
+  effect.outcome = result.outcome;
   effect.node = record.node;
   effect.attempt = record.attempt;
   effect.session = record.session;
   effect.call_id = record.call_id;
   effect.sequence = records_.handle(slot);
   effect.trace = record.trace;
-  effect.payload = payload;
-  effect.error = error;
+  effect.payload = std::move(result.payload);
+  effect.error = std::move(result.error);
   effect.since = record.submitted;
   drop(slot);
 }
 
 void Ledger::fail(std::uint32_t slot, Outcome outcome, TaskError error) {
-  deliver(slot, outcome, keep_error(std::move(error)), {});
+  deliver(slot, {outcome, make_error(std::move(error)), {}});
 }
 
 void Ledger::refuse(const SubmitRequest& request, Outcome outcome, TaskError error) {
@@ -441,10 +470,8 @@ void Ledger::refuse(const SubmitRequest& request, Outcome outcome, TaskError err
   effect.session = request.session;
   effect.call_id = request.call_id;
   effect.trace = request.trace;
-  effect.error = keep_error(std::move(error));
+  effect.error = make_error(std::move(error));
 }
-
-const TaskError* Ledger::keep_error(TaskError error) { return &errors_.emplace_back(std::move(error)); }
 
 void Ledger::drop(std::uint32_t slot) {
   Record& record = records_[slot];
@@ -453,14 +480,11 @@ void Ledger::drop(std::uint32_t slot) {
   deadlines_.erase(slot);
   calls_.erase(record.call_hash, slot);
   unlink_session(record);
-  if (record.buffer != PayloadPool::kNone) pool_.release(record.buffer);
+  record.kept.release(kept_);
+  if (!record.streamed.empty()) [[unlikely]]
+    record.streamed = {};
   record.history.reset();
-  // A SendAttempt that nobody has polled yet would point to it; the Deliver of this task does not.
-  if (effects_.size() > 1) {
-    retired_placements_.push_back(std::move(record.placement));
-  } else {
-    record.placement.reset();
-  }
+  record.placement.reset();
   records_.release(slot);
   --live_;
 }
@@ -491,6 +515,17 @@ void Ledger::unlink_session(const Record& record) {
   } else {
     session_head(record.session) = record.next;
   }
+}
+
+std::vector<AttemptReport> Ledger::attempts_at(NodeIndex node, const base::Life& life) const {
+  std::vector<AttemptReport> attempts;
+  for (std::uint32_t slot = 0; slot < records_.high_water(); ++slot) {
+    if (!records_.is_live(slot)) continue;
+    const Record& record = records_[slot];
+    if (!is_assigned(record) || record.node != node || record.node_life != life) continue;
+    attempts.push_back({node, life, records_.handle(slot), record.attempt});
+  }
+  return attempts;
 }
 
 std::vector<TaskSummary> Ledger::tasks(base::Instant now, std::size_t limit) const {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -11,7 +10,7 @@
 #include "daemon/core/task/attempt.h"
 #include "daemon/core/task/effect_queue.h"
 #include "daemon/core/task/indexed_heap.h"
-#include "daemon/core/task/payload_pool.h"
+#include "daemon/core/task/byte_budget.h"
 #include "daemon/core/task/slot_index.h"
 #include "daemon/core/task/slot_table.h"
 #include "daemon/core/view/node_view.h"
@@ -56,18 +55,11 @@ enum class SubmitStatus : std::uint8_t {
   kDuplicateCall,  ///< the session has an undelivered call of this id: it breaks the protocol
 };
 
-/// Who says what of which attempt: the fence. All of it must match the record, or the message is late.
-struct AttemptReport {
-  NodeIndex from;
-  base::Epoch epoch;  ///< the executor's, from its Hello
-  std::uint64_t sequence = 0;
-  std::uint32_t attempt = 0;
-};
-
-struct LedgerEffect {
+/// What an effect says in plain values; which of them mean something is said by its kind.
+struct LedgerEffectValues {
   enum class Kind : std::uint8_t {
     kSendAttempt,  ///< node, sequence, attempt, placement, budget, trace, payload
-    kSendCancel,   ///< node, sequence, attempt
+    kSendCancel,   ///< node, sequence, attempt, local_call
     kDeliver,      ///< session, call_id, outcome, error (if not succeeded), payload (if succeeded), node, attempt
   };
   Kind kind = Kind::kSendAttempt;
@@ -76,15 +68,26 @@ struct LedgerEffect {
   std::uint32_t attempt = 0;
   std::uint32_t session = 0;
   std::uint64_t call_id = 0;
+  std::uint64_t local_call = 0;  ///< of a SendCancel to this node: how the executor knows it; 0: by its key
   std::uint64_t sequence = 0;
-  const PreparedPlacement* placement = nullptr;
   base::Duration budget{0};  ///< left at the time of the call that caused the effect; 0: no deadline
   wire::TraceContext trace;
-  Payload payload;
-  const TaskError* error = nullptr;  ///< never null in a Deliver that did not succeed
-  base::Instant since{};             ///< of a Deliver: when the task was submitted; zero where it was refused at once
+  base::Instant since{};  ///< of a Deliver: when the task was submitted; zero where it was refused at once
 };
-static_assert(sizeof(LedgerEffect) <= 128);
+
+struct LedgerEffect : LedgerEffectValues {
+  PlacementRef placement;
+  Payload payload;
+  TaskErrorRef error;  ///< never null in a Deliver that did not succeed
+
+  /// In place: assigning a fresh one costs three times as much.
+  void clear() {
+    static_cast<LedgerEffectValues&>(*this) = {};
+    placement.reset();
+    payload = {};
+    error.reset();
+  }
+};
 
 /// Plain numbers for metrics; they only grow.
 struct LedgerCounters {
@@ -96,14 +99,15 @@ struct LedgerCounters {
   std::uint64_t waited = 0;     ///< tasks that found no node at once and waited
   std::uint64_t late_results_dropped = 0;
   std::uint64_t late_redirects_dropped = 0;
-  std::uint64_t late_starts_dropped = 0;
+  std::uint64_t late_states_dropped = 0;
   std::uint64_t abandoned = 0;  ///< records dropped because their session closed
   std::uint64_t tasks_full = 0;
   std::uint64_t waiting_full = 0;
   std::uint64_t kept_bytes_full = 0;
 };
 
-enum class TaskState : std::uint8_t { kWaiting, kAssigned, kStarted };
+/// An assigned task was sent to a node, and runs there unless the node said that it waits for a slot.
+enum class TaskState : std::uint8_t { kWaiting, kAssigned, kQueued };
 
 /// One line of the operator's `tasks` list.
 struct TaskSummary {
@@ -128,9 +132,7 @@ struct TaskSummary {
 /// once is never sent again after an attempt that was not handed back unstarted.
 ///
 /// Threading: confined to the node's loop.
-/// Lifetime: the placer outlives it. What an effect points to (payload, error, placement) stays valid until the next
-/// call that takes `now` on this object; it may point into the payload that was passed in. Calls made while effects are
-/// pending are safe: nothing that a pending effect points to is touched, except the caller's own buffers.
+/// Lifetime: the placer outlives it. An effect owns what it refers to.
 /// Errors: as outcomes in kDeliver; docs/life-of-a-task.md lists them.
 /// Cost: no allocation and about 1000 instructions from submit to kDeliver, choosing included, in steady state where no
 /// arguments are kept.
@@ -142,27 +144,48 @@ class Ledger {
 
   SubmitStatus submit(base::Instant now, const SubmitRequest& request);
 
+  // --- the shortest way: the executor has found a worker on this node (Executor::find_free_worker) ---
+  /// Whether this task may take it: it is started once, and nothing has to be kept for it.
+  [[nodiscard]] bool may_run_at_once(const PreparedPlacement& placement) const {
+    return !is_draining() && attempts_allowed(placement.spec()) == 1 && live_ < options_.tasks_max;
+  }
+  /// The record of a task that is started now, in its first attempt on this node; 0 if its call id is in use. Takes the
+  /// placement out of the request.
+  [[nodiscard]] std::uint64_t begin_local(base::Instant now, SubmitRequest& request, const base::Life& life);
+  /// The call that the executor has given it, for its cancellation.
+  void set_local_call(std::uint64_t sequence, std::uint64_t call) {
+    records_[records_.find(sequence)].local_call = call;
+  }
+  /// Takes the record away: the task succeeded, and the caller delivers.
+  struct LocalDelivery {
+    std::uint32_t session = 0;
+    std::uint64_t call_id = 0;
+    base::Instant since;
+  };
+  [[nodiscard]] LocalDelivery end_local(std::uint64_t sequence);
+  /// What is left of a task's time now; 0: it has no deadline.
+  [[nodiscard]] base::Duration budget_of(base::Instant now, std::uint64_t sequence) const;
+
   /// The app gives up. False if there is no such undelivered call (its Deliver is on its way): not an error.
   bool cancel(base::Instant now, std::uint32_t session, std::uint64_t call_id);
 
   /// The app is gone: its attempts are cancelled and its records dropped without delivery.
   void session_closed(base::Instant now, std::uint32_t session);
 
-  /// Only for the inspection: an attempt runs.
-  void handle_started(base::Instant now, const AttemptReport& report);
+  /// Only for the inspection: an attempt waits for a slot, or does so no longer.
+  void handle_queued(const AttemptReport& report) { note_state(report, TaskState::kQueued); }
+  void handle_started(const AttemptReport& report) { note_state(report, TaskState::kAssigned); }
 
-  /// `error` may be null if the outcome is kSucceeded. An attempt that ended as kAppLost or kNodeLost is started again
-  /// elsewhere if the placement allows.
-  void handle_result(base::Instant now, const AttemptReport& report, wire::Outcome outcome, const TaskError* error,
-                     Payload payload);
+  /// An attempt that ended as kAppLost or kNodeLost is started again elsewhere if the placement allows.
+  void handle_result(base::Instant now, const AttemptReport& report, TaskResult result);
 
   /// The attempt was not started and comes back with its arguments.
   void handle_redirect(base::Instant now, const AttemptReport& report, RedirectReason reason,
                        base::Duration retry_after, Payload payload);
 
-  /// The node was declared dead, its connection is gone, or a new epoch of it appeared: every attempt on it in `epoch`
-  /// or earlier is settled. Tell the placer's view first, or retries choose the lost node again.
-  void node_lost(base::Instant now, NodeIndex node, base::Epoch epoch);
+  /// This life of the node is over: every attempt on it in `life` or an earlier one is settled. Tell the placer's view
+  /// first, or retries choose the lost node again.
+  void node_lost(base::Instant now, NodeIndex node, const base::Life& life);
 
   /// The placer sees another cluster: waiting tasks are tried again.
   void view_changed(base::Instant now);
@@ -173,13 +196,19 @@ class Ledger {
 
   void handle_timeout(base::Instant now);
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
-  /// False when there is none left.
+  /// The effect to act on next, in its place until drop_effect(); null when there is none left.
+  [[nodiscard]] LedgerEffect* first_effect() { return effects_.front(); }
+  void drop_effect() { effects_.drop_front(); }
+  /// Both in one, by value. False when there is none left.
   [[nodiscard]] bool poll_effect(LedgerEffect& effect) { return effects_.pop(effect); }
 
   [[nodiscard]] std::uint32_t task_count() const { return live_; }
   [[nodiscard]] std::uint32_t waiting_count() const { return static_cast<std::uint32_t>(waiting_.size()); }
-  [[nodiscard]] std::size_t kept_bytes() const { return pool_.used_bytes(); }
+  [[nodiscard]] std::size_t kept_bytes() const { return kept_.used(); }
   [[nodiscard]] const LedgerCounters& counters() const { return counters_; }
+
+  /// What is assigned to this life of the node; O(tasks).
+  [[nodiscard]] std::vector<AttemptReport> attempts_at(NodeIndex node, const base::Life& life) const;
 
   /// At most `limit` undelivered tasks, in no particular order; O(tasks).
   [[nodiscard]] std::vector<TaskSummary> tasks(base::Instant now, std::size_t limit) const;
@@ -204,24 +233,26 @@ class Ledger {
     std::uint64_t call_id = 0;
     std::uint32_t call_hash = 0;
     NodeIndex node = kNoNode;
-    base::Epoch node_epoch;
+    base::Life node_life;
     std::uint32_t attempt = 0;  // assignments so far
     std::uint32_t starts = 0;   // attempts that may have been started
+    std::uint64_t local_call = 0;
     base::Instant submitted;
     base::Instant deadline;    // Instant::max(): none
     base::Instant wait_until;  // Instant::max(): has not waited yet
     std::uint32_t waiting_at = kNone;
-    std::uint32_t buffer = PayloadPool::kNone;
     std::uint32_t previous = kNone;  // of the session's list
     std::uint32_t next = kNone;
     wire::TraceContext trace;
     PlacementRef placement;
+    Kept kept;  // its arguments, if it may need them again
+    Payload
+        streamed;  // its arguments, if they travel in chunks: a node that hands the attempt back does not return them
     std::unique_ptr<History> history;
   };
 
-  void begin_call();
   void fill(base::Instant now, std::uint32_t slot, const SubmitRequest& request);
-  [[nodiscard]] bool keep(std::uint32_t slot, Payload payload);
+  [[nodiscard]] bool keep(std::uint32_t slot, const Payload& payload);
   [[nodiscard]] Placer::Choice choose(const Record& record);
   void place(base::Instant now, std::uint32_t slot, Payload payload);
   void send(base::Instant now, std::uint32_t slot, const Placer::Choice& choice, Payload payload);
@@ -230,6 +261,7 @@ class Ledger {
   void attempt_lost(base::Instant now, std::uint32_t slot, wire::Outcome outcome, TaskError why);
   void end_drain();
 
+  void note_state(const AttemptReport& report, TaskState state);
   [[nodiscard]] std::uint32_t find_attempt(const AttemptReport& report) const;
   [[nodiscard]] static bool is_assigned(const Record& record) { return record.state != TaskState::kWaiting; }
   [[nodiscard]] std::uint32_t attempts_allowed(const PlacementSpec& spec) const;
@@ -239,11 +271,10 @@ class Ledger {
   void arm(std::uint32_t slot);
 
   void give_up_attempt(std::uint32_t slot);  // assigned: tells the executor
-  void deliver(std::uint32_t slot, wire::Outcome outcome, const TaskError* error, Payload payload);
+  void deliver(std::uint32_t slot, TaskResult result);
   void fail(std::uint32_t slot, wire::Outcome outcome, TaskError error);
   void refuse(const SubmitRequest& request, wire::Outcome outcome, TaskError error);
   void drop(std::uint32_t slot);
-  const TaskError* keep_error(TaskError error);
 
   [[nodiscard]] std::uint32_t& session_head(std::uint32_t session);
   void link_session(std::uint32_t slot);
@@ -260,11 +291,8 @@ class Ledger {
   HeapPositions deadline_positions_;
   IndexedHeap<base::Instant> deadlines_{deadline_positions_};
   std::vector<std::uint32_t> waiting_;
-  PayloadPool pool_;
+  ByteBudget kept_;
   EffectQueue<LedgerEffect> effects_;
-  // What pending effects point to; emptied when none is pending.
-  std::deque<TaskError> errors_;
-  std::vector<PlacementRef> retired_placements_;
   std::optional<base::Instant> drain_deadline_;
   LedgerCounters counters_;
 };

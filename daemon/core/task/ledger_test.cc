@@ -11,6 +11,9 @@ using wire::Outcome;
 using Kind = LedgerEffect::Kind;
 using namespace std::chrono_literals;
 
+Payload payload(std::string_view text) { return Payload::copy_of(wire::as_span(text)); }
+std::string text(const Payload& payload) { return std::string(wire::as_text(payload.bytes())); }
+
 constexpr NodeIndex kB{1};
 constexpr NodeIndex kC{2};
 
@@ -22,7 +25,7 @@ class FakePlacer final : public Placer {
 
   Choice choose(const PreparedPlacement&, std::span<const NodeIndex> avoid) override {
     for (const NodeIndex node : nodes) {
-      if (std::find(avoid.begin(), avoid.end(), node) == avoid.end()) return {Verdict::kChosen, node, epoch(node)};
+      if (std::find(avoid.begin(), avoid.end(), node) == avoid.end()) return {Verdict::kChosen, node, life(node)};
     }
     return {};
   }
@@ -32,7 +35,7 @@ class FakePlacer final : public Placer {
   std::string node_name(NodeIndex node) const override { return "node-" + std::to_string(node.value); }
   void attempt_sent(NodeIndex node) override { ++in_flight[node]; }
   void attempt_settled(NodeIndex node) override { --in_flight[node]; }
-  static base::Epoch epoch(NodeIndex node) { return {node.value * 10}; }
+  static base::Life life(NodeIndex node) { return {{node.value * 10}, node.value}; }
 };
 
 class LedgerTest : public ::testing::Test {
@@ -57,7 +60,7 @@ class LedgerTest : public ::testing::Test {
                                  .call_id = call_id,
                                  .placement = placement(std::move(spec)),
                                  .budget = budget,
-                                 .payload = wire::as_span("args")});
+                                 .payload = payload("args")});
   }
   // The only pending effect.
   LedgerEffect only() {
@@ -83,7 +86,7 @@ class LedgerTest : public ::testing::Test {
     return effect;
   }
   static AttemptReport of(const LedgerEffect& attempt) {
-    return {attempt.node, FakePlacer::epoch(attempt.node), attempt.sequence, attempt.attempt};
+    return {attempt.node, FakePlacer::life(attempt.node), attempt.sequence, attempt.attempt};
   }
   void expect_quiescent() {
     EXPECT_EQ(ledger_.task_count(), 0U);
@@ -102,17 +105,17 @@ TEST_F(LedgerTest, AResultIsDeliveredOnce) {
   const auto attempt = sent(7);
   EXPECT_EQ(attempt.node, kB);
   EXPECT_EQ(attempt.attempt, 1U);
-  EXPECT_EQ(wire::as_text(attempt.payload), "args");
+  EXPECT_EQ(text(attempt.payload), "args");
   EXPECT_EQ(attempt.budget, 0ns);
   EXPECT_EQ(placer_.in_flight[kB], 1);
-  ledger_.handle_result(now_, of(attempt), Outcome::kSucceeded, nullptr, wire::as_span("42"));
+  ledger_.handle_result(now_, of(attempt), {Outcome::kSucceeded, nullptr, payload("42")});
   const auto delivered = only();
   EXPECT_EQ(delivered.kind, Kind::kDeliver);
   EXPECT_EQ(delivered.outcome, Outcome::kSucceeded);
   EXPECT_EQ(delivered.session, 1U);
   EXPECT_EQ(delivered.call_id, 7U);
-  EXPECT_EQ(wire::as_text(delivered.payload), "42");
-  ledger_.handle_result(now_, of(attempt), Outcome::kSucceeded, nullptr, {});
+  EXPECT_EQ(text(delivered.payload), "42");
+  ledger_.handle_result(now_, of(attempt), {Outcome::kSucceeded, nullptr, {}});
   expect_none();
   EXPECT_EQ(ledger_.counters().late_results_dropped, 1U);
   expect_quiescent();
@@ -121,7 +124,7 @@ TEST_F(LedgerTest, AResultIsDeliveredOnce) {
 TEST_F(LedgerTest, AnErrorSaysWhereAndInWhichAttemptItArose) {
   const auto attempt = sent(7);
   const TaskError error{.message = "no such file", .exception_type = "std::runtime_error"};
-  ledger_.handle_result(now_, of(attempt), Outcome::kPanicked, &error, {});
+  ledger_.handle_result(now_, of(attempt), {Outcome::kPanicked, make_error(error), {}});
   const auto delivered = only();
   EXPECT_EQ(delivered.outcome, Outcome::kPanicked);
   ASSERT_NE(delivered.error, nullptr);
@@ -134,21 +137,23 @@ TEST_F(LedgerTest, AnErrorSaysWhereAndInWhichAttemptItArose) {
 TEST_F(LedgerTest, EveryPartOfTheFenceCounts) {
   const auto attempt = sent(7);
   const AttemptReport good = of(attempt);
-  AttemptReport other_node = good, other_epoch = good, other_sequence = good, other_attempt = good;
+  AttemptReport other_node = good, other_epoch = good, other_nonce = good, other_sequence = good, other_attempt = good;
   other_node.from = kC;
-  other_epoch.epoch.value += 1;
+  other_epoch.life.epoch.value += 1;
+  other_nonce.life.nonce += 1;
   other_sequence.sequence += 1;
   other_attempt.attempt += 1;
-  for (const AttemptReport& bad : {other_node, other_epoch, other_sequence, other_attempt}) {
-    ledger_.handle_result(now_, bad, Outcome::kSucceeded, nullptr, {});
+  for (const AttemptReport& bad : {other_node, other_epoch, other_nonce, other_sequence, other_attempt}) {
+    ledger_.handle_result(now_, bad, {Outcome::kSucceeded, nullptr, {}});
     ledger_.handle_redirect(now_, bad, RedirectReason::kDraining, 0ns, {});
-    ledger_.handle_started(now_, bad);
+    ledger_.handle_started(bad);
+    ledger_.handle_queued(bad);
   }
   expect_none();
-  EXPECT_EQ(ledger_.counters().late_results_dropped, 4U);
-  EXPECT_EQ(ledger_.counters().late_redirects_dropped, 4U);
-  EXPECT_EQ(ledger_.counters().late_starts_dropped, 4U);
-  ledger_.handle_result(now_, good, Outcome::kSucceeded, nullptr, {});
+  EXPECT_EQ(ledger_.counters().late_results_dropped, 5U);
+  EXPECT_EQ(ledger_.counters().late_redirects_dropped, 5U);
+  EXPECT_EQ(ledger_.counters().late_states_dropped, 10U);
+  ledger_.handle_result(now_, good, {Outcome::kSucceeded, nullptr, {}});
   EXPECT_EQ(only().kind, Kind::kDeliver);
 }
 
@@ -156,7 +161,7 @@ TEST_F(LedgerTest, ACallIdIsUniqueWhileItIsUndelivered) {
   const auto attempt = sent(7);
   EXPECT_EQ(submit(7), SubmitStatus::kDuplicateCall);
   expect_none();
-  ledger_.handle_result(now_, of(attempt), Outcome::kSucceeded, nullptr, {});
+  ledger_.handle_result(now_, of(attempt), {Outcome::kSucceeded, nullptr, {}});
   EXPECT_EQ(only().kind, Kind::kDeliver);
   EXPECT_EQ(submit(7), SubmitStatus::kAccepted) << "and free again afterwards";
 }
@@ -170,7 +175,7 @@ TEST_F(LedgerTest, CancelIsFinalAndReachesTheExecutor) {
   EXPECT_EQ(cancel.sequence, attempt.sequence);
   EXPECT_EQ(cancel.attempt, 1U);
   EXPECT_EQ(only().outcome, Outcome::kCancelled);
-  ledger_.handle_result(now_, of(attempt), Outcome::kSucceeded, nullptr, {});
+  ledger_.handle_result(now_, of(attempt), {Outcome::kSucceeded, nullptr, {}});
   expect_none();
   EXPECT_FALSE(ledger_.cancel(now_, 1, 7)) << "nothing is left to cancel";
   EXPECT_FALSE(ledger_.cancel(now_, 2, 7)) << "another session's";
@@ -187,7 +192,7 @@ TEST_F(LedgerTest, AClosedSessionsTasksAreCancelledAndNobodyHears) {
   EXPECT_EQ(only().kind, Kind::kSendCancel);
   EXPECT_EQ(ledger_.counters().abandoned, 2U);
   EXPECT_EQ(ledger_.task_count(), 1U);
-  ledger_.handle_result(now_, of(others), Outcome::kSucceeded, nullptr, {});
+  ledger_.handle_result(now_, of(others), {Outcome::kSucceeded, nullptr, {}});
   EXPECT_EQ(only().session, 2U);
   ledger_.session_closed(now_, 2);
   ledger_.session_closed(now_, 3);
@@ -219,7 +224,7 @@ TEST_F(LedgerTest, ThePlacementsTimeoutHoldsWhereTheCallStatesNone) {
 
 TEST_F(LedgerTest, ANodeLostEndsATaskThatMayStartOnce) {
   sent(7);
-  ledger_.node_lost(now_, kB, FakePlacer::epoch(kB));
+  ledger_.node_lost(now_, kB, FakePlacer::life(kB));
   const auto delivered = only();
   EXPECT_EQ(delivered.outcome, Outcome::kNodeLost);
   EXPECT_EQ(delivered.error->node, "node-1");
@@ -227,28 +232,33 @@ TEST_F(LedgerTest, ANodeLostEndsATaskThatMayStartOnce) {
   expect_quiescent();
 }
 
-TEST_F(LedgerTest, ANodeLostInAFormerEpochLosesNothingOfThisOne) {
+TEST_F(LedgerTest, ANodeLostInAnotherLifeLosesNothingOfThisOne) {
   const auto attempt = sent(7);
-  ledger_.node_lost(now_, kB, {FakePlacer::epoch(kB).value - 1});
-  ledger_.node_lost(now_, kC, FakePlacer::epoch(kC));
+  base::Life former = FakePlacer::life(kB);
+  former.epoch.value -= 1;
+  ledger_.node_lost(now_, kB, former);
+  former = FakePlacer::life(kB);
+  former.nonce += 1;
+  ledger_.node_lost(now_, kB, former);
+  ledger_.node_lost(now_, kC, FakePlacer::life(kC));
   expect_none();
-  ledger_.handle_result(now_, of(attempt), Outcome::kSucceeded, nullptr, {});
+  ledger_.handle_result(now_, of(attempt), {Outcome::kSucceeded, nullptr, {}});
   EXPECT_EQ(only().outcome, Outcome::kSucceeded);
 }
 
 TEST_F(LedgerTest, ARetryGoesElsewhereWithItsArguments) {
   const auto first = sent(7, retryable());
   EXPECT_EQ(ledger_.kept_bytes(), 4U);
-  ledger_.node_lost(now_, kB, FakePlacer::epoch(kB));
+  ledger_.node_lost(now_, kB, FakePlacer::life(kB));
   const auto second = only();
   EXPECT_EQ(second.kind, Kind::kSendAttempt);
   EXPECT_EQ(second.node, kC);
   EXPECT_EQ(second.attempt, 2U);
-  EXPECT_EQ(wire::as_text(second.payload), "args");
-  ledger_.handle_result(now_, of(first), Outcome::kSucceeded, nullptr, {});
+  EXPECT_EQ(text(second.payload), "args");
+  ledger_.handle_result(now_, of(first), {Outcome::kSucceeded, nullptr, {}});
   expect_none();
   EXPECT_EQ(ledger_.counters().late_results_dropped, 1U);
-  ledger_.handle_result(now_, of(second), Outcome::kSucceeded, nullptr, {});
+  ledger_.handle_result(now_, of(second), {Outcome::kSucceeded, nullptr, {}});
   EXPECT_EQ(only().attempt, 2U);
   EXPECT_EQ(ledger_.counters().retries, 1U);
   expect_quiescent();
@@ -258,13 +268,13 @@ TEST_F(LedgerTest, ALostAppIsRetriedOnItsNodeOnlyIfThereIsNoOther) {
   placer_.nodes = {kB};
   const auto first = sent(7, retryable());
   const TaskError error{.message = "the worker app ended"};
-  ledger_.handle_result(now_, of(first), Outcome::kAppLost, &error, {});
+  ledger_.handle_result(now_, of(first), {Outcome::kAppLost, make_error(error), {}});
   const auto second = only();
   EXPECT_EQ(second.node, kB);
   EXPECT_EQ(second.attempt, 2U);
-  ledger_.handle_result(now_, of(second), Outcome::kAppLost, &error, {});
+  ledger_.handle_result(now_, of(second), {Outcome::kAppLost, make_error(error), {}});
   const auto third = only();
-  ledger_.handle_result(now_, of(third), Outcome::kAppLost, &error, {});
+  ledger_.handle_result(now_, of(third), {Outcome::kAppLost, make_error(error), {}});
   const auto delivered = only();
   EXPECT_EQ(delivered.outcome, Outcome::kAppLost) << "three attempts were allowed";
   EXPECT_EQ(delivered.error->attempt, 3U);
@@ -275,14 +285,14 @@ TEST_F(LedgerTest, IdempotentMeansRetriedWithoutSayingHowOften) {
   PlacementSpec spec;
   spec.idempotent = true;
   sent(7, spec);
-  ledger_.node_lost(now_, kB, FakePlacer::epoch(kB));
+  ledger_.node_lost(now_, kB, FakePlacer::life(kB));
   EXPECT_EQ(only().node, kC);
 }
 
 TEST_F(LedgerTest, ALossWithNoNodeLeftIsTheLossThatIsReported) {
   sent(7, retryable());
   placer_.nodes = {};
-  ledger_.node_lost(now_, kB, FakePlacer::epoch(kB));
+  ledger_.node_lost(now_, kB, FakePlacer::life(kB));
   const auto delivered = only();
   EXPECT_EQ(delivered.outcome, Outcome::kNodeLost);
   EXPECT_EQ(delivered.error->reasons.size(), 1U);
@@ -293,21 +303,21 @@ TEST_F(LedgerTest, AFailureOfTheFunctionIsNeverRetried) {
   for (const Outcome outcome :
        {Outcome::kPanicked, Outcome::kInvalidArgument, Outcome::kTimedOut, Outcome::kInternal}) {
     const auto attempt = sent(7, retryable());
-    ledger_.handle_result(now_, of(attempt), outcome, nullptr, {});
+    ledger_.handle_result(now_, of(attempt), {outcome, nullptr, {}});
     EXPECT_EQ(only().outcome, outcome);
   }
 }
 
 TEST_F(LedgerTest, ARedirectIsNoStartAndIsNotSentBack) {
   const auto first = sent(7);
-  ledger_.handle_redirect(now_, of(first), RedirectReason::kDraining, 0ns, wire::as_span("args"));
+  ledger_.handle_redirect(now_, of(first), RedirectReason::kDraining, 0ns, payload("args"));
   const auto second = only();
   EXPECT_EQ(second.node, kC);
   EXPECT_EQ(second.attempt, 2U);
-  EXPECT_EQ(wire::as_text(second.payload), "args");
-  ledger_.handle_redirect(now_, of(first), RedirectReason::kDraining, 0ns, wire::as_span("args"));
+  EXPECT_EQ(text(second.payload), "args");
+  ledger_.handle_redirect(now_, of(first), RedirectReason::kDraining, 0ns, payload("args"));
   expect_none();
-  ledger_.handle_result(now_, of(second), Outcome::kSucceeded, nullptr, {});
+  ledger_.handle_result(now_, of(second), {Outcome::kSucceeded, nullptr, {}});
   EXPECT_EQ(only().outcome, Outcome::kSucceeded);
   EXPECT_EQ(ledger_.counters().retries, 0U);
   expect_quiescent();
@@ -315,14 +325,14 @@ TEST_F(LedgerTest, ARedirectIsNoStartAndIsNotSentBack) {
 
 TEST_F(LedgerTest, FullNodesEndInRejectedWithTheLongestAdvice) {
   const auto first = sent(7, waiting(1h));
-  ledger_.handle_redirect(now_, of(first), RedirectReason::kQueueFull, 30ms, wire::as_span("args"));
+  ledger_.handle_redirect(now_, of(first), RedirectReason::kQueueFull, 30ms, payload("args"));
   const auto second = only();
-  ledger_.handle_redirect(now_, of(second), RedirectReason::kQueueFull, 20ms, wire::as_span("args"));
+  ledger_.handle_redirect(now_, of(second), RedirectReason::kQueueFull, 20ms, payload("args"));
   const auto delivered = only();
   EXPECT_EQ(delivered.outcome, Outcome::kRejected);
   EXPECT_EQ(delivered.error->retry_after, 30ms);
   ASSERT_EQ(delivered.error->reasons.size(), 2U);
-  EXPECT_EQ(delivered.error->reasons[1], (NodeReason{"node-2", "the node's run queue is full"}));
+  EXPECT_EQ(delivered.error->reasons[1], (NodeReason{"node-2", std::string(name(RedirectReason::kQueueFull))}));
   expect_quiescent();
 }
 
@@ -330,11 +340,11 @@ TEST_F(LedgerTest, RedirectsAreBounded) {
   placer_.nodes = {kB, kC, NodeIndex{3}, NodeIndex{4}};
   auto attempt = sent(7);
   for (int i = 0; i < 2; ++i) {
-    ledger_.handle_redirect(now_, of(attempt), RedirectReason::kMismatch, 0ns, wire::as_span("args"));
+    ledger_.handle_redirect(now_, of(attempt), RedirectReason::kMismatch, 0ns, payload("args"));
     attempt = only();
     ASSERT_EQ(attempt.kind, Kind::kSendAttempt);
   }
-  ledger_.handle_redirect(now_, of(attempt), RedirectReason::kMismatch, 0ns, wire::as_span("args"));
+  ledger_.handle_redirect(now_, of(attempt), RedirectReason::kMismatch, 0ns, payload("args"));
   const auto delivered = only();
   EXPECT_EQ(delivered.outcome, Outcome::kRejected);
   EXPECT_EQ(delivered.error->reasons.size(), 3U);
@@ -362,9 +372,9 @@ TEST_F(LedgerTest, WithWaitATaskIsPlacedWhenTheViewChanges) {
   ledger_.view_changed(now_ + 1s);
   const auto attempt = only();
   EXPECT_EQ(attempt.node, kC);
-  EXPECT_EQ(wire::as_text(attempt.payload), "args") << "kept for it";
+  EXPECT_EQ(text(attempt.payload), "args") << "kept for it";
   EXPECT_EQ(ledger_.next_timeout(), std::nullopt) << "the wait is over and there is no deadline";
-  ledger_.handle_result(now_, of(attempt), Outcome::kSucceeded, nullptr, {});
+  ledger_.handle_result(now_, of(attempt), {Outcome::kSucceeded, nullptr, {}});
   EXPECT_EQ(only().outcome, Outcome::kSucceeded);
   expect_quiescent();
 }
@@ -418,7 +428,7 @@ TEST_F(LedgerTest, ADrainRefusesTheNewAndEndsTheRestAtItsDeadline) {
   ledger_.drain(now_, now_ + 5s);
   submit(3);
   EXPECT_EQ(only().outcome, Outcome::kUnavailable);
-  ledger_.handle_result(now_, of(quick), Outcome::kSucceeded, nullptr, {});
+  ledger_.handle_result(now_, of(quick), {Outcome::kSucceeded, nullptr, {}});
   EXPECT_EQ(only().outcome, Outcome::kSucceeded);
   EXPECT_EQ(ledger_.next_timeout(), now_ + 5s);
   ledger_.handle_timeout(now_ + 5s);
@@ -432,35 +442,72 @@ TEST_F(LedgerTest, ADrainRefusesTheNewAndEndsTheRestAtItsDeadline) {
 TEST_F(LedgerTest, WhatPendingEffectsPointToSurvivesFurtherCalls) {
   PlacementSpec spec = retryable();
   spec.function_name = "g";
-  EXPECT_EQ(ledger_.submit(
-                now_, {.session = 1, .call_id = 1, .placement = placement(spec), .payload = wire::as_span("first")}),
-            SubmitStatus::kAccepted);
+  EXPECT_EQ(
+      ledger_.submit(now_, {.session = 1, .call_id = 1, .placement = placement(spec), .payload = payload("first")}),
+      SubmitStatus::kAccepted);
   EXPECT_TRUE(ledger_.cancel(now_, 1, 1));
-  EXPECT_EQ(ledger_.submit(
-                now_, {.session = 1, .call_id = 2, .placement = placement(spec), .payload = wire::as_span("other")}),
-            SubmitStatus::kAccepted);
+  EXPECT_EQ(
+      ledger_.submit(now_, {.session = 1, .call_id = 2, .placement = placement(spec), .payload = payload("other")}),
+      SubmitStatus::kAccepted);
   const auto attempt = next();
-  EXPECT_EQ(wire::as_text(attempt.payload), "first");
+  EXPECT_EQ(text(attempt.payload), "first");
   EXPECT_EQ(attempt.placement->spec().function_name, "f");
   EXPECT_EQ(next().kind, Kind::kSendCancel);
   EXPECT_EQ(next().error->message, "cancelled by the caller");
-  EXPECT_EQ(wire::as_text(only().payload), "other");
+  EXPECT_EQ(text(only().payload), "other");
+}
+
+TEST_F(LedgerTest, AFullLinkCountsAsAFullNodeAndATooLargeFrameDoesNot) {
+  const auto first = sent(1);
+  ledger_.handle_redirect(now_, of(first), RedirectReason::kLinkFull, 20ms, payload("args"));
+  const auto second = only();
+  EXPECT_EQ(second.node, kC);
+  ledger_.handle_redirect(now_, of(second), RedirectReason::kTooLarge, 0ns, payload("args"));
+  auto delivered = only();
+  EXPECT_EQ(delivered.outcome, Outcome::kRejected);
+  EXPECT_EQ(delivered.error->retry_after, 20ms);
+  ASSERT_EQ(delivered.error->reasons.size(), 2U);
+  EXPECT_EQ(delivered.error->reasons[1], (NodeReason{"node-2", std::string(name(RedirectReason::kTooLarge))}));
+
+  placer_.nodes = {kB};
+  const auto large = sent(2);
+  ledger_.handle_redirect(now_, of(large), RedirectReason::kTooLarge, 0ns, payload("args"));
+  delivered = only();
+  EXPECT_EQ(delivered.outcome, Outcome::kUnschedulable) << "a later try would end the same way";
+  expect_quiescent();
+}
+
+TEST_F(LedgerTest, KnowsWhatIsAssignedToALifeOfANode) {
+  const auto first = sent(1);
+  const auto second = sent(2);
+  ledger_.handle_redirect(now_, of(second), RedirectReason::kDraining, 0ns, payload("args"));
+  EXPECT_EQ(only().node, kC);
+  const auto at_b = ledger_.attempts_at(kB, FakePlacer::life(kB));
+  ASSERT_EQ(at_b.size(), 1U);
+  EXPECT_EQ(at_b[0].sequence, first.sequence);
+  EXPECT_EQ(at_b[0].attempt, 1U);
+  ASSERT_EQ(ledger_.attempts_at(kC, FakePlacer::life(kC)).size(), 1U);
+  EXPECT_EQ(ledger_.attempts_at(kC, FakePlacer::life(kC))[0].attempt, 2U);
+  EXPECT_TRUE(ledger_.attempts_at(kB, FakePlacer::life(kC)).empty()) << "another life of it";
 }
 
 TEST_F(LedgerTest, ListsItsTasks) {
   const auto attempt = sent(1);
   placer_.nodes = {};
   submit(2, waiting(10s));
-  ledger_.handle_started(now_, of(attempt));
+  EXPECT_EQ(ledger_.tasks(now_, 1)[0].state, TaskState::kAssigned);
+  ledger_.handle_queued(of(attempt));
   const auto tasks = ledger_.tasks(now_ + 2s, 10);
   ASSERT_EQ(tasks.size(), 2U);
-  EXPECT_EQ(tasks[0].state, TaskState::kStarted);
+  EXPECT_EQ(tasks[0].state, TaskState::kQueued);
   EXPECT_EQ(tasks[0].node, kB);
   EXPECT_EQ(tasks[0].function, "f");
   EXPECT_EQ(tasks[0].age, 2s);
   EXPECT_EQ(tasks[1].state, TaskState::kWaiting);
   EXPECT_EQ(tasks[1].node, kNoNode);
   EXPECT_EQ(ledger_.tasks(now_, 1).size(), 1U);
+  ledger_.handle_started(of(attempt));
+  EXPECT_EQ(ledger_.tasks(now_, 1)[0].state, TaskState::kAssigned) << "it waits no longer";
 }
 
 }  // namespace

@@ -35,6 +35,11 @@ class SlotTable {
     return slot;
   }
 
+  /// Whether acquire() would find a slot.
+  [[nodiscard]] bool has_room(std::uint32_t max) const {
+    return free_head_ != kNone || (high_water_ < max && high_water_ < kSlotsMax);
+  }
+
   void release(std::uint32_t slot) {
     Meta& m = meta(slot);
     m.live = false;

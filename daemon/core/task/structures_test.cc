@@ -8,7 +8,7 @@
 #include "daemon/core/task/attempt_memory.h"
 #include "daemon/core/task/effect_queue.h"
 #include "daemon/core/task/indexed_heap.h"
-#include "daemon/core/task/payload_pool.h"
+#include "daemon/core/task/byte_budget.h"
 #include "daemon/core/task/run_queue.h"
 #include "daemon/core/task/slot_index.h"
 #include "daemon/core/task/slot_table.h"
@@ -21,15 +21,21 @@ namespace {
 
 constexpr std::uint64_t kSeed = 20260731;
 
-TEST(EffectQueue, KeepsOrderWhileItGrowsAndWraps) {
-  EffectQueue<int> queue;
+struct Numbered {
+  int number = 0;
+  void clear() { number = 0; }
+};
+
+TEST(EffectQueue, KeepsOrderWhileItGrowsAndIsDrained) {
+  EffectQueue<Numbered> queue;
   int next_in = 0;
   int next_out = 0;
   for (int round = 0; round < 50; ++round) {
-    for (int i = 0; i < round * 3; ++i) queue.push() = next_in++;
-    for (int i = 0, out = 0; i < round * 2; ++i) {
+    for (int i = 0; i < round * 3; ++i) queue.push().number = next_in++;
+    Numbered out;
+    for (int i = 0; i < round * 2; ++i) {
       ASSERT_TRUE(queue.pop(out));
-      ASSERT_EQ(out, next_out++);
+      ASSERT_EQ(out.number, next_out++);
     }
   }
   EXPECT_EQ(queue.size(), static_cast<std::size_t>(next_in - next_out));
@@ -114,21 +120,54 @@ TEST(SlotTable, IsBoundedAndReferencesStayValidWhileItGrows) {
   EXPECT_EQ(first, 7);
 }
 
-TEST(PayloadPool, IsBoundedInBytesAndReleasedBytesStayUntilRecycled) {
-  PayloadPool pool(10);
-  const std::uint32_t buffer = pool.keep(wire::as_span("12345678"));
-  ASSERT_NE(buffer, PayloadPool::kNone);
-  EXPECT_EQ(pool.keep(wire::as_span("123")), PayloadPool::kNone);
-  EXPECT_EQ(pool.used_bytes(), 8U);
-  const Payload view = pool.view(buffer);
-  pool.release(buffer);
-  EXPECT_EQ(pool.used_bytes(), 0U);
-  const std::uint32_t other = pool.keep(wire::as_span("abc"));
-  EXPECT_NE(other, buffer);
-  EXPECT_EQ(wire::as_text(view), "12345678");
-  pool.recycle();
-  EXPECT_EQ(pool.keep(wire::as_span("wxyz")), buffer) << "reused";
-  EXPECT_EQ(wire::as_text(pool.view(other)), "abc");
+TEST(ByteBudget, TakesNoMoreThanItsBound) {
+  ByteBudget budget(10);
+  EXPECT_TRUE(budget.take(8));
+  EXPECT_FALSE(budget.take(3));
+  EXPECT_FALSE(budget.take(~std::size_t{0})) << "nor what would wrap around";
+  EXPECT_EQ(budget.used(), 8U);
+  EXPECT_TRUE(budget.take(2));
+  EXPECT_FALSE(budget.take(1));
+  budget.give_back(10);
+  EXPECT_EQ(budget.used(), 0U);
+  EXPECT_EQ(budget.max(), 10U);
+}
+
+TEST(Kept, CountsItsBytesUntilReleasedAndWhoHasAHandleKeepsThem) {
+  ByteBudget budget(10);
+  Kept kept;
+  EXPECT_FALSE(kept.is_set());
+  EXPECT_FALSE(kept.keep(budget, Payload::copy_of(wire::as_span("12345678901"))));
+  EXPECT_FALSE(kept.is_set());
+  EXPECT_EQ(budget.used(), 0U);
+  ASSERT_TRUE(kept.keep(budget, Payload::copy_of(wire::as_span("12345678"))));
+  EXPECT_EQ(budget.used(), 8U);
+  const Payload handle = kept.payload();
+  kept.release(budget);
+  EXPECT_EQ(budget.used(), 0U);
+  EXPECT_TRUE(kept.payload().empty());
+  EXPECT_EQ(wire::as_text(handle.bytes()), "12345678");
+  kept.release(budget);
+  EXPECT_EQ(budget.used(), 0U) << "twice is once";
+  ASSERT_TRUE(kept.keep(budget, handle));
+  EXPECT_TRUE(kept.is_set());
+}
+
+TEST(Kept, PinsNoMoreThanItIsCountedFor) {
+  const wire::BlockRef block = wire::BlockRef::allocate(64U << 10);
+  std::fill_n(block.data(), 10, std::byte{'x'});
+  ByteBudget budget(100);
+  Kept kept;
+  ASSERT_TRUE(kept.keep(budget, Payload(block, block.data(), 10)));
+  EXPECT_LT(kept.payload().footprint(), 100U);
+  EXPECT_TRUE(block.is_unique()) << "a small part of a large block was copied out of it";
+}
+
+TEST(Kept, AnEmptyPayloadIsKeptToo) {
+  ByteBudget budget(0);
+  Kept kept;
+  EXPECT_TRUE(kept.keep(budget, Payload()));
+  EXPECT_TRUE(kept.is_set());
 }
 
 TEST(RunQueue, GoesByPriorityThenDeadlineThenArrival) {
@@ -165,7 +204,7 @@ TEST(WorkerTable, PicksTheLeastBusyForItsSlotsAndTakesTurnsAmongEquals) {
   for (int i = 0; i < 6; ++i) {
     const auto pick = workers.pick(lane);
     ASSERT_NE(pick.worker, WorkerTable::kNone);
-    workers.occupy(pick.worker);
+    workers.occupy(pick.worker, false);
     ++picked[pick.worker];
     if (i == 2) {
       EXPECT_EQ(picked[large], 2) << "filled in proportion";
@@ -175,7 +214,7 @@ TEST(WorkerTable, PicksTheLeastBusyForItsSlotsAndTakesTurnsAmongEquals) {
   EXPECT_EQ(picked[large], 4);
   EXPECT_FALSE(workers.can_run(lane));
   EXPECT_EQ(workers.pick(lane).worker, WorkerTable::kNone);
-  workers.vacate(large);
+  workers.vacate(large, false);
   EXPECT_EQ(workers.pick(lane).worker, large);
 
   WorkerTable equals;
@@ -185,6 +224,42 @@ TEST(WorkerTable, PicksTheLeastBusyForItsSlotsAndTakesTurnsAmongEquals) {
   EXPECT_NE(equals.pick(0).worker, first) << "idle equals take turns";
 }
 
+TEST(WorkerTable, AStalledWorkerHasNoRoom) {
+  WorkerTable workers;
+  const base::FunctionId f[] = {{1}};
+  const std::uint32_t first = workers.open(10, 2, f);
+  const std::uint32_t lane = workers.lane_of({1});
+  workers.set_stalled(first, true);
+  EXPECT_FALSE(workers.can_run(lane));
+  EXPECT_EQ(workers.pick(lane).worker, WorkerTable::kNone);
+  const std::uint32_t second = workers.open(20, 1, f);
+  EXPECT_EQ(workers.pick(lane).worker, second);
+  workers.close(first);
+  EXPECT_EQ(workers.open(30, 2, f), first);
+  workers.occupy(second, false);
+  EXPECT_EQ(workers.pick(lane).worker, first) << "whoever gets its place is not stalled";
+}
+
+TEST(WorkerTable, FunctionsThatWaitHaveSlotsOfTheirOwn) {
+  WorkerTable workers;
+  const std::vector<base::FunctionId> functions = {{1}, {2}};
+  const std::uint32_t worker = workers.open(10, {1, 3}, functions, {false, true});
+  const std::uint32_t computing = workers.lane_of({1});
+  const std::uint32_t waiting = workers.lane_of({2});
+  EXPECT_EQ(workers.slots(), 1U) << "a load is measured by what computes";
+  workers.occupy(worker, false);
+  EXPECT_FALSE(workers.can_run(computing));
+  for (int i = 0; i < 3; ++i) {
+    const auto pick = workers.pick(waiting);
+    ASSERT_EQ(pick.worker, worker);
+    EXPECT_TRUE(pick.is_task);
+    workers.occupy(worker, pick.is_task);
+  }
+  EXPECT_FALSE(workers.can_run(waiting));
+  EXPECT_EQ(workers.busy(), 1U);
+  EXPECT_EQ(workers.busy_in_all(), 4U);
+}
+
 TEST(WorkerTable, ClosingReportsTheLanesThatNobodyOffersAnyMore) {
   WorkerTable workers;
   const base::FunctionId both[] = {{1}, {2}};
@@ -192,7 +267,7 @@ TEST(WorkerTable, ClosingReportsTheLanesThatNobodyOffersAnyMore) {
   const std::uint32_t first = workers.open(10, 2, both);
   workers.open(20, 3, one);
   const std::uint32_t orphan = workers.lane_of({1});
-  workers.occupy(first);
+  workers.occupy(first, false);
   EXPECT_EQ(workers.close(first), std::vector<std::uint32_t>{orphan});
   EXPECT_EQ(workers.lane_of({1}), WorkerTable::kNone);
   EXPECT_NE(workers.lane_of({2}), WorkerTable::kNone);
@@ -206,7 +281,7 @@ TEST(WorkerTable, ClosingReportsTheLanesThatNobodyOffersAnyMore) {
 
 TEST(AttemptMemory, RemembersTheLatestAnsweredAttemptOfATask) {
   AttemptMemory memory;
-  AttemptKey key{.origin = NodeIndex{3}, .attempt = 2, .origin_epoch = {9}, .sequence = 77};
+  AttemptKey key{.origin = NodeIndex{3}, .attempt = 2, .origin_life = {{9}, 1}, .sequence = 77};
   EXPECT_FALSE(memory.is_answered(key));
   memory.remember(key);
   EXPECT_TRUE(memory.is_answered(key));
@@ -214,8 +289,8 @@ TEST(AttemptMemory, RemembersTheLatestAnsweredAttemptOfATask) {
   EXPECT_TRUE(memory.is_answered(key)) << "an older attempt";
   key.attempt = 3;
   EXPECT_FALSE(memory.is_answered(key));
-  key = {.origin = NodeIndex{3}, .attempt = 2, .origin_epoch = {10}, .sequence = 77};
-  EXPECT_FALSE(memory.is_answered(key)) << "another epoch's task";
+  key = {.origin = NodeIndex{3}, .attempt = 2, .origin_life = {{9}, 2}, .sequence = 77};
+  EXPECT_FALSE(memory.is_answered(key)) << "another life's task";
 }
 
 }  // namespace

@@ -16,15 +16,17 @@ std::uint32_t take(std::vector<std::uint32_t>& free, std::size_t next) {
 
 }  // namespace
 
-std::uint32_t WorkerTable::open(std::uint32_t session, std::uint32_t slots,
-                                std::span<const base::FunctionId> functions) {
+std::uint32_t WorkerTable::open(std::uint32_t session, WorkerSlots slots, std::span<const base::FunctionId> functions,
+                                const std::vector<bool>& is_task) {
   KAIDO_CHECK(!by_session_.contains(session));
+  ++version_;
   const std::uint32_t index = take(free_workers_, workers_.size());
   if (index == workers_.size()) workers_.emplace_back();
   by_session_.emplace(session, index);
   Worker& worker = workers_[index];
-  worker = {.session = session, .slots = slots};
-  slots_ += slots;
+  worker = {.session = session, .pools = {{slots.compute, 0}, {slots.task, 0}}};
+  slots_[0] += slots.compute;
+  slots_[1] += slots.task;
   for (std::uint32_t function_index = 0; function_index < functions.size(); ++function_index) {
     std::uint32_t lane = lane_of(functions[function_index]);
     if (lane == kNone) {
@@ -34,12 +36,14 @@ std::uint32_t WorkerTable::open(std::uint32_t session, std::uint32_t slots,
       lanes_by_id_.emplace(functions[function_index], lane);
     }
     worker.lanes.push_back(lane);
-    lanes_[lane].offers.push_back({.worker = index, .function_index = function_index});
+    lanes_[lane].offers.push_back(
+        {.worker = index, .function_index = function_index, .is_task = !is_task.empty() && is_task[function_index]});
   }
   return index;
 }
 
 std::vector<std::uint32_t> WorkerTable::close(std::uint32_t index) {
+  ++version_;
   Worker& worker = workers_[index];
   std::vector<std::uint32_t> orphaned;
   for (const std::uint32_t lane : worker.lanes) {
@@ -48,19 +52,19 @@ std::vector<std::uint32_t> WorkerTable::close(std::uint32_t index) {
     lanes_by_id_.erase(lanes_[lane].id);
     orphaned.push_back(lane);
   }
-  busy_ -= worker.busy;
-  slots_ -= worker.slots;
+  for (const bool kind : {false, true}) {
+    busy_[kind] -= worker.pool(kind).busy;
+    slots_[kind] -= worker.pool(kind).slots;
+  }
   by_session_.erase(worker.session);
   worker = {};
   free_workers_.push_back(index);
   return orphaned;
 }
 
-void WorkerTable::release_lane(std::uint32_t lane) { free_lanes_.push_back(lane); }
-
-void WorkerTable::set_slots(std::uint32_t index, std::uint32_t slots) {
-  slots_ = slots_ - workers_[index].slots + slots;
-  workers_[index].slots = slots;
+void WorkerTable::release_lane(std::uint32_t lane) {
+  ++version_;
+  free_lanes_.push_back(lane);
 }
 
 std::uint32_t WorkerTable::find(std::uint32_t session) const {
@@ -76,11 +80,11 @@ WorkerTable::Pick WorkerTable::pick(std::uint32_t index) {
     if (at >= count) at = 0;
     const Pick& offer = lane.offers[at];
     const Worker& worker = workers_[offer.worker];
-    if (worker.busy >= worker.slots) continue;
+    if (!worker.has_room(offer.is_task)) continue;
     if (best != nullptr) {
-      const Worker& other = workers_[best->worker];
-      const std::uint64_t mine = std::uint64_t{worker.busy} * other.slots;
-      if (mine >= std::uint64_t{other.busy} * worker.slots) continue;
+      const Pool& ours = worker.pools[offer.is_task];
+      const Pool& others = workers_[best->worker].pools[best->is_task];
+      if (std::uint64_t{ours.busy} * others.slots >= std::uint64_t{others.busy} * ours.slots) continue;
     }
     best = &offer;
   }
@@ -92,7 +96,7 @@ WorkerTable::Pick WorkerTable::pick(std::uint32_t index) {
 bool WorkerTable::can_run(std::uint32_t lane) const {
   const auto& offers = lanes_[lane].offers;
   return std::any_of(offers.begin(), offers.end(),
-                     [&](const Pick& offer) { return workers_[offer.worker].busy < workers_[offer.worker].slots; });
+                     [&](const Pick& offer) { return workers_[offer.worker].has_room(offer.is_task); });
 }
 
 }  // namespace kaido::daemon

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "daemon/core/view/node_view.h"
 #include "proto/base/ids.h"
 
 namespace kaido::daemon {
@@ -20,14 +21,18 @@ class WorkerTable {
   struct Pick {
     std::uint32_t worker = kNone;
     std::uint32_t function_index = 0;
+    bool is_task = false;  ///< takes one of the slots for functions that wait
   };
 
-  /// The session must not be open. Function index = position in `functions`.
-  std::uint32_t open(std::uint32_t session, std::uint32_t slots, std::span<const base::FunctionId> functions);
+  /// The session must not be open. Function index = position in `functions`; `is_task` says which of them mostly wait,
+  /// empty: none.
+  std::uint32_t open(std::uint32_t session, WorkerSlots slots, std::span<const base::FunctionId> functions,
+                     const std::vector<bool>& is_task = {});
   /// Lanes that lost their last worker; they stay until release_lane().
   std::vector<std::uint32_t> close(std::uint32_t worker);
   void release_lane(std::uint32_t lane);
-  void set_slots(std::uint32_t worker, std::uint32_t slots);
+  /// A stalled worker has no free slot, whatever it has.
+  void set_stalled(std::uint32_t worker, bool is_stalled) { workers_[worker].is_stalled = is_stalled; }
 
   /// kNone if the session is not open.
   [[nodiscard]] std::uint32_t find(std::uint32_t session) const;
@@ -37,24 +42,38 @@ class WorkerTable {
     return it == lanes_by_id_.end() ? kNone : it->second;
   }
 
+  /// Grows with every change of the lanes; never 0.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
+
   /// The worker of the lane with the least of its slots busy; equal ones take turns. kNone if none has a free slot.
   [[nodiscard]] Pick pick(std::uint32_t lane);
   /// Whether pick() would find one.
   [[nodiscard]] bool can_run(std::uint32_t lane) const;
 
-  void occupy(std::uint32_t worker) { ++workers_[worker].busy, ++busy_; }
-  void vacate(std::uint32_t worker) { --workers_[worker].busy, --busy_; }
+  void occupy(std::uint32_t worker, bool is_task) { ++workers_[worker].pool(is_task).busy, ++busy_[is_task]; }
+  void vacate(std::uint32_t worker, bool is_task) { --workers_[worker].pool(is_task).busy, --busy_[is_task]; }
   [[nodiscard]] std::uint32_t session(std::uint32_t worker) const { return workers_[worker].session; }
 
-  [[nodiscard]] std::uint32_t slots() const { return slots_; }
-  [[nodiscard]] std::uint32_t busy() const { return busy_; }
+  /// What a node's load is measured by: its slots for computing, or those for waiting where it has no others.
+  [[nodiscard]] std::uint32_t slots() const { return slots_[0] > 0 ? slots_[0] : slots_[1]; }
+  [[nodiscard]] std::uint32_t busy() const { return slots_[0] > 0 ? busy_[0] : busy_[1]; }
+  /// Slots taken of both kinds.
+  [[nodiscard]] std::uint32_t busy_in_all() const { return busy_[0] + busy_[1]; }
 
  private:
-  struct Worker {
-    std::uint32_t session = 0;
+  struct Pool {
     std::uint32_t slots = 0;
     std::uint32_t busy = 0;
+  };
+  struct Worker {
+    std::uint32_t session = 0;
+    Pool pools[2];  // for computing, for waiting
+    bool is_stalled = false;
     std::vector<std::uint32_t> lanes;
+    [[nodiscard]] Pool& pool(bool is_task) { return pools[is_task]; }
+    [[nodiscard]] bool has_room(bool is_task) const {
+      return pools[is_task].busy < pools[is_task].slots && !is_stalled;
+    }
   };
   struct Lane {
     base::FunctionId id;
@@ -68,8 +87,9 @@ class WorkerTable {
   std::vector<std::uint32_t> free_lanes_;
   std::unordered_map<std::uint32_t, std::uint32_t> by_session_;
   std::unordered_map<base::FunctionId, std::uint32_t> lanes_by_id_;
-  std::uint32_t slots_ = 0;
-  std::uint32_t busy_ = 0;
+  std::uint64_t version_ = 1;
+  std::uint32_t slots_[2] = {};
+  std::uint32_t busy_[2] = {};
 };
 
 }  // namespace kaido::daemon

@@ -24,32 +24,71 @@ ClusterTable::ClusterTable(NodeInfo self) {
 ClusterTable::Seen ClusterTable::node_seen(NodeInfo info) {
   const auto it = indices_.find(info.id);
   if (it == indices_.end()) {
-    if (nodes_.size() >= kMaxNodes) return {.refusal = Refusal::kTooManyNodes};
-    const NodeIndex index{static_cast<std::uint32_t>(nodes_.size())};
+    if (free_.empty() && nodes_.size() >= kMaxNodes) {
+      if (lost_.empty()) return {.refusal = Refusal::kTooManyNodes};
+      forget_lost_before(base::after(*oldest_loss(), base::Duration(1)));
+    }
+    NodeIndex index{static_cast<std::uint32_t>(nodes_.size())};
+    if (free_.empty()) {
+      nodes_.emplace_back();
+    } else {
+      index = free_.back();
+      free_.pop_back();
+    }
     indices_.emplace(info.id, index);
-    nodes_.push_back({.index = index, .alive = true, .info = sorted(std::move(info))});
+    nodes_[index.value] = {.index = index, .alive = true, .info = sorted(std::move(info))};
     changed();
     return {.index = index};
   }
   const NodeIndex index = it->second;
   if (index == kSelf) return {.refusal = Refusal::kIsSelf};
   NodeView& node = nodes_[index.value];
-  if (info.epoch < node.info->epoch) return {.refusal = Refusal::kStaleEpoch};
-  const Seen seen{.index = index, .is_new_epoch = info.epoch > node.info->epoch, .lost_epoch = node.info->epoch};
+  // Of a node that is lost any other life is news: nobody can tell which of two that are gone was the later one.
+  if (node.alive && info.life.epoch < node.info->life.epoch) return {.refusal = Refusal::kStaleEpoch};
+  const bool ends_a_life = node.alive && info.life != node.info->life;
+  const Seen seen{.index = index, .is_new_life = ends_a_life, .lost_life = node.info->life};
   auto next = sorted(std::move(info));
   if (node.alive && *next == *node.info) return seen;
   node.info = std::move(next);
+  if (!node.alive) lost_.erase({lost_at_[index.value], index});
   node.alive = true;
   changed();
   return seen;
 }
 
-bool ClusterTable::node_lost(NodeIndex index) {
+bool ClusterTable::node_lost(base::Instant now, NodeIndex index) {
   KAIDO_CHECK(index != kSelf && index.value < nodes_.size());
   if (!nodes_[index.value].alive) return false;
   nodes_[index.value].alive = false;
+  // What it offered is of no use to anybody, and may be megabytes.
+  NodeInfo rest = *nodes_[index.value].info;
+  rest.functions.clear();
+  nodes_[index.value].info = std::make_shared<const NodeInfo>(std::move(rest));
+  if (index.value >= lost_at_.size()) lost_at_.resize(index.value + std::size_t{1});
+  lost_at_[index.value] = now;
+  lost_.insert({now, index});
   changed();
   return true;
+}
+
+std::optional<base::Instant> ClusterTable::oldest_loss() const {
+  if (lost_.empty()) return std::nullopt;
+  return lost_.begin()->first;
+}
+
+bool ClusterTable::forget_lost_before(base::Instant then) {
+  bool any = false;
+  for (; !lost_.empty() && lost_.begin()->first < then; any = true) {
+    const NodeIndex index = lost_.begin()->second;
+    lost_.erase(lost_.begin());
+    NodeView& node = nodes_[index.value];
+    indices_.erase(node.info->id);
+    node.info = NodeView::nobody();
+    node.is_known = false;
+    free_.push_back(index);
+  }
+  if (any) changed();
+  return any;
 }
 
 void ClusterTable::self_changed(NodeInfo info) {

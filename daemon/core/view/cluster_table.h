@@ -3,16 +3,19 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "daemon/core/view/cluster_view.h"
+#include "proto/base/time.h"
 
 namespace kaido::daemon {
 
 /// Example:
 ///     ClusterTable table(self_info);
-///     NodeIndex b = *table.node_seen(info);     // a peer's NodeInfo arrived, for the first time or again
+///     NodeIndex b = table.node_seen(info).index;  // a peer's NodeInfo arrived, for the first time or again
 ///     if (auto changed = table.take_change()) chooser.set_view(*changed);
 ///
 /// Threading: confined to the node's loop; the snapshots are not.
@@ -20,7 +23,8 @@ namespace kaido::daemon {
 class ClusterTable {
  public:
   /// How many nodes are remembered, lost ones included. Raising it costs memory (about 300 bytes a node) and the time
-  /// of explanations; at the bound new nodes are refused.
+  /// of explanations; at the bound the node that was lost longest ago is forgotten, and where none was lost a new one
+  /// is refused.
   static constexpr std::uint32_t kMaxNodes = 16384;
 
   /// What node_seen found out.
@@ -32,8 +36,8 @@ class ClusterTable {
   struct Seen {
     NodeIndex index = kNoNode;  ///< kNoNode: refused
     Refusal refusal{};          ///< meaningful only if refused
-    bool is_new_epoch = false;  ///< a known node came back; attempts of `lost_epoch` are gone
-    base::Epoch lost_epoch;     ///< meaningful only if is_new_epoch
+    bool is_new_life = false;   ///< of a node that was not lost before; attempts of `lost_life` are gone
+    base::Life lost_life;       ///< meaningful only if is_new_life
     [[nodiscard]] bool accepted() const { return index != kNoNode; }
   };
 
@@ -43,7 +47,12 @@ class ClusterTable {
   Seen node_seen(NodeInfo info);
 
   /// The node cannot be reached or was declared dead. Its entry stays, not alive. False if nothing changed.
-  bool node_lost(NodeIndex index);
+  bool node_lost(base::Instant now, NodeIndex index);
+
+  /// Nodes that were lost before `then` are forgotten, and their places may be given to others. False if there is none.
+  bool forget_lost_before(base::Instant then);
+  /// When the node that was lost longest ago was lost.
+  [[nodiscard]] std::optional<base::Instant> oldest_loss() const;
 
   /// This node's own account changed: functions, slots, draining.
   void self_changed(NodeInfo info);
@@ -63,6 +72,9 @@ class ClusterTable {
   std::uint64_t version_ = 1;
   std::uint64_t taken_version_ = 0;
   std::vector<NodeView> nodes_;
+  std::vector<NodeIndex> free_;
+  std::set<std::pair<base::Instant, NodeIndex>> lost_;  ///< those that are, the longest ago first
+  std::vector<base::Instant> lost_at_;                  ///< by index: when last
   std::unordered_map<base::NodeId, NodeIndex> indices_;
   ClusterViewRef view_;
 };

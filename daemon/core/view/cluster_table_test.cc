@@ -5,11 +5,15 @@
 namespace kaido::daemon {
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr base::Instant kStart = base::Instant{} + 1h;
+
 NodeInfo node(std::uint8_t id, std::string name, std::uint64_t epoch = 1) {
   NodeInfo info;
   info.id.bytes[0] = id;
   info.name = std::move(name);
-  info.epoch = {epoch};
+  info.life = {{epoch}, epoch * 1000};
   info.slots = 4;
   return info;
 }
@@ -22,19 +26,22 @@ TEST(ClusterTable, SelfIsIndexZeroAndAlive) {
   EXPECT_EQ(table.index_of(node(9, "x").id), kNoNode);
 }
 
-TEST(ClusterTable, IndicesAreDenseAndSurviveLossAndNewEpoch) {
+TEST(ClusterTable, IndicesAreDenseAndSurviveLossAndNewLife) {
   ClusterTable table(node(1, "a"));
   const auto first = table.node_seen(node(2, "b"));
   EXPECT_EQ(first.index.value, 1U);
-  EXPECT_FALSE(first.is_new_epoch);
+  EXPECT_FALSE(first.is_new_life);
   EXPECT_EQ(table.node_seen(node(3, "c")).index.value, 2U);
-  EXPECT_TRUE(table.node_lost(first.index));
-  EXPECT_FALSE(table.view()->find(first.index)->alive);
 
   const auto again = table.node_seen(node(2, "b", 5));
   EXPECT_EQ(again.index, first.index);
-  EXPECT_TRUE(again.is_new_epoch);
-  EXPECT_EQ(again.lost_epoch.value, 1U);
+  EXPECT_TRUE(again.is_new_life);
+  EXPECT_EQ(again.lost_life, node(2, "b").life);
+
+  EXPECT_TRUE(table.node_lost(kStart, first.index));
+  EXPECT_FALSE(table.view()->find(first.index)->alive);
+  EXPECT_EQ(table.node_seen(node(2, "b", 6)).index, first.index);
+  EXPECT_EQ(table.oldest_loss(), std::nullopt);
   EXPECT_TRUE(table.view()->find(first.index)->alive);
 }
 
@@ -49,6 +56,97 @@ TEST(ClusterTable, RefusesAnOlderEpochAndItsOwnId) {
   EXPECT_EQ(table.view()->version(), version);
 }
 
+TEST(ClusterTable, ALostNodeMayComeBackInAnyLife) {
+  ClusterTable table(node(1, "a"));
+  const auto first = table.node_seen(node(2, "b", ~std::uint64_t{0}));
+  ASSERT_TRUE(first.accepted());
+  EXPECT_FALSE(table.node_seen(node(2, "b", 5)).accepted());
+  ASSERT_TRUE(table.node_lost(kStart, first.index));
+  const auto earlier = table.node_seen(node(2, "b", 5));
+  EXPECT_EQ(earlier.index, first.index);
+  EXPECT_EQ(table.view()->find(first.index)->info->life.epoch.value, 5U);
+  EXPECT_TRUE(table.view()->find(first.index)->alive);
+}
+
+TEST(ClusterTable, EqualEpochsOfAnotherNonceAreAnotherLife) {
+  ClusterTable table(node(1, "a"));
+  ASSERT_TRUE(table.node_seen(node(2, "b", 5)).accepted());
+  NodeInfo other = node(2, "b", 5);
+  other.life.nonce += 1;
+  EXPECT_TRUE(table.node_seen(other).is_new_life);
+  EXPECT_FALSE(table.node_seen(other).is_new_life);
+}
+
+TEST(ClusterTable, TheEndOfALifeIsToldOnce) {
+  ClusterTable table(node(1, "a"));
+  const auto first = table.node_seen(node(2, "b", 5));
+  ASSERT_TRUE(table.node_lost(kStart, first.index));
+  const auto again = table.node_seen(node(2, "b", 3));
+  ASSERT_TRUE(again.accepted());
+  EXPECT_FALSE(again.is_new_life) << "whoever reported the loss has settled what belonged to it";
+}
+
+TEST(ClusterTable, LostNodesAreForgottenAndTheirPlacesGivenToOthers) {
+  ClusterTable table(node(1, "a"));
+  const NodeIndex b = table.node_seen(node(2, "b")).index;
+  const NodeIndex c = table.node_seen(node(3, "c")).index;
+  table.node_lost(kStart, b);
+  table.node_lost(kStart + 10s, c);
+  EXPECT_EQ(table.oldest_loss(), kStart);
+  EXPECT_FALSE(table.forget_lost_before(kStart));
+  const ClusterViewRef before = table.view();
+  EXPECT_TRUE(table.forget_lost_before(kStart + 1s));
+  EXPECT_EQ(table.oldest_loss(), kStart + 10s);
+  EXPECT_EQ(table.index_of(node(2, "b").id), kNoNode);
+  EXPECT_FALSE(table.view()->nodes()[b.value].is_known);
+  EXPECT_FALSE(table.view()->nodes()[b.value].alive);
+  EXPECT_EQ(before->nodes()[b.value].info->name, "b") << "a snapshot stays as it was";
+  const auto d = table.node_seen(node(4, "d"));
+  EXPECT_EQ(d.index, b);
+  EXPECT_FALSE(d.is_new_life);
+  EXPECT_EQ(table.view()->find(b)->info->name, "d");
+  EXPECT_TRUE(table.view()->find(b)->is_known);
+  const auto back = table.node_seen(node(2, "b", 0));
+  EXPECT_TRUE(back.accepted()) << "nothing is held against who was forgotten";
+  EXPECT_EQ(back.index.value, 3U);
+}
+
+TEST(ClusterTable, TwentyThousandNodesComeAndGoWithinTheBound) {
+  ClusterTable table(node(1, "self"));
+  const auto numbered = [](std::uint32_t number) {
+    NodeInfo info = node(2, "n" + std::to_string(number));
+    for (std::size_t i = 0; i < 4; ++i) info.id.bytes[i + 4] = static_cast<std::uint8_t>(number >> (8 * i));
+    return info;
+  };
+  base::Instant now = kStart;
+  for (std::uint32_t number = 0; number < 20'000; ++number) {
+    const auto seen = table.node_seen(numbered(number));
+    ASSERT_TRUE(seen.accepted()) << number;
+    ASSERT_LT(seen.index.value, ClusterTable::kMaxNodes);
+    ASSERT_EQ(table.index_of(numbered(number).id), seen.index);
+    ASSERT_TRUE(table.node_lost(now += 1ms, seen.index));
+  }
+  EXPECT_LE(table.view()->nodes().size(), ClusterTable::kMaxNodes);
+  EXPECT_EQ(table.index_of(numbered(0).id), kNoNode) << "lost longest ago";
+  EXPECT_NE(table.index_of(numbered(19'999).id), kNoNode);
+  EXPECT_TRUE(table.forget_lost_before(now + 1s));
+  EXPECT_EQ(table.oldest_loss(), std::nullopt);
+  EXPECT_EQ(table.node_seen(numbered(20'000)).index.value < ClusterTable::kMaxNodes, true);
+}
+
+TEST(ClusterTable, WhereNobodyWasLostANewNodeIsRefusedAtTheBound) {
+  ClusterTable table(node(1, "self"));
+  NodeInfo info = node(2, "n");
+  for (std::uint32_t number = 1; number < ClusterTable::kMaxNodes; ++number) {
+    for (std::size_t i = 0; i < 4; ++i) info.id.bytes[i + 4] = static_cast<std::uint8_t>(number >> (8 * i));
+    ASSERT_TRUE(table.node_seen(info).accepted());
+  }
+  info.id.bytes[9] = 1;
+  EXPECT_EQ(table.node_seen(info).refusal, ClusterTable::Refusal::kTooManyNodes);
+  ASSERT_TRUE(table.node_lost(kStart, NodeIndex{77}));
+  EXPECT_EQ(table.node_seen(info).index.value, 77U);
+}
+
 TEST(ClusterTable, VersionGrowsOnlyWithAChangeAndSnapshotsStayAsTheyWere) {
   ClusterTable table(node(1, "a"));
   ASSERT_TRUE(table.take_change().has_value());
@@ -61,8 +159,8 @@ TEST(ClusterTable, VersionGrowsOnlyWithAChangeAndSnapshotsStayAsTheyWere) {
   EXPECT_EQ(after->nodes().size(), 2U);
   table.node_seen(node(2, "b"));
   EXPECT_EQ(table.view(), after) << "the same account is no change";
-  EXPECT_TRUE(table.node_lost(NodeIndex{1}));
-  EXPECT_FALSE(table.node_lost(NodeIndex{1})) << "lost already";
+  EXPECT_TRUE(table.node_lost(kStart, NodeIndex{1}));
+  EXPECT_FALSE(table.node_lost(kStart, NodeIndex{1})) << "lost already";
 }
 
 TEST(ClusterTable, FindsFunctionsHoweverTheyWereOrdered) {

@@ -4,6 +4,11 @@
 
 namespace kaido::daemon {
 
+const std::shared_ptr<const NodeInfo>& NodeView::nobody() {
+  static const auto kNobody = std::make_shared<const NodeInfo>();
+  return kNobody;
+}
+
 const FunctionInfo* NodeView::find_function(base::FunctionId id) const {
   const auto& functions = info->functions;
   const auto it =

@@ -11,8 +11,9 @@
 
 namespace kaido::daemon {
 
-/// A node's place in this process's tables: dense, from 0, never reused while the process lives, so that per-node state
-/// is an array lookup. A new epoch of a known node keeps its index. 0 is always this node itself.
+/// A node's place in this process's tables: dense, from 0, so that per-node state is an array lookup. A new life of a
+/// known node keeps its index; the index of a node that was lost and forgotten is given to another. 0 is always this
+/// node itself.
 struct NodeIndex {
   std::uint32_t value = 0;
   auto operator<=>(const NodeIndex&) const = default;
@@ -36,6 +37,17 @@ struct Taint {
   auto operator<=>(const Taint&) const = default;
 };
 
+/// How many attempts a worker app takes at once: of functions that compute, and beside those of functions that mostly
+/// wait.
+struct WorkerSlots {
+  constexpr WorkerSlots(std::uint32_t of_computing,
+                        std::uint32_t of_waiting = 0)  // NOLINT: a number means computing ones
+      : compute(of_computing), task(of_waiting) {}
+  std::uint32_t compute;
+  std::uint32_t task;
+  bool operator==(const WorkerSlots&) const = default;
+};
+
 /// A function that a node or an app offers.
 struct FunctionInfo {
   base::FunctionId id;
@@ -43,6 +55,7 @@ struct FunctionInfo {
   std::uint64_t fingerprint = 0;
   std::string signature;  ///< canonical, for people
   Schema schema;          ///< the same for programs; empty: not known
+  bool is_task = false;   ///< it mostly waits, and takes one of the worker's many slots for such; else it computes
   bool operator==(const FunctionInfo&) const = default;
 };
 
@@ -50,7 +63,7 @@ struct FunctionInfo {
 struct NodeInfo {
   base::NodeId id;
   std::string name;
-  base::Epoch epoch;
+  base::Life life;
   std::vector<Tag> tags;
   std::vector<Taint> taints;
   std::uint32_t slots = 0;
@@ -64,7 +77,11 @@ struct NodeInfo {
 struct NodeView {
   NodeIndex index;
   bool alive = false;                    ///< false: lost; the entry stays so that explanations can say so
+  bool is_known = true;                  ///< false: forgotten; the place is free
   std::shared_ptr<const NodeInfo> info;  ///< never null
+
+  /// What stands where a node was forgotten: nameless, and offers nothing.
+  [[nodiscard]] static const std::shared_ptr<const NodeInfo>& nobody();
 
   /// The function as this node offers it, or null. Binary search.
   [[nodiscard]] const FunctionInfo* find_function(base::FunctionId id) const;

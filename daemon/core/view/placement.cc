@@ -69,7 +69,10 @@ Mismatch PreparedPlacement::find_mismatch(const NodeView& node) const {
 Mismatch PreparedPlacement::rules_mismatch(const NodeView& node) const {
   const NodeInfo& info = *node.info;
   if (info.draining) return Mismatch::kDraining;
-  if (!spec_.node_name.empty() && spec_.node_name != info.name) return Mismatch::kNodeName;
+  // A node goes by its id, too: that is its own even where two share a name.
+  if (!spec_.node_name.empty() && spec_.node_name != info.name && spec_.node_name != to_string(info.id)) {
+    return Mismatch::kNodeName;
+  }
   if (first_missing_tag(spec_, info) != nullptr) return Mismatch::kTag;
   if (first_untolerated(spec_, info) != nullptr) return Mismatch::kTaint;
   const FunctionInfo* function = node.find_function(spec_.function);

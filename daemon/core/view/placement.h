@@ -32,7 +32,8 @@ struct PlacementSpec {
   std::uint64_t fingerprint = 0;  ///< 0: not compared
   std::string signature;          ///< the caller's, for people
   Schema schema;                  ///< the caller's; empty: only the same fingerprint fits
-  std::string node_name;          ///< empty: any node
+  bool is_task = false;           ///< the caller knows that it mostly waits
+  std::string node_name;          ///< a node's name, or its id; empty: any node
   std::vector<Tag> tags;          ///< all must be carried, with exactly this value
   std::vector<Toleration> tolerations;
   std::uint32_t max_attempts = 1;  ///< 0 and 1: started once
@@ -91,6 +92,14 @@ class PreparedPlacement {
     bool signature_mismatch_only = false;  ///< none fits, and some node would but for the function's signature
   };
 
+  /// Where the executor keeps the function's workers: its own number for it, and the version of its table that the
+  /// number is of. A cache of the executor's, here because it is asked for with every call.
+  struct Lane {
+    std::uint64_t version = 0;
+    std::uint32_t number = 0;
+  };
+  [[nodiscard]] Lane& lane() const { return lane_; }
+
   /// What fits in this view: O(1) unless the view changed since the last call.
   [[nodiscard]] const Candidates& candidates(const ClusterView& view) const {
     if (version_ != view.version()) refresh(view);
@@ -117,6 +126,7 @@ class PreparedPlacement {
   const std::uint64_t serial_;
   mutable std::uint64_t version_ = 0;
   mutable Candidates candidates_;
+  mutable Lane lane_;
   mutable std::vector<Verdict> verdicts_;
 };
 

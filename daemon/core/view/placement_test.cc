@@ -147,7 +147,7 @@ TEST(PreparedPlacement, CandidatesFollowTheView) {
   EXPECT_EQ(placement.candidates(*table.view()).nodes, std::vector<NodeIndex>{NodeIndex{1}});
   EXPECT_FALSE(placement.candidates(*table.view()).self_fits);
 
-  table.node_lost(NodeIndex{1});
+  table.node_lost(base::Instant{}, NodeIndex{1});
   EXPECT_TRUE(placement.candidates(*table.view()).nodes.empty());
   EXPECT_FALSE(placement.candidates(*table.view()).signature_mismatch_only);
 }

@@ -18,7 +18,7 @@ class Placer {
   struct Choice {
     Verdict verdict = Verdict::kUnschedulable;
     NodeIndex node = kNoNode;
-    base::Epoch epoch;  ///< the chosen node's
+    base::Life life;  ///< the chosen node's
   };
 
   virtual ~Placer() = default;

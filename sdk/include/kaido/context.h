@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include <kaido/detail/waker.h>
+#include <kaido/trace_context.h>
 
 namespace kaido {
 
@@ -53,6 +54,7 @@ class CallControl {
   std::optional<Clock::time_point> deadline;
   std::string node = "local";
   std::uint32_t attempt = 1;
+  TraceContext trace;
 
  private:
   friend class CancelWait;
@@ -107,13 +109,16 @@ class Context {
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> deadline() const noexcept {
     return control_.deadline;
   }
-  /// What is left until the deadline; negative once it has passed.
+  /// What is left until the deadline; negative once it has passed. To hand it on: `remote<g>().within(context)`, or
+  /// `with_timeout(*context.remaining())`, which fails at once when nothing is left.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> remaining() const noexcept;
 
   /// The task's identity for logs, "<origin>-<epoch>-<sequence>"; the same for every attempt. "local" without a daemon.
   [[nodiscard]] std::string task_id() const { return control_.task_id(); }
   /// From 1. Greater than 1 means that an earlier attempt was lost and may have had effects.
   [[nodiscard]] std::uint32_t attempt() const noexcept { return control_.attempt; }
+  /// All zero if the caller traces nothing.
+  [[nodiscard]] const TraceContext& trace() const noexcept { return control_.trace; }
   /// The name of the node that this process serves; "local" without a daemon.
   [[nodiscard]] std::string_view node() const noexcept { return control_.node; }
 

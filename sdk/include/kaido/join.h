@@ -97,7 +97,8 @@ class [[nodiscard]] Join {
 
   explicit Join(Branches... branches) : branches_(std::move(branches)...) {}
   /// Only before it is first polled.
-  Join(Join&& other) : branches_(std::move(other.branches_)) {}
+  Join(Join&& other) noexcept((std::is_nothrow_move_constructible_v<Branches> && ...))
+      : branches_(std::move(other.branches_)) {}
 
   bool poll(Context& context) {
     if constexpr (kCount > 0) {

@@ -27,6 +27,7 @@
 #include <kaido/runtime_context.h>
 #include <kaido/select.h>
 #include <kaido/service.h>
+#include <kaido/shutdown_signal.h>
 #include <kaido/spawn.h>
 #include <kaido/task.h>
 #include <kaido/task_builder.h>
@@ -34,3 +35,4 @@
 #include <kaido/task_local.h>
 #include <kaido/task_tracker.h>
 #include <kaido/time.h>
+#include <kaido/trace_context.h>

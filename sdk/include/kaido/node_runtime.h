@@ -3,14 +3,16 @@
 ///     kaido::Task<int> serve() {                           // a worker program's main task
 ///       auto node = co_await kaido::NodeRuntime::connect();
 ///       if (!node) { ... node.error() ... }
-///       co_await until_told_to_stop();
+///       co_await kaido::shutdown_signal();
 ///       co_await node->shutdown();                         // lets running functions finish
 ///     }
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,12 +21,21 @@
 #include <kaido/remote.h>
 #include <kaido/result.h>
 #include <kaido/task.h>
+#include <kaido/time.h>
 
 namespace kaido {
 
+class NodeOptions;
+
 namespace detail {
 class NodeConnection;
+
+template <typename T>
+Task<void> discard_value(Task<T> task) {
+  static_cast<void>(co_await std::move(task));
 }
+[[nodiscard]] Task<Result<void>> serve_until(Task<void> request, NodeOptions options);
+}  // namespace detail
 
 /// How to connect to the node. A class with setters, chainable.
 class NodeOptions {
@@ -37,38 +48,82 @@ class NodeOptions {
     socket_ = std::move(path);
     return *this;
   }
-  /// How many calls this program runs at once, default 256; the node queues the rest or sends them elsewhere.
+  /// How many plain functions (they compute: each occupies a thread until it returns) this program runs at once; the
+  /// node queues the rest or sends them elsewhere. Default: as many as the runtime has worker threads. 0: plain
+  /// functions are not offered.
   NodeOptions& slots(std::uint32_t count) {
     slots_ = count;
     return *this;
   }
-  /// Offers no function, whatever is registered: for programs that only call.
-  NodeOptions& call_only() {
-    slots_ = 0;
+  /// The same for functions that return a Task, which wait most of the time; default 256. One that awaits a remote call
+  /// does not count meanwhile, so that calls which call each other cannot take all slots and wait for ever.
+  NodeOptions& task_slots(std::uint32_t count) {
+    task_slots_ = count;
     return *this;
   }
+  /// Offers no function, whatever is registered: for programs that only call.
+  NodeOptions& call_only() { return slots(0).task_slots(0); }
   /// The name in `kaidoctl status` and logs; default: the program's.
   NodeOptions& app_name(std::string name) {
     app_name_ = std::move(name);
     return *this;
   }
-  /// After this time without a connection, calls fail with kUnavailable instead of waiting for it; default 5 s. A
-  /// connection that never was is not waited for.
-  NodeOptions& unavailable_after(std::chrono::milliseconds limit) {
-    unavailable_after_ = limit;
+  /// After this time without a connection, calls fail with kUnavailable instead of waiting for it; default 5 s, zero or
+  /// less: at once. A connection that never was is not waited for.
+  template <class Rep, class Period>
+  NodeOptions& unavailable_after(std::chrono::duration<Rep, Period> limit) {
+    unavailable_after_ = detail::saturate(limit);
+    return *this;
+  }
+  /// A node from which nothing has come for this long is asked whether it is there (any byte proves it); default 1 s.
+  /// Costs one wake-up per interval. Not less than 10 ms.
+  template <class Rep, class Period>
+  NodeOptions& ping_interval(std::chrono::duration<Rep, Period> interval) {
+    ping_interval_ = detail::saturate(interval);
+    return *this;
+  }
+  /// A node that has not answered for this long after it was asked counts as gone, though its socket is open (it was
+  /// stopped, or is stuck): calls under way fail with kUnavailable, or are repeated if they may be; default 3 s. It may
+  /// take as long to answer the greeting. Lower values take a node for dead that is only slow. Not less than 10 ms.
+  template <class Rep, class Period>
+  NodeOptions& ping_limit(std::chrono::duration<Rep, Period> limit) {
+    ping_limit_ = detail::saturate(limit);
+    return *this;
+  }
+  /// How many calls may wait in this program for the node's credit (its limits.calls_per_app) or for a connection; more
+  /// fail with kRejected. Default 65536.
+  NodeOptions& max_waiting_calls(std::size_t count) {
+    max_waiting_calls_ = count;
+    return *this;
+  }
+
+  /// How long serve_until() lets running functions finish; default 10 s.
+  template <class Rep, class Period>
+  NodeOptions& shutdown_limit(std::chrono::duration<Rep, Period> limit) {
+    shutdown_limit_ = detail::saturate(limit);
     return *this;
   }
 
   [[nodiscard]] const std::string& socket() const { return socket_; }
-  [[nodiscard]] std::uint32_t slots() const { return slots_; }
+  [[nodiscard]] std::optional<std::uint32_t> slots() const { return slots_; }
+  [[nodiscard]] std::uint32_t task_slots() const { return task_slots_; }
   [[nodiscard]] const std::string& app_name() const { return app_name_; }
-  [[nodiscard]] std::chrono::milliseconds unavailable_after() const { return unavailable_after_; }
+  [[nodiscard]] Duration unavailable_after() const { return unavailable_after_; }
+  [[nodiscard]] Duration ping_interval() const { return ping_interval_; }
+  [[nodiscard]] Duration ping_limit() const { return ping_limit_; }
+  [[nodiscard]] Duration shutdown_limit() const { return shutdown_limit_; }
+  [[nodiscard]] std::size_t max_waiting_calls() const { return max_waiting_calls_; }
 
  private:
   std::string socket_;
   std::string app_name_;
-  std::uint32_t slots_ = 256;
-  std::chrono::milliseconds unavailable_after_{5000};
+  std::optional<std::uint32_t> slots_;
+  std::uint32_t task_slots_ = 256;
+  Duration unavailable_after_ = std::chrono::seconds(5);
+  Duration ping_interval_ = std::chrono::seconds(1);
+  Duration ping_limit_ = std::chrono::seconds(3);
+  Duration shutdown_limit_ = std::chrono::seconds(10);
+  std::size_t max_waiting_calls_ = 65536;
 };
 
 /// A connection to the node, kept up: after the node's restart it is made again, the functions are offered again, calls
@@ -107,19 +162,40 @@ class NodeRuntime {
   [[nodiscard]] std::size_t running() const;
 
   /// Says goodbye: takes no new calls, lets running functions finish for up to `limit`, then cancels them and closes.
-  [[nodiscard]] Task<void> shutdown(std::chrono::milliseconds limit = std::chrono::seconds(10)) const;
+  template <class Rep, class Period>
+  [[nodiscard]] Task<void> shutdown(std::chrono::duration<Rep, Period> limit) const {
+    return shutdown_within(detail::saturate(limit));
+  }
+  [[nodiscard]] Task<void> shutdown() const { return shutdown(std::chrono::seconds(10)); }
 
   /// Internal.
   [[nodiscard]] std::shared_ptr<detail::Backend> backend() const;
   explicit NodeRuntime(std::shared_ptr<detail::NodeConnection> connection) : connection_(std::move(connection)) {}
 
  private:
+  [[nodiscard]] Task<void> shutdown_within(Duration limit) const;
+
   std::shared_ptr<detail::NodeConnection> connection_;
 };
 
 /// Offers this program's functions on the current runtime's node and never ends by itself: aborting the task, or the
-/// runtime's end, ends it. Waits for a node that is not there yet.
+/// runtime's end, ends it. Waits for a node that is not there yet, or not any more, and says so on stderr
+/// (KAIDO_LOCAL=quiet silences it).
 /// Errors: final ones only: the node refuses this program, or two functions collide.
 [[nodiscard]] Task<Result<void>> serve_forever(NodeOptions options = NodeOptions());
+
+/// The same until `request` completes; then it takes no new calls, lets the running ones finish (for up to
+/// NodeOptions::shutdown_limit) and says goodbye.
+///
+///     int main() {
+///       auto runtime = kaido::Runtime::create().value();
+///       return runtime.block_on(kaido::serve_until(kaido::shutdown_signal())).ok() ? 0 : 1;
+///     }
+///
+/// An exception of the request passes through, after the goodbye.
+template <typename T>
+[[nodiscard]] Task<Result<void>> serve_until(Task<T> request, NodeOptions options = NodeOptions()) {
+  return detail::serve_until(detail::discard_value(std::move(request)), std::move(options));
+}
 
 }  // namespace kaido

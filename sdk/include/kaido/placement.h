@@ -3,27 +3,33 @@
 /// Written as verbs on kaido::remote<f>(); the words and meaning are docs/sdk/tutorial.md's.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <kaido/context.h>
+#include <kaido/time.h>
+#include <kaido/trace_context.h>
+
 namespace kaido {
 
 namespace detail {
 
-/// The rules as data. Default-constructed: anywhere, once, at once, without a deadline.
+/// The rules as data, prepared at the node once for all calls that share them. Default-constructed: anywhere, once, at
+/// once.
 struct PlacementData {
   PlacementData() = default;
   /// The copy has been prepared nowhere.
   PlacementData(const PlacementData& other)
       : node_name(other.node_name),
         tags(other.tags),
-        timeout(other.timeout),
         wait(other.wait),
         max_attempts(other.max_attempts),
         priority(other.priority),
@@ -32,7 +38,6 @@ struct PlacementData {
 
   std::string node_name;
   std::vector<std::pair<std::string, std::string>> tags;  ///< sorted by key, one value per key
-  std::chrono::nanoseconds timeout{0};
   std::chrono::nanoseconds wait{0};
   std::uint32_t max_attempts = 1;
   std::int32_t priority = 0;
@@ -45,6 +50,16 @@ struct PlacementData {
   void set_tag(std::string_view key, std::string_view value);
   [[nodiscard]] std::uint64_t hash() const noexcept;
   [[nodiscard]] bool same_rules(const PlacementData& other) const noexcept;
+};
+
+/// What each call brings of its own beside its rules: it may differ from call to call and is prepared nowhere.
+struct CallLimits {
+  Duration timeout = Duration::max();                                                             ///< max(): none
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();  ///< the same
+  TraceContext trace;
+
+  /// What is left for a call that starts now, not more than zero if it is too late; nothing if it may take any time.
+  [[nodiscard]] std::optional<Duration> left() const noexcept;
 };
 
 }  // namespace detail
@@ -73,16 +88,31 @@ class PlacementVerbs {
   Self& in_zone(std::string_view zone) & { return with_tag("zone", zone); }
   Self&& in_zone(std::string_view zone) && { return std::move(with_tag("zone", zone)); }
 
-  /// Fails with kTimedOut if there is no result after this time, counted from the start of the wait for it.
-  Self& with_timeout(std::chrono::nanoseconds timeout) & {
-    return set([&](auto& rules) { rules.timeout = timeout; });
+  /// Fails with kTimedOut if there is no result after this time, counted from the start of the wait for it; at once if
+  /// it is zero or less. Costs nothing to change from call to call.
+  template <class Rep, class Period>
+  Self& with_timeout(std::chrono::duration<Rep, Period> timeout) & {
+    limits_.timeout = detail::saturate(timeout);
+    return self();
   }
-  Self&& with_timeout(std::chrono::nanoseconds timeout) && { return std::move(with_timeout(timeout)); }
+  template <class Rep, class Period>
+  Self&& with_timeout(std::chrono::duration<Rep, Period> timeout) && {
+    return std::move(with_timeout(timeout));
+  }
+
+  /// For a call that a function makes while it serves another: it ends when that one must (its deadline, or
+  /// with_timeout() if that is sooner), and belongs to the same trace.
+  Self& within(const Context& context) & {
+    limits_.deadline = context.deadline().value_or(std::chrono::steady_clock::time_point::max());
+    limits_.trace = context.trace();
+    return self();
+  }
+  Self&& within(const Context& context) && { return std::move(within(context)); }
 
   /// Started again, up to `retries` times and on another node where there is one, if its node is lost. The function may
   /// then run more than once; of the results only one is accepted.
   Self& with_retries(std::uint32_t retries) & {
-    return set([&](auto& rules) { rules.max_attempts = retries + 1; });
+    return set([&](auto& rules) { rules.max_attempts = retries == ~std::uint32_t{0} ? retries : retries + 1; });
   }
   Self&& with_retries(std::uint32_t retries) && { return std::move(with_retries(retries)); }
 
@@ -93,11 +123,16 @@ class PlacementVerbs {
   }
   Self&& idempotent() && { return std::move(idempotent()); }
 
-  /// Waits up to this long for a suitable node to appear, instead of failing at once with kUnschedulable.
-  Self& with_wait(std::chrono::nanoseconds wait) & {
-    return set([&](auto& rules) { rules.wait = wait; });
+  /// Waits up to this long for a suitable node to appear, instead of failing at once with kUnschedulable, as it does if
+  /// this is zero or less.
+  template <class Rep, class Period>
+  Self& with_wait(std::chrono::duration<Rep, Period> wait) & {
+    return set([&](auto& rules) { rules.wait = std::max(detail::saturate(wait), Duration::zero()); });
   }
-  Self&& with_wait(std::chrono::nanoseconds wait) && { return std::move(with_wait(wait)); }
+  template <class Rep, class Period>
+  Self&& with_wait(std::chrono::duration<Rep, Period> wait) && {
+    return std::move(with_wait(wait));
+  }
 
   /// Where a node has to queue, higher runs first; the default is 0.
   Self& with_priority(std::int32_t priority) & {
@@ -122,6 +157,7 @@ class PlacementVerbs {
 
   /// Null for the default rules, so that the plainest call carries nothing.
   [[nodiscard]] const std::shared_ptr<detail::PlacementData>& rules() const { return rules_; }
+  [[nodiscard]] const detail::CallLimits& limits() const { return limits_; }
 
  private:
   Self& self() { return static_cast<Self&>(*this); }
@@ -139,6 +175,7 @@ class PlacementVerbs {
   }
 
   std::shared_ptr<detail::PlacementData> rules_;
+  detail::CallLimits limits_;
 };
 
 }  // namespace kaido

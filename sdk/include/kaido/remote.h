@@ -21,6 +21,7 @@
 #include <utility>
 
 #include <kaido/codec.h>
+#include <kaido/detail/call_scope.h>
 #include <kaido/detail/function_name.h>
 #include <kaido/detail/pending_call.h>
 #include <kaido/detail/temporary.h>
@@ -95,11 +96,16 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
   using value_type = R;
 
   RemoteCall(detail::CallTarget& target, std::shared_ptr<const detail::PlacementData> rules,
-             std::shared_ptr<detail::Backend> backend)
-      : PendingCall(target, &decode_result), backend_(std::move(backend)) {
+             const detail::CallLimits& limits, std::shared_ptr<detail::Backend> backend)
+      : PendingCall(target, &decode_result), backend_(std::move(backend)), limits_(limits) {
     placement = std::move(rules);
+    trace = limits.trace;
   }
-  RemoteCall(RemoteCall&& other) noexcept : PendingCall(std::move(other)), backend_(std::move(other.backend_)) {}
+  RemoteCall(RemoteCall&& other) noexcept
+      : PendingCall(std::move(other)),
+        backend_(std::move(other.backend_)),
+        limits_(other.limits_),
+        nested_(std::move(other.nested_)) {}
   RemoteCall& operator=(RemoteCall&&) = delete;
   ~RemoteCall() {
     if (is_started_ && !is_done.load(std::memory_order_acquire)) backend_->drop(*this);
@@ -110,10 +116,7 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
     if (is_done.load(std::memory_order_acquire)) return true;
     if (!context.may_proceed()) return false;
     if (!is_started_) {
-      if (backend_ == nullptr) backend_ = detail::current_backend();
-      if (placement != nullptr && placement->timeout.count() > 0) set_deadline(placement->timeout);
-      is_started_ = true;
-      backend_->start(*this, context.waker());
+      if (!start(context)) return true;
     } else if (backend_->set_waker(*this, context)) {
       return poll_deadline(context);
     }
@@ -122,6 +125,7 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
     return true;
   }
   Result<R> take() {
+    nested_.end();
     if (error) return std::move(*error);
     if constexpr (std::is_void_v<R>) {
       return Result<R>();
@@ -133,6 +137,7 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
   /// Spawns it on the current runtime.
   operator JoinHandle<R>() && { return std::move(*this).spawn_on(detail::current_core()); }  // NOLINT: for JoinSet
   JoinHandle<R> spawn_on(detail::RuntimeCore& core) && {
+    nested_.begin();
     auto* cell = new detail::RemoteCell<R>(&core, std::move(*this));
     JoinHandle<R> handle(*cell);
     detail::spawn_task(core, *cell);
@@ -158,9 +163,22 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
     return std::nullopt;
   }
 
-  void set_deadline(std::chrono::nanoseconds timeout) {
-    deadline = Clock::now() + timeout;
-    timer_.emplace(deadline + kGrace);
+  /// False if it is too late already.
+  bool start(detail::Context& context) {
+    if (const std::optional<Duration> left = limits_.left()) {
+      if (*left <= Duration::zero()) {
+        error = Error(ErrorKind::kTimedOut, std::string(target->name) + ": no time was left when it was to start");
+        is_done.store(true, std::memory_order_relaxed);
+        return false;
+      }
+      deadline = detail::deadline_after(*left);
+      timer_.emplace(deadline + kGrace);
+    }
+    if (backend_ == nullptr) backend_ = detail::current_backend();
+    nested_.begin();
+    is_started_ = true;
+    backend_->start(*this, context.waker());
+    return true;
   }
   bool poll_deadline(detail::Context& context) {
     if (!timer_ || !timer_->poll(context)) return false;
@@ -172,6 +190,8 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
   }
 
   std::shared_ptr<detail::Backend> backend_;
+  detail::CallLimits limits_;
+  detail::NestedCall nested_;
   std::optional<Sleep> timer_;
   std::optional<detail::NonVoid<R>> value_;
   bool is_started_ = false;
@@ -194,7 +214,7 @@ class CallVerbs : public PlacementVerbs<Self> {
     static_assert(sizeof...(A) >= W::least(),
                   "Too few arguments: only parameters at the end may be left out, if they are std::optional or have a "
                   "default argument that a KAIDO_DECLARE or KAIDO_FUNCTION above has seen");
-    RemoteCall<Result> call(static_cast<const Self&>(*this).target(), this->rules(), backend_);
+    RemoteCall<Result> call(static_cast<const Self&>(*this).target(), this->rules(), this->limits(), backend_);
     W::encode([&call](std::size_t size) { return call.allocate_arguments(size); },
               std::make_index_sequence<sizeof...(A)>{}, std::forward<A>(arguments)...);
     return call;

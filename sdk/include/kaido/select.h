@@ -54,7 +54,9 @@ class [[nodiscard]] Select {
   explicit Select(Else fallback, Branches... branches)
       : fallback_(std::move(fallback)), branches_(std::move(branches)...) {}
   /// Only before it is first polled.
-  Select(Select&& other) : fallback_(std::move(other.fallback_)), branches_(std::move(other.branches_)) {}
+  Select(Select&& other) noexcept(std::is_nothrow_move_constructible_v<Else> &&
+                                  (std::is_nothrow_move_constructible_v<Branches> && ...))
+      : fallback_(std::move(other.fallback_)), branches_(std::move(other.branches_)) {}
 
   bool poll(Context& context) {
     if (stage_ == Stage::kBranches) {
@@ -258,15 +260,16 @@ class [[nodiscard]] Select {
 };
 
 template <bool kBiased, typename Tuple, std::size_t... I>
-auto make_select(Tuple operands, std::index_sequence<I...>) {
+auto make_select(Tuple operands, std::index_sequence<I...>) {  // Each operand is moved once.
   constexpr std::size_t kOperands = std::tuple_size_v<Tuple>;
   if constexpr (kOperands == sizeof...(I)) {
     return Select<kBiased, NoElse, SelectBranchOf<std::tuple_element_t<I, Tuple>>...>(
-        NoElse(), as_select_branch(std::get<I>(std::move(operands)))...);
+        NoElse(), as_select_branch(std::get<I>(static_cast<Tuple&&>(operands)))...);
   } else {
     using Else = std::remove_cvref_t<std::tuple_element_t<kOperands - 1, Tuple>>;
     return Select<kBiased, Else, SelectBranchOf<std::tuple_element_t<I, Tuple>>...>(
-        std::get<kOperands - 1>(std::move(operands)), as_select_branch(std::get<I>(std::move(operands)))...);
+        std::get<kOperands - 1>(static_cast<Tuple&&>(operands)),
+        as_select_branch(std::get<I>(static_cast<Tuple&&>(operands)))...);
   }
 }
 

@@ -42,13 +42,14 @@ void resume_clock();
 
 namespace detail {
 
-/// Any duration as nanoseconds, without overflow: what is too long becomes 30 years.
+/// Any duration as nanoseconds, without overflow: what is too long becomes 30 years, what is not a number nothing.
 template <typename Rep, typename Period>
 [[nodiscard]] constexpr Duration saturate(std::chrono::duration<Rep, Period> duration) noexcept {
   constexpr std::chrono::hours kForever(24 * 365 * 30);
   using Seconds = std::chrono::duration<double>;
   if (Seconds(duration) >= Seconds(kForever)) return kForever;
   if (Seconds(duration) <= -Seconds(kForever)) return -kForever;
+  if (Seconds(duration) != Seconds(duration)) return Duration::zero();
   return std::chrono::duration_cast<Duration>(duration);
 }
 [[nodiscard]] Instant deadline_after(Duration duration) noexcept;
@@ -118,7 +119,8 @@ class [[nodiscard]] Timeout {
 
   Timeout(Instant deadline, B inner) : deadline_(deadline), inner_(std::move(inner)) { require_timers(); }
   /// Only before it is first polled.
-  Timeout(Timeout&& other) : deadline_(other.deadline_), inner_(std::move(other.inner_)) {}
+  Timeout(Timeout&& other) noexcept(std::is_nothrow_move_constructible_v<B>)
+      : deadline_(other.deadline_), inner_(std::move(other.inner_)) {}
 
   bool poll(Context& context) {
     if (!is_elapsed_) {

@@ -91,7 +91,7 @@ void NodeScript::dispatch(std::uint64_t id) {
   info.set_epoch(1);
   info.set_sequence(id);
   wire::FrameHeader header = header_of(wire::FrameKind::kCall, id);
-  header.attempt = 1;
+  header.set_attempt(1);
   writer_.append(header, wire::as_span(info.SerializeAsString()), counted_payload());
 }
 

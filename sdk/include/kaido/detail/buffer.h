@@ -35,6 +35,17 @@ class Buffer {
     return data();
   }
 
+  /// Gives the allocation away, and is empty then. Only where there is one: size() > kInlineBytes.
+  [[nodiscard]] std::unique_ptr<std::byte[]> release() noexcept {
+    size_ = 0;
+    return std::move(heap_);
+  }
+  /// The reverse. `size` > kInlineBytes.
+  void adopt(std::unique_ptr<std::byte[]> bytes, std::size_t size) noexcept {
+    heap_ = std::move(bytes);
+    size_ = size;
+  }
+
   [[nodiscard]] std::byte* data() noexcept { return heap_ ? heap_.get() : inline_; }
   [[nodiscard]] const std::byte* data() const noexcept { return heap_ ? heap_.get() : inline_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }

@@ -126,6 +126,7 @@ template <VarintType T>
     constexpr auto kMin = std::numeric_limits<std::int64_t>::min();
     if (count >= static_cast<long double>(kMax)) return static_cast<std::uint64_t>(kMax);
     if (count <= static_cast<long double>(kMin)) return static_cast<std::uint64_t>(kMin);
+    if (count != count) return 0;  // Not a number.
     return static_cast<std::uint64_t>(static_cast<std::int64_t>(count));
   } else if constexpr (std::is_enum_v<T>) {
     return to_varint(static_cast<std::underlying_type_t<T>>(value));

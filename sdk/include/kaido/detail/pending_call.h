@@ -16,6 +16,7 @@
 #include <kaido/detail/waker.h>
 #include <kaido/error.h>
 #include <kaido/placement.h>
+#include <kaido/trace_context.h>
 
 namespace kaido::detail {
 
@@ -64,12 +65,14 @@ struct PendingCall {
       : target(other.target),
         decode(other.decode),
         placement(std::move(other.placement)),
+        trace(other.trace),
         arguments(std::move(other.arguments)) {}
   PendingCall& operator=(PendingCall&&) = delete;
 
   CallTarget* target;
   Decode decode;
   std::shared_ptr<const PlacementData> placement;  ///< null: the default one
+  TraceContext trace;
   Buffer arguments;
 
   std::atomic<bool> is_done{false};
@@ -79,12 +82,13 @@ struct PendingCall {
   std::optional<Error> error;                        ///< set before is_done; nothing: the result was decoded
   std::chrono::steady_clock::time_point deadline{};  ///< zero: none
   std::uint64_t stream_offset = 0;  ///< where in the output its frame begins; tells whether any of it was sent
-  std::uint32_t slot = 0;
-  std::uint32_t template_id = 0;
-  bool is_waiting = false;  ///< for credit or for a connection, in the list below
+  static constexpr std::uint32_t kNoSlot = ~std::uint32_t{0};
+  std::uint32_t slot = kNoSlot;  ///< of the session's table, while it is in flight there
+  bool is_waiting = false;       ///< for credit or for a connection, in the list below
   PendingCall* previous = nullptr;
   PendingCall* next = nullptr;
   std::shared_ptr<void> running;  ///< of the local backend: the execution
+  Backend* carrier = nullptr;     ///< of a backend that hands calls to others: who has it
 };
 
 /// Where calls go: this process (LocalRuntime) or the node (NodeRuntime).

@@ -1,5 +1,5 @@
-/// What a compiler makes of temporaries in a co_await expression: g++ before 13 destroys some of them twice, and functions
-/// that give an awaitable refuse those they can see.
+/// What a compiler makes of temporaries in a co_await expression: g++ before 13 destroys some of them twice, and
+/// functions that give an awaitable refuse those they can see.
 #pragma once
 
 #include <type_traits>
@@ -9,10 +9,12 @@ namespace kaido {
 
 namespace detail {
 
-/// GCC PR 99576, 100611, 101367 and 101976, fixed in 13. KAIDO_ALLOW_AGGREGATE_TEMPORARIES: no refusal, at your own risk.
+/// GCC PR 99576, 100611, 101367 and 101976, fixed in 13. KAIDO_ALLOW_AGGREGATE_TEMPORARIES: no refusal, at your own
+/// risk.
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13 && !defined(KAIDO_ALLOW_AGGREGATE_TEMPORARIES)
 #ifdef KAIDO_NOTE_COMPILER  // By kaido.pc, for who does not read the README.
-#pragma message "Kaido: g++ before 13 destroys some temporaries in co_await expressions twice: use clang, or g++ 13; \
+#pragma message \
+    "Kaido: g++ before 13 destroys some temporaries in co_await expressions twice: use clang, or g++ 13; \
 until then kaido-check-coroutines finds them. pkg-config --define-variable=compiler_note= silences this"
 #endif
 inline constexpr bool kDestroysAggregatesTwice = true;
@@ -27,9 +29,10 @@ inline constexpr bool kIsDoomed = kDestroysAggregatesTwice && !std::is_reference
 
 template <typename... A>
 constexpr bool check_temporaries() {
-  static_assert((!kIsDoomed<std::remove_const_t<A>> && ...),
-                "g++ before 13 destroys a struct without constructors twice if it is made inside a co_await "
-                "expression: name it on the line above and pass the name, or kaido::moved(name) (docs/sdk/compilers.md)");
+  static_assert(
+      (!kIsDoomed<std::remove_const_t<A>> && ...),
+      "g++ before 13 destroys a struct without constructors twice if it is made inside a co_await "
+      "expression: name it on the line above and pass the name, or kaido::moved(name) (docs/sdk/compilers.md)");
   return true;
 }
 

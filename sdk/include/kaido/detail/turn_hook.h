@@ -13,6 +13,10 @@ namespace kaido::detail {
 class TurnHook {
  public:
   virtual void end_of_turn() noexcept = 0;
+  /// On a current-thread runtime, about once a millisecond while its thread is busy in a task and looks at no socket:
+  /// for one whose bytes must not wait for that. Another thread calls it, and no handler runs meanwhile, so that what a
+  /// handler would do with a socket of one's own can be done here.
+  virtual void serve_without_driver() noexcept {}
 
  protected:
   ~TurnHook() = default;

@@ -192,7 +192,8 @@ class [[nodiscard]] OnceInit {
  public:
   OnceInit(OnceCell<T>& cell, B init) : cell_(&cell), init_(std::move(init)) {}
   /// Only before it is first awaited.
-  OnceInit(OnceInit&& other) : cell_(other.cell_), init_(std::move(other.init_)) {}
+  OnceInit(OnceInit&& other) noexcept(std::is_nothrow_move_constructible_v<B>)
+      : cell_(other.cell_), init_(std::move(other.init_)) {}
   OnceInit& operator=(OnceInit&&) = delete;
   ~OnceInit() {
     if (stage_ == Stage::kRunning) init_.reset();  // Before the next one tries.

@@ -1,0 +1,253 @@
+#include "daemon/core/node/apps.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/core/node/outbox.h"
+#include "daemon/core/node/task_flow.h"
+
+namespace kaido::daemon {
+namespace {
+
+constexpr const char* kRoom = "apps";
+
+// How a call ends whose arguments or result could not be passed on.
+TaskResult failure_of(const FrameOut& frame, Unsent why, const std::string& what) {
+  const std::string size = what + " of " + std::to_string(frame.payload.size()) + " bytes";
+  switch (why) {
+    case Unsent::kFull:
+      return {wire::Outcome::kRejected, make_error({.message = size + " found the app's connection full"}), {}};
+    case Unsent::kTooLarge:
+      return {wire::Outcome::kRejected, make_error({.message = size + " are larger than the app takes"}), {}};
+    case Unsent::kUnsendable:
+      break;
+  }
+  return {wire::Outcome::kAppLost,
+          make_error({.message = size + " were still on their way when their sender was lost"}),
+          {}};
+}
+
+}  // namespace
+
+/// One app: its session, and what the session does to the node.
+class Apps::Link final : public AppSessionActions {
+ public:
+  Link(Apps& apps, ConnectionId connection, const AppIdentity& identity)
+      : apps_(apps),
+        connection_(connection),
+        identity_(identity),
+        session_(apps.options_, connection.value, *this, apps.now_) {}
+
+  void handle_frame(const wire::FrameView& frame) {
+    const bool was_ready = session_.is_ready();
+    session_.handle_frame(apps_.now_, frame);
+    if (!was_ready && session_.is_ready()) [[unlikely]]
+      welcomed();
+  }
+
+  void congested() {
+    if (std::exchange(is_stalled_, true)) return;
+    apps_.outbox_.command(Command::Kind::kPauseReading).connection = connection_;
+    apps_.tasks_.worker_stalled(connection_.value, true);
+  }
+  void drained() {
+    if (!std::exchange(is_stalled_, false)) return;
+    session_.heard(apps_.now_);  // it read, and what it said meanwhile was not read
+    apps_.outbox_.command(Command::Kind::kResumeReading).connection = connection_;
+    apps_.tasks_.worker_stalled(connection_.value, false);
+  }
+
+  void ended(const base::Status& reason) {
+    AppCounters& counters = apps_.counters_;
+    if (absl::IsInvalidArgument(reason)) ++counters.bad_frames;
+    if (!welcomed_) {
+      ++counters.refused_handshake;
+    } else if (absl::IsResourceExhausted(reason)) {
+      ++counters.closed_stalled;
+    } else if (absl::IsDeadlineExceeded(reason)) {
+      ++counters.closed_silent;
+    } else if (absl::IsInvalidArgument(reason)) {
+      ++counters.closed_violation;
+    }
+    if (welcomed_ || !reason.ok()) {
+      const std::string why = reason.ok() ? "goodbye" : std::string(reason.message());
+      apps_.outbox_.info(
+          kRoom, "app disconnected",
+          {{"app", session_.app_name()}, {"session", std::to_string(connection_.value)}, {"reason", why}});
+    }
+    leave();
+  }
+
+  [[nodiscard]] AppSession& session() { return session_; }
+  [[nodiscard]] const AppSession& session() const { return session_; }
+  [[nodiscard]] ConnectionId connection() const { return connection_; }
+  [[nodiscard]] const AppIdentity& identity() const { return identity_; }
+  [[nodiscard]] bool is_stalled() const { return is_stalled_; }
+
+  // --- AppSessionActions ---
+  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) override {
+    apps_.outbox_.send(connection_, header, metadata, std::move(payload));
+  }
+  void close(base::Status reason) override {
+    leave();
+    apps_.outbox_.close(connection_, std::move(reason));
+  }
+  base::Status offer(std::vector<FunctionInfo> functions, WorkerSlots slots) override {
+    apps_.outbox_.info(kRoom, "functions offered",
+                       {{"app", session_.app_name()},
+                        {"session", std::to_string(connection_.value)},
+                        {"functions", std::to_string(functions.size())},
+                        {"slots", std::to_string(slots.compute)},
+                        {"task_slots", std::to_string(slots.task)}});
+    return apps_.tasks_.offer(connection_.value, functions, slots);
+  }
+  PlacementRef prepare(PlacementSpec spec) override { return apps_.tasks_.prepare(std::move(spec)); }
+  bool submit(AppCall call) override {
+    return apps_.tasks_.submit(
+        {connection_.value, call.call_id, std::move(call.placement), call.budget, call.trace, std::move(call.payload)});
+  }
+  void cancel(std::uint64_t call_id) override { apps_.tasks_.cancel_call(connection_.value, call_id); }
+  void yielded(std::uint64_t call, bool is_waiting) override {
+    apps_.tasks_.worker_yielded(connection_.value, call, is_waiting);
+  }
+  bool worker_result(std::uint64_t call, TaskResult result) override {
+    return apps_.tasks_.worker_result(connection_.value, call, std::move(result));
+  }
+
+ private:
+  void welcomed() {
+    welcomed_ = true;
+    ++apps_.counters_.accepted;
+    apps_.deadlines_.set(connection_, session_.next_timeout());
+    apps_.outbox_.info(kRoom, "app connected",
+                       {{"app", session_.app_name()},
+                        {"session", std::to_string(connection_.value)},
+                        {"pid", std::to_string(identity_.pid)},
+                        {"uid", std::to_string(identity_.uid)}});
+  }
+
+  /// The node forgets the app at once, though its connection may linger to take the goodbye.
+  void leave() {
+    if (std::exchange(left_, true)) return;
+    apps_.deadlines_.set(connection_, std::nullopt);
+    apps_.tasks_.session_closed(connection_.value);
+  }
+
+  Apps& apps_;
+  const ConnectionId connection_;
+  const AppIdentity identity_;
+  AppSession session_;
+  bool welcomed_ = false;
+  bool is_stalled_ = false;
+  bool left_ = false;
+};
+
+Apps::Apps(const base::Instant& now, AppSessionOptions options, TaskFlow& tasks, Outbox& outbox)
+    : now_(now), options_(std::move(options)), tasks_(tasks), outbox_(outbox), links_(Half::kApps) {}
+
+Apps::~Apps() = default;
+
+// ---------------------------------------------------------------- from the shell
+
+ConnectionId Apps::opened(const AppIdentity& identity) {
+  const ConnectionId connection = links_.reserve();
+  Link& link = links_.set(connection, std::make_unique<Link>(*this, connection, identity));
+  deadlines_.set(connection, link.session().next_timeout());
+  return connection;
+}
+
+void Apps::frame(ConnectionId connection, const wire::FrameView& frame) {
+  if (Link* const link = links_.find(connection)) link->handle_frame(frame);
+}
+
+void Apps::malformed(ConnectionId connection, const base::Status& reason) {
+  if (Link* const link = links_.find(connection)) link->session().close(reason, /*retry=*/false);
+}
+
+void Apps::unsent(const FrameOut& frame, Unsent why) {
+  Link* const link = links_.find(frame.connection);
+  if (link == nullptr) return;
+  const bool is_for_worker = frame.header.kind == wire::FrameKind::kCall;
+  if (is_for_worker) {
+    tasks_.worker_result(frame.connection.value, frame.header.call_id, failure_of(frame, why, "the arguments"));
+  } else if (frame.header.kind == wire::FrameKind::kResult && why != Unsent::kFull) {
+    link->session().deliver_failure(frame.header.call_id, failure_of(frame, why, "the result"));
+  } else {
+    // What it waits for cannot even be told to it that it failed.
+    link->session().close(absl::ResourceExhaustedError("the app does not read what it is sent"), /*retry=*/true);
+  }
+}
+
+void Apps::congested(ConnectionId connection) {
+  if (Link* const link = links_.find(connection)) link->congested();
+}
+
+void Apps::drained(ConnectionId connection) {
+  if (Link* const link = links_.find(connection)) link->drained();
+}
+
+void Apps::closed(ConnectionId connection, const base::Status& reason) {
+  Link* const link = links_.find(connection);
+  if (link == nullptr) return;
+  link->ended(reason);
+  counters_.calls_over_credit += link->session().calls_over_credit();
+  links_.release(connection);
+}
+
+void Apps::heard(ConnectionId connection) {
+  if (Link* const link = links_.find(connection)) link->session().heard(now_);
+}
+
+void Apps::handle_timeout() {
+  while (const auto due = deadlines_.take_due(now_)) {
+    Link* const link = links_.find(*due);
+    if (link == nullptr) continue;
+    // Who is not read cannot be heard; how long it may go without reading is the connection's business.
+    if (link->is_stalled()) link->session().heard(now_);
+    link->session().handle_timeout(now_);
+    deadlines_.set(*due, link->session().next_timeout());
+  }
+}
+
+// ---------------------------------------------------------------- from the tasks
+
+void Apps::deliver(std::uint32_t session, std::uint64_t call_id, TaskResult result) {
+  if (Link* const link = links_.find({session})) link->session().deliver(call_id, std::move(result));
+}
+
+void Apps::dispatch(std::uint32_t session, Dispatch dispatch) {
+  if (Link* const link = links_.find({session})) link->session().dispatch(std::move(dispatch));
+}
+
+void Apps::cancel_at_worker(std::uint32_t session, std::uint64_t call) {
+  if (Link* const link = links_.find({session})) link->session().cancel_at_worker(call);
+}
+
+void Apps::close_all(const std::string& reason) {
+  links_.for_each([&](Link& link) { link.session().close(absl::UnavailableError(reason), /*retry=*/true); });
+}
+
+// ---------------------------------------------------------------- looking
+
+std::vector<AppSummary> Apps::list() const {
+  std::vector<AppSummary> apps;
+  links_.for_each([&](const Link& link) {
+    if (!link.session().is_ready()) return;
+    apps.push_back({link.connection().value, link.session().app_name(), link.identity(),
+                    link.session().calls_in_flight(), now_ - link.session().last_heard(), link.is_stalled()});
+  });
+  return apps;
+}
+
+std::string Apps::name_of(std::uint32_t session) const {
+  const Link* const link = links_.find({session});
+  return link != nullptr ? link->session().app_name() : std::string();
+}
+
+AppCounters Apps::counters() const {
+  AppCounters counters = counters_;
+  links_.for_each([&](const Link& link) { counters.calls_over_credit += link.session().calls_over_credit(); });
+  return counters;
+}
+
+}  // namespace kaido::daemon

@@ -1,0 +1,331 @@
+// Who is a peer: greetings, conflicts of ids and names, lives.
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "daemon/core/node/machine_fixture.h"
+#include "proto/kaido/v1/node.pb.h"
+#include "proto/kaido/v1/peer.pb.h"
+#include "proto/wire/handshake.h"
+
+namespace kaido::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Somebody who speaks by hand.
+class Stranger final : public WireEnd {
+ public:
+  Stranger(World& world, TestNode& to) : world_(world), wire_(world.connect(*this, to)) {}
+  ~Stranger() override { leave(); }
+
+  void say(wire::FrameKind kind, const std::string& metadata = {}, std::uint64_t call_id = 0, wire::Load load = {}) {
+    FrameInTransit frame;
+    frame.header.kind = kind;
+    frame.header.call_id = call_id;
+    frame.header.set_attempt(1);
+    frame.header.set_load(load);
+    frame.metadata = metadata;
+    world_.send(wire_, wire_.halves[0], frame);
+    world_.settle();
+  }
+  void say_hello(std::uint8_t number, base::Life life, const std::string& name = "stranger") {
+    v1::PeerHello hello;
+    hello.mutable_versions()->set_min(wire::kVersions.min);
+    hello.mutable_versions()->set_max(wire::kVersions.max);
+    hello.set_node_id(base::to_bytes(id_of(number)));
+    hello.set_node_name(name);
+    hello.set_epoch(life.epoch.value);
+    hello.set_nonce(life.nonce);
+    hello.set_max_frame_bytes(1U << 20);
+    hello.set_max_metadata_bytes(1U << 20);
+    hello.set_max_templates(1000);
+    say(wire::FrameKind::kHello, hello.SerializeAsString());
+  }
+  void say_info(std::uint8_t number, base::Life life, const std::string& name = "stranger") {
+    NodeInfo info;
+    info.id = id_of(number);
+    info.life = life;
+    info.name = name;
+    say(wire::FrameKind::kNodeInfo, to_message(info).SerializeAsString());
+  }
+  /// Without a word.
+  void leave() {
+    wire_.halves[0].is_open = false;
+    wire_.halves[1].gets_eof = true;
+  }
+  static base::NodeId id_of(std::uint8_t number) {
+    base::NodeId id;
+    id.bytes[0] = number;
+    return id;
+  }
+  void take(ConnectionId, const FrameInTransit& frame) override {
+    if (frame.header.kind != wire::FrameKind::kGoodbye) return;
+    v1::Goodbye message;
+    EXPECT_TRUE(message.ParseFromString(frame.metadata));
+    goodbye = message.reason();
+  }
+  void ended(ConnectionId, const base::Status&) override {}
+
+  std::string goodbye;
+
+ private:
+  World& world_;
+  Wire& wire_;
+};
+
+class MachinePeersTest : public testing::Test {
+ protected:
+  void join() {
+    a = &world.start({.name = "a", .number = 1});
+    b = &world.start({.name = "b", .number = 2, .peers = {"a"}});
+    ASSERT_TRUE(world.run_until([&] { return a->peers() == 1 && b->peers() == 1; }));
+    world.settle();
+  }
+
+  World world;
+  TestNode* a = nullptr;
+  TestNode* b = nullptr;
+};
+
+TEST(MachinePeers, NodesThatDialEachOtherAtOnceEndWithOneLinkAndLoseNothing) {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    World world(seed);
+    TestNode& a = world.add({.name = "a", .number = 1, .peers = {"b"}});
+    TestNode& b = world.add({.name = "b", .number = 2, .peers = {"a"}});
+    world.start(a);
+    world.start(b);
+    ASSERT_TRUE(world.run_until([&] { return a.peers() == 1 && b.peers() == 1; })) << "seed " << seed;
+    world.run_for(10s);
+    ASSERT_EQ(world.wires(a, b), 1U) << "seed " << seed;
+    ASSERT_EQ(a.machine->peers().counters().nodes_lost + b.machine->peers().counters().nodes_lost, 0U)
+        << "the choice is made before anything is lost by it; seed " << seed;
+    ASSERT_EQ(a.machine->peers().counters().links_replaced, 0U) << "seed " << seed;
+  }
+}
+
+TEST(MachinePeers, AFullMeshOfFiveConnectsWhoeverListsWhom) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    World world(seed);
+    const std::vector<std::string> all = {"a", "b", "c", "d", "e"};  // each lists itself, too
+    for (std::uint8_t i = 0; i < 5; ++i) {
+      world.add({.name = all[i], .number = static_cast<std::uint8_t>(i + 1), .peers = all});
+    }
+    for (const auto& node : world.nodes) world.start(*node);
+    ASSERT_TRUE(world.run_until([&] {
+      return std::all_of(world.nodes.begin(), world.nodes.end(), [](const auto& node) { return node->peers() == 4; });
+    })) << "seed "
+        << seed;
+    world.run_for(5s);
+    for (const auto& node : world.nodes) {
+      EXPECT_EQ(node->peers(), 4U) << "seed " << seed;
+      EXPECT_EQ(node->machine->peers().counters().nodes_lost, 0U) << "seed " << seed;
+      EXPECT_TRUE(node->machine->peers().conflicts().empty()) << "an address of its own is no conflict";
+    }
+  }
+}
+
+TEST_F(MachinePeersTest, AnAddressThatIsTheNodeItselfIsTriedSeldom) {
+  a = &world.start({.name = "a", .number = 1, .peers = {"a"}});
+  world.run_for(10min);
+  EXPECT_EQ(a->peers(), 0U);
+  EXPECT_LT(a->machine->peers().counters().handshakes_failed, 30U);
+  EXPECT_TRUE(a->machine->peers().conflicts().empty());
+}
+
+TEST_F(MachinePeersTest, ABareHelloOfALaterLifeEvictsNobody) {
+  join();
+  TestApp& worker = world.worker(*b, "worker");
+  worker.answers_at_once = false;
+  TestApp& client = world.app(*a, "client");
+  world.settle();
+  client.call(1, spec_for("f"));
+  world.settle();
+  Stranger stranger(world, *a);
+  stranger.say_hello(2, {{~std::uint64_t{0}}, 5});
+  world.run_for(10s);
+  EXPECT_EQ(a->peers(), 1U);
+  EXPECT_EQ(a->machine->peers().counters().nodes_lost, 0U);
+  stranger.leave();
+  world.settle();
+  worker.answer(worker.work.at(0));
+  world.settle();
+  EXPECT_EQ(client.result(1), "succeeded 42");
+}
+
+TEST_F(MachinePeersTest, ACommitmentOfAnotherLifeIsHeldBackWhileTheIncumbentLives) {
+  join();
+  const std::uint64_t before = a->machine->peers().counters().connected;
+  Stranger stranger(world, *a);
+  stranger.say_hello(2, {{~std::uint64_t{0}}, 5}, "b");
+  stranger.say(wire::FrameKind::kWelcome);
+  world.run_for(10s);
+  EXPECT_EQ(a->machine->peers().counters().nodes_lost, 0U);
+  EXPECT_EQ(a->machine->peers().counters().connected, before);
+  ASSERT_EQ(a->machine->peers().conflicts().size(), 1U);
+  EXPECT_EQ(a->count_log("nodes are in each other's way"), 1) << a->log_text();
+  EXPECT_NE(stranger.goodbye.find("two nodes have the id"), std::string::npos) << stranger.goodbye;
+}
+
+TEST_F(MachinePeersTest, WhoeverChallengesOftenDoesNotWinByIt) {
+  join();
+  Wire::Half& to_a = world.wire(*a, *b)->half_of(*a);
+  to_a.is_held = true;
+  std::vector<std::unique_ptr<Stranger>> strangers;
+  for (std::uint64_t nonce = 1; nonce <= 100; ++nonce) {
+    world.run_for(20ms);
+    const std::size_t arrived = to_a.inbox.size();  // a round trip takes longer than the next challenger
+    strangers.push_back(std::make_unique<Stranger>(world, *a));
+    strangers.back()->say_hello(2, {{~std::uint64_t{0}}, nonce}, "b");
+    strangers.back()->say(wire::FrameKind::kWelcome);
+    for (std::size_t i = 0; i < arrived; ++i) {
+      a->take(to_a.id, to_a.inbox.front());
+      to_a.inbox.pop_front();
+    }
+  }
+  EXPECT_EQ(a->machine->peers().counters().nodes_lost, 0U);
+  EXPECT_EQ(a->peers(), 1U);
+}
+
+TEST_F(MachinePeersTest, AnIncumbentThatIsDeadGivesWayToTheNextLife) {
+  join();
+  TestApp& worker = world.worker(*b, "worker");
+  worker.answers_at_once = false;
+  TestApp& client = world.app(*a, "client");
+  world.settle();
+  client.call(1, spec_for("f"));
+  world.settle();
+  // Its host vanishes without a word, and is started again before anybody noticed.
+  for (Wire::Half& half : world.wire(*a, *b)->halves) half.is_held = true;
+  b->is_up = false;
+  TestNode& again = world.start({.name = "b", .number = 2, .life = {{2}, 0}, .peers = {"a"}});
+  ASSERT_TRUE(world.run_until([&] { return again.peers() == 1; }, 3s)) << "sooner than by timeouts.peer";
+  world.settle();
+  EXPECT_TRUE(client.result(1).rfind("node lost", 0) == 0) << client.result(1);
+  EXPECT_EQ(a->peers(), 1U);
+  world.run_for(10s);
+  EXPECT_EQ(a->machine->tasks().view().find(a->index_of(again))->info->life.epoch.value, 2U);
+  EXPECT_EQ(a->machine->peers().counters().nodes_lost, 1U);
+  EXPECT_TRUE(a->machine->peers().conflicts().empty()) << "one after the other is no conflict";
+}
+
+TEST_F(MachinePeersTest, AnEarlierLifeOfANodeThatWasLostIsTaken) {
+  a = &world.start({.name = "a", .number = 1});
+  b = &world.start({.name = "b", .number = 2, .life = {{900}, 0}, .peers = {"a"}});
+  ASSERT_TRUE(world.run_until([&] { return a->peers() == 1; }));
+  world.kill(*b);
+  ASSERT_TRUE(world.run_until([&] { return a->machine->peers().counters().nodes_lost == 1; }));
+  TestNode& again = world.start({.name = "b", .number = 2, .life = {{1}, 0}, .peers = {"a"}});
+  EXPECT_TRUE(world.run_until([&] { return a->peers() == 1 && again.peers() == 1; }));
+}
+
+// A copied disk image: equal id, and the clone's epoch is equal, smaller or greater.
+TEST(MachinePeers, AClonedIdIsReportedOnceAndNeitherFlaps) {
+  for (const std::uint64_t epoch : {1U, 2U, 3U}) {
+    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+      World world(seed);
+      TestNode& c = world.start({.name = "c", .number = 3, .peers = {"a", "b"}});
+      TestNode& a = world.start({.name = "a", .number = 1, .life = {{2}, 0}, .peers = {"c"}});
+      ASSERT_TRUE(world.run_until([&] { return c.peers() == 1; }));
+      TestNode& clone = world.start({.name = "b", .number = 1, .life = {{epoch}, 0}, .peers = {"c"}});
+      world.run_for(5min);
+      EXPECT_EQ(c.peers(), 1U);
+      EXPECT_EQ(a.peers(), 1U) << "who was there stays";
+      EXPECT_EQ(clone.peers(), 0U);
+      EXPECT_EQ(c.machine->peers().counters().nodes_lost, 0U) << "seed " << seed << ", epoch " << epoch;
+      EXPECT_EQ(c.count_log("nodes are in each other's way"), 1) << c.log_text();
+      ASSERT_EQ(c.machine->peers().conflicts().size(), 1U);
+      EXPECT_LT(c.machine->peers().counters().handshakes_failed, 100U) << "it knocks at the pace of reconnect_max";
+    }
+  }
+}
+
+TEST(MachinePeers, TwoClonesThatMeetSayWhatIsWrong) {
+  World world;
+  TestNode& a = world.start({.name = "a", .number = 1, .life = {{2}, 0}});
+  TestNode& clone = world.start({.name = "b", .number = 1, .life = {{2}, 0}, .peers = {"a"}});
+  world.run_for(5min);
+  EXPECT_EQ(a.peers() + clone.peers(), 0U);
+  for (TestNode* const node : {&a, &clone}) {
+    EXPECT_EQ(node->count_log("nodes are in each other's way"), 1) << node->log_text();
+    EXPECT_EQ(node->machine->peers().conflicts().size(), 1U);
+  }
+}
+
+TEST(MachinePeers, TwoNodesOfOneNameAreBothThereAndReportedOnce) {
+  World world;
+  TestNode& a = world.start({.name = "a", .number = 1});
+  world.start({.name = "same", .number = 2, .peers = {"a"}, .address = "x"});
+  world.start({.name = "same", .number = 3, .peers = {"a"}, .address = "y"});
+  ASSERT_TRUE(world.run_until([&] { return a.peers() == 2; }));
+  world.run_for(1min);
+  EXPECT_EQ(a.peers(), 2U);
+  EXPECT_EQ(a.count_log("nodes are in each other's way"), 1) << a.log_text();
+  ASSERT_EQ(a.machine->peers().conflicts().size(), 1U);
+  EXPECT_EQ(a.machine->peers().conflicts()[0].kind, Conflict::Kind::kName);
+}
+
+TEST(MachinePeers, ANodeNamedLikeThisOneIsReportedByBoth) {
+  World world;
+  TestNode& one = world.start({.name = "same", .number = 1, .address = "x"});
+  TestNode& other = world.start({.name = "same", .number = 2, .peers = {"x"}, .address = "y"});
+  ASSERT_TRUE(world.run_until([&] { return one.peers() == 1 && other.peers() == 1; }));
+  EXPECT_EQ(one.machine->peers().conflicts().size(), 1U);
+  EXPECT_EQ(other.machine->peers().conflicts().size(), 1U);
+}
+
+// What crashed the version before this one: a load before anything is known of the node.
+TEST_F(MachinePeersTest, WorkBeforeNodeInfoHasNoPlaceAndALoadOfNobodyIsNoLoad) {
+  a = &world.start({.name = "a", .number = 1});
+  std::uint64_t refused = 0;
+  for (const wire::FrameKind kind :
+       {wire::FrameKind::kResult, wire::FrameKind::kStarted, wire::FrameKind::kQueued, wire::FrameKind::kRedirect,
+        wire::FrameKind::kCall, wire::FrameKind::kCancel, wire::FrameKind::kInquire, wire::FrameKind::kPrepare}) {
+    Stranger stranger(world, *a);
+    stranger.say_hello(9, {{1}, 1});
+    stranger.say(wire::FrameKind::kWelcome);
+    stranger.say(wire::FrameKind::kPing, {}, 5, {3, 8});
+    EXPECT_EQ(stranger.goodbye, "") << "a ping belongs there";
+    stranger.say(kind, {}, 1, {3, 8});
+    EXPECT_NE(stranger.goodbye.find("before node info"), std::string::npos) << stranger.goodbye;
+    EXPECT_EQ(a->machine->peers().counters().bad_frames, ++refused);
+    EXPECT_EQ(a->peers(), 0U);
+    EXPECT_EQ(a->count_log("node lost"), 0);
+    EXPECT_EQ(a->machine->tasks().view().nodes().size(), 1U);
+  }
+}
+
+TEST_F(MachinePeersTest, AnAnnouncementThatCannotBeUsedIsRefusedAndCountedAndEndsNothing) {
+  a = &world.start({.name = "a", .number = 1});
+  Stranger stranger(world, *a);
+  stranger.say_hello(9, {{1}, 1});
+  stranger.say(wire::FrameKind::kWelcome);
+  stranger.say_info(9, {{1}, 1}, "nine");
+  ASSERT_EQ(a->peers(), 1U);
+  stranger.say_info(9, {{1}, 1}, "");
+  stranger.say(wire::FrameKind::kNodeInfo, "\xff\xff");
+  EXPECT_EQ(a->peers(), 1U);
+  EXPECT_EQ(a->machine->peers().counters().announcements_refused, 2U);
+  EXPECT_EQ(a->machine->tasks().view().nodes().back().info->name, "nine") << "it stays what it was known as";
+}
+
+TEST_F(MachinePeersTest, GoodbyeIsALossAtOnceAndWhoSaidItIsDialedAgain) {
+  join();
+  b->machine->say_goodbye(world.now, "test");
+  world.settle();
+  EXPECT_EQ(a->peers(), 0U);
+  EXPECT_EQ(a->machine->peers().counters().nodes_lost, 1U);
+  EXPECT_EQ(b->machine->peers().counters().nodes_lost, 1U) << "what was in flight is settled at once";
+  world.kill(*b);
+  TestNode& again = world.start({.name = "b", .number = 2, .life = {{2}, 0}, .peers = {"a"}});
+  EXPECT_TRUE(world.run_until([&] { return a->peers() == 1 && again.peers() == 1; }));
+}
+
+TEST_F(MachinePeersTest, WhoIsStoppingTakesNobody) {
+  a = &world.start({.name = "a", .number = 1});
+  a->machine->drain(world.now, world.now + 1h, "test");
+  EXPECT_EQ(a->machine->peer_accepted(world.now, "tcp:x"), kNoConnection);
+}
+
+}  // namespace
+}  // namespace kaido::daemon

@@ -1,0 +1,117 @@
+// Which greeting wins: of two links to one node, of two lives of one node, of two daemons with one id.
+#include <algorithm>
+#include <utility>
+
+#include "daemon/core/node/outbox.h"
+#include "daemon/core/node/peer_link.h"
+#include "daemon/core/node/peers.h"
+
+namespace kaido::daemon {
+
+// A greeting evicts nobody: it is only somebody's word so far. What it leads to is decided when both sides commit.
+base::Status Peers::judge_greeting(Link& link, const PeerGreeting& peer) {
+  if (peer.id == options_.session.node_id) return greeted_self(link, peer);
+  if (closing_) return absl::UnavailableError("the node is stopping");
+  const bool is_dialer = link.session().role() == PeerSession::Role::kDialer;
+  if (const auto known = by_id_.find(peer.id); known != by_id_.end() && is_dialer) {
+    Link& other = *known->second;
+    const bool is_replacement = link.dialer() != nullptr && link.dialer()->sought() != kNoNode;
+    if (peer.life != other.life() && other.session().is_established()) {
+      challenge(other, kNoConnection);
+      return absl::UnavailableError("another life of this node is connected; it is asked whether it lives");
+    }
+    if (!is_replacement) return absl::AlreadyExistsError("the nodes are connected already");
+  }
+  // A dialer commits by agreeing here; an acceptor waits for the other side's commitment.
+  if (is_dialer) by_id_[peer.id] = &link;
+  return absl::OkStatus();
+}
+
+base::Status Peers::greeted_self(Link& link, const PeerGreeting& peer) {
+  if (peer.life == options_.session.life) return absl::AlreadyExistsError("the address leads to this node itself");
+  Conflict conflict;
+  conflict.id = peer.id;
+  conflict.first = {options_.session.node_name, "this node"};
+  conflict.second = {peer.name, link.remote()};
+  const std::string what = describe(conflict);
+  conflicts_.noticed(now_, std::move(conflict));
+  return absl::FailedPreconditionError(what);
+}
+
+void Peers::judge_commitment(Link& link, const PeerGreeting& peer) {
+  const auto known = by_id_.find(peer.id);
+  if (known == by_id_.end() || known->second == &link) return link.session().agree();
+  Link& other = *known->second;
+  if (other.session().is_committed()) {
+    // We dialed at the same moment, and the connection that the smaller id dialed is the one that lives.
+    if (options_.session.node_id < peer.id) {
+      return link.session().close(absl::AlreadyExistsError("the nodes are connected already"), /*retry=*/false);
+    }
+    other.session().close(absl::UnavailableError("replaced by another connection"), /*retry=*/false);
+    return link.session().agree();
+  }
+  // The same life: the other side would not have committed unless it had lost the link that we still have, or wanted
+  // another. The old one retires when the new one has been introduced.
+  if (other.life() == peer.life) return link.session().agree();
+  challenge(other, link.connection());
+}
+
+// Two lives of one node: one is over, or there are two daemons with one id. Who is connected is asked whether it lives.
+void Peers::challenge(Link& incumbent, ConnectionId challenger) {
+  const bool is_asked = std::any_of(challenges_.begin(), challenges_.end(), [&](const Challenge& challenge) {
+    return challenge.incumbent == incumbent.connection();
+  });
+  challenges_.push_back({incumbent.connection(), challenger, base::after(now_, options_.challenge_time)});
+  // Once: another ping would make the answer to the first an old one, and who challenges often enough would win.
+  if (!is_asked) incumbent.session().ping(now_, tasks_.load());
+}
+
+void Peers::incumbent_lives(const Link& incumbent) {
+  for (const Challenge& challenge : std::exchange(challenges_, {})) {
+    if (challenge.incumbent != incumbent.connection()) {
+      challenges_.push_back(challenge);
+      continue;
+    }
+    Link* const challenger = links_.find(challenge.challenger);
+    Conflict conflict;
+    conflict.id = incumbent.session().peer()->id;
+    conflict.first = incumbent.claimant();
+    conflict.second = challenger != nullptr ? challenger->claimant() : Claimant{"another daemon", "turned away before"};
+    const std::string what = describe(conflict);
+    conflicts_.noticed(now_, std::move(conflict));
+    if (challenger != nullptr) challenger->session().close(absl::FailedPreconditionError(what), /*retry=*/false);
+  }
+}
+
+// The link is gone: whoever was waiting for its answer may come in, and nobody waits for it any more.
+void Peers::forget_challenges(const Link& link) {
+  std::vector<ConnectionId> admitted;
+  std::erase_if(challenges_, [&](const Challenge& challenge) {
+    if (challenge.challenger == link.connection()) return true;
+    if (challenge.incumbent != link.connection()) return false;
+    admitted.push_back(challenge.challenger);
+    return true;
+  });
+  for (const ConnectionId connection : admitted) {
+    Link* const challenger = links_.find(connection);
+    if (challenger != nullptr) judge_commitment(*challenger, *challenger->session().peer());
+  }
+}
+
+void Peers::expire_challenges() {
+  std::vector<ConnectionId> silent;
+  for (const Challenge& challenge : challenges_) {
+    if (challenge.deadline <= now_) silent.push_back(challenge.incumbent);
+  }
+  for (const ConnectionId connection : silent) {
+    Link* const incumbent = links_.find(connection);
+    if (incumbent == nullptr) continue;
+    incumbent->session().close(
+        absl::DeadlineExceededError("another life of the node came, and this one did not answer"),
+        /*retry=*/true);
+  }
+  // Whoever had no link any more when it was looked for.
+  std::erase_if(challenges_, [&](const Challenge& challenge) { return challenge.deadline <= now_; });
+}
+
+}  // namespace kaido::daemon

@@ -1,0 +1,111 @@
+/// One connection to another node, before and after its handshake. Inside of Peers.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/core/node/outbox.h"
+#include "daemon/core/node/peers.h"
+#include "daemon/core/node/task_flow.h"
+
+namespace kaido::daemon {
+
+/// Threading: confined to the node strand.
+/// Lifetime: until the shell reports that the connection is closed.
+class Peers::Link final : public PeerSessionActions {
+ public:
+  Link(Peers& peers, ConnectionId connection, PeerSession::Role role, std::string remote, Dialer* dialer)
+      : peers_(peers),
+        connection_(connection),
+        remote_(std::move(remote)),
+        dialer_(dialer),
+        session_(peers.options_.session, role, *this, peers.now_) {}
+
+  // --- PeerSessionActions ---
+  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) override {
+    peers_.outbox_.send(connection_, header, metadata, std::move(payload));
+  }
+  void close(base::Status reason, bool said_goodbye) override;
+  base::Status greeted(const PeerGreeting& peer) override;
+  void committed(const PeerGreeting& peer) override { peers_.judge_commitment(*this, peer); }
+  void established(const PeerGreeting& peer) override;
+  base::Status node_info(NodeInfo info) override { return peers_.attach(*this, std::move(info)); }
+  void introduced() override { peers_.introduced(*this); }
+  bool may_retire() override { return peers_.active(index_) != this; }
+  void announcement_refused(const base::Status& why) override;
+  void load(wire::Load load) override { peers_.tasks_.load_reported(index_, load); }
+  void round_trip(base::Duration time) override;
+  PlacementRef prepare(PlacementSpec spec) override { return peers_.tasks_.prepare(std::move(spec)); }
+  void call(PeerAttempt attempt) override;
+  void cancel(std::uint64_t sequence, std::uint32_t attempt) override {
+    peers_.tasks_.cancel_attempt(key(sequence, attempt));
+  }
+  void hand_back(PeerRedirect redirect) override {
+    peers_.reply_redirect(key(redirect.sequence, redirect.attempt), redirect.reason, redirect.retry_after,
+                          std::move(redirect.payload));
+  }
+  void inquired(std::uint64_t sequence, std::uint32_t attempt) override {
+    peers_.tasks_.inquire(key(sequence, attempt));
+  }
+  void queued(std::uint64_t sequence, std::uint32_t attempt) override {
+    peers_.tasks_.attempt_queued(report(sequence, attempt));
+  }
+  void started(std::uint64_t sequence, std::uint32_t attempt) override {
+    peers_.tasks_.attempt_started(report(sequence, attempt));
+  }
+  void result(PeerResult result) override {
+    peers_.tasks_.attempt_result(report(result.sequence, result.attempt), std::move(result.result));
+  }
+  void redirected(PeerRedirect redirect) override {
+    peers_.tasks_.attempt_redirected(report(redirect.sequence, redirect.attempt), redirect.reason, redirect.retry_after,
+                                     std::move(redirect.payload));
+  }
+
+  /// Takes the link out of all tables; once.
+  void leave(Departure how);
+  void announce(const NodeInfo& self);
+  void add_ping(std::uint64_t call);
+  void watch();
+  /// It carries work for this node from here on.
+  void set_index(NodeIndex index) { index_ = index; }
+  void set_congested(bool congested) { congested_ = congested; }
+  /// Its dialer has other things to do.
+  void forget_dialer() { dialer_ = nullptr; }
+
+  [[nodiscard]] PeerSession& session() { return session_; }
+  [[nodiscard]] const PeerSession& session() const { return session_; }
+  [[nodiscard]] ConnectionId connection() const { return connection_; }
+  [[nodiscard]] const std::string& remote() const { return remote_; }
+  [[nodiscard]] Dialer* dialer() const { return dialer_; }
+  [[nodiscard]] NodeIndex index() const { return index_; }
+  [[nodiscard]] const base::Life& life() const { return session_.peer()->life; }
+  [[nodiscard]] const std::string& name() const { return session_.peer()->name; }
+  [[nodiscard]] bool was_established() const { return was_established_; }
+  [[nodiscard]] bool is_congested() const { return congested_; }
+  [[nodiscard]] const std::optional<base::Duration>& last_round_trip() const { return round_trip_; }
+  [[nodiscard]] Claimant claimant() const { return {name(), remote_}; }
+
+ private:
+  [[nodiscard]] AttemptReport report(std::uint64_t sequence, std::uint32_t attempt) const {
+    return {index_, life(), sequence, attempt};
+  }
+  [[nodiscard]] AttemptKey key(std::uint64_t sequence, std::uint32_t attempt) const {
+    return {index_, attempt, life(), sequence};
+  }
+
+  Peers& peers_;
+  const ConnectionId connection_;
+  const std::string remote_;
+  Dialer* dialer_;  ///< null for an accepted connection
+  PeerSession session_;
+  NodeIndex index_ = kNoNode;
+  bool was_established_ = false;
+  bool congested_ = false;
+  bool left_ = false;
+  std::optional<NodeInfo> announced_;
+  std::optional<base::Duration> round_trip_;
+  std::vector<std::uint64_t> pings_;  ///< of operators, by their call
+};
+
+}  // namespace kaido::daemon

@@ -1,0 +1,467 @@
+#include "daemon/core/node/peers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/core/node/outbox.h"
+#include "daemon/core/node/peer_link.h"
+#include "daemon/core/node/task_flow.h"
+
+namespace kaido::daemon {
+namespace {
+
+constexpr const char* kRoom = "peers";
+
+// What a parked one counts for.
+std::size_t bytes_of(const TaskErrorRef& error) {
+  if (error == nullptr) return 0;
+  std::size_t sum = error->message.size() + error->exception_type.size();
+  for (const NodeReason& reason : error->reasons) sum += sizeof reason + reason.reason.size();
+  return sum;
+}
+
+std::size_t bytes_of(const PeerAttempt& attempt) { return attempt.payload.is_whole() ? attempt.payload.size() : 0; }
+
+}  // namespace
+
+Peers::Peers(const base::Instant& now, PeersOptions options, TaskFlow& tasks, Outbox& outbox)
+    : now_(now),
+      options_(std::move(options)),
+      tasks_(tasks),
+      outbox_(outbox),
+      liveness_(options_.reconnect_grace),
+      conflicts_(outbox),
+      links_(Half::kPeers) {
+  std::uint64_t seed = options_.seed;
+  for (const std::string& address : options_.addresses) {
+    dialers_.push_back(std::make_unique<Dialer>(address, options_.reconnect_initial, options_.reconnect_max, ++seed));
+  }
+}
+
+Peers::~Peers() = default;
+
+// ---------------------------------------------------------------- connections
+
+Peers::Link& Peers::add_link(PeerSession::Role role, std::string remote, Dialer* dialer) {
+  const ConnectionId connection = links_.reserve();
+  Link& link = links_.set(connection, std::make_unique<Link>(*this, connection, role, std::move(remote), dialer));
+  link.watch();
+  return link;
+}
+
+ConnectionId Peers::accepted(std::string remote) {
+  if (closing_) return kNoConnection;
+  Link& link = add_link(PeerSession::Role::kAcceptor, std::move(remote), nullptr);
+  link.session().start();
+  return link.connection();
+}
+
+void Peers::frame(ConnectionId connection, const wire::FrameView& frame) {
+  if (Link* const link = links_.find(connection)) link->session().handle_frame(now_, frame);
+}
+
+void Peers::heard(ConnectionId connection) {
+  if (Link* const link = links_.find(connection)) link->session().heard(now_);
+}
+
+void Peers::malformed(ConnectionId connection, const base::Status& reason) {
+  if (Link* const link = links_.find(connection)) link->session().close(reason, /*retry=*/false);
+}
+
+void Peers::unsent(const FrameOut& frame, Unsent why) {
+  Link* const link = links_.find(frame.connection);
+  if (link == nullptr || link->index() == kNoNode) return;
+  const std::uint64_t sequence = frame.header.call_id;
+  const std::uint32_t attempt = frame.header.attempt();
+  if (frame.header.kind == wire::FrameKind::kCall) {
+    const AttemptReport report{link->index(), link->life(), sequence, attempt};
+    if (why == Unsent::kUnsendable) {
+      return tasks_.attempt_result(
+          report, {wire::Outcome::kUnavailable,
+                   make_error({.message = "the arguments were still on their way when their sender was lost"}),
+                   {}});
+    }
+    const bool is_full = why == Unsent::kFull;
+    if (is_full) ++counters_.link_full;
+    return tasks_.attempt_redirected(report, is_full ? RedirectReason::kLinkFull : RedirectReason::kTooLarge,
+                                     is_full ? kLinkRetryAfter : base::Duration(0), frame.payload);
+  }
+  const bool is_answer =
+      frame.header.kind == wire::FrameKind::kResult || frame.header.kind == wire::FrameKind::kRedirect;
+  if (is_answer && why == Unsent::kTooLarge && frame.payload.empty()) {
+    // An error, or a redirect: there is nothing smaller to say.
+    return link->session().close(
+        absl::FailedPreconditionError("the peer takes no answer of " + std::to_string(frame.metadata_size) + " bytes"),
+        /*retry=*/false);
+  }
+  if (is_answer && why != Unsent::kFull) {
+    TaskResult failure{wire::Outcome::kAppLost,
+                       make_error({.message = "the result was still on its way when its worker was lost"}),
+                       {}};
+    if (why == Unsent::kTooLarge) {
+      failure = {wire::Outcome::kRejected,
+                 make_error({.message = "the result of " + std::to_string(frame.payload.size()) +
+                                        " bytes is larger than the origin takes"}),
+                 {}};
+    }
+    return link->session().send_result({sequence, attempt, std::move(failure)}, tasks_.load());
+  }
+  if (why == Unsent::kFull && frame.header.kind != wire::FrameKind::kGoodbye) {
+    // Answers are bounded by what the origin asked for: who does not even take those has stopped reading.
+    link->session().close(absl::ResourceExhaustedError("the peer does not read what it is sent"), /*retry=*/true);
+  }
+}
+
+void Peers::congested(ConnectionId connection) {
+  if (Link* const link = links_.find(connection)) link->set_congested(true);
+}
+
+void Peers::drained(ConnectionId connection) {
+  if (Link* const link = links_.find(connection)) link->set_congested(false);
+}
+
+void Peers::closed(ConnectionId connection, const base::Status& reason) {
+  Link* const link = links_.find(connection);
+  if (link == nullptr) return;
+  if (!reason.ok() && link->session().is_retired()) {
+    // All of theirs came; what was still to go did not.
+    const auto node = nodes_.find(link->index());
+    if (node != nodes_.end() && node->second.life == link->life()) node->second.was_cut = true;
+  }
+  link->leave(Departure::kClosed);
+  if (absl::IsInvalidArgument(reason)) ++counters_.bad_frames;
+  if (!link->was_established()) {
+    ++counters_.handshakes_failed;
+  } else if (absl::IsDeadlineExceeded(reason)) {
+    ++counters_.lost_silent;
+  } else if (absl::IsInvalidArgument(reason)) {
+    ++counters_.lost_violation;
+  } else if (!reason.ok()) {
+    ++counters_.lost_closed;
+  }
+  if (link->was_established()) {
+    outbox_.info(kRoom, "link ended",
+                 {{"node", link->name()},
+                  {"address", link->remote()},
+                  {"reason", reason.ok() ? "replaced" : std::string(reason.message())}});
+  }
+  if (Dialer* const dialer = link->dialer()) {
+    // One that seeks is forgotten when its node has the link: until then it tries on, a replacement too.
+    const bool is_known = dialer->sought() == kNoNode && dialer->id() && by_id_.contains(*dialer->id());
+    const bool is_in_vain =
+        absl::IsFailedPrecondition(reason) || (dialer->id() && *dialer->id() == options_.session.node_id);
+    if (closing_ || (is_known && !is_in_vain)) {
+      dialer->rest();
+    } else if (is_in_vain) {
+      dialer->wait_long(now_);
+    } else {
+      dialer->wait(now_);
+    }
+  }
+  links_.release(connection);
+}
+
+// ---------------------------------------------------------------- links of a node
+
+Peers::Link* Peers::active(NodeIndex index) const {
+  return index.value < active_.size() ? active_[index.value] : nullptr;
+}
+
+Peers::Link* Peers::active(const AttemptKey& key) const {
+  Link* const link = active(key.origin);
+  return link != nullptr && link->life() == key.origin_life ? link : nullptr;
+}
+
+// What a link says of its node for the first time: from here on the node is known, and the link is one of its.
+base::Status Peers::attach(Link& link, NodeInfo info) {
+  if (link.index() == kNoNode) note_name_conflict(link, info);
+  const base::NodeId id = info.id;
+  const ClusterTable::Seen seen = tasks_.node_seen(std::move(info));
+  if (!seen.accepted()) {
+    return seen.refusal == ClusterTable::Refusal::kTooManyNodes
+               ? absl::ResourceExhaustedError("this node knows as many nodes as it can, and none of them was lost")
+               : absl::FailedPreconditionError("a later life of this node is known");
+  }
+  if (link.index() != kNoNode) {
+    tasks_.cluster_changed();
+    return absl::OkStatus();
+  }
+  link.set_index(seen.index);
+  Node& node = nodes_[seen.index];
+  if (node.life != link.life()) node = Node{id, link.life(), std::move(node.links), false, {}, 0};
+  node.links.push_back(&link);
+  return absl::OkStatus();
+}
+
+void Peers::introduced(Link& link) {
+  const NodeIndex index = link.index();
+  Node& node = nodes_[index];
+  if (index.value >= active_.size()) active_.resize(index.value + std::size_t{1});
+  active_[index.value] = &link;
+  by_id_[node.id] = &link;
+  liveness_.met(index);
+  stop_seeking(index);
+  for (Link* const other : std::vector<Link*>(node.links)) {
+    if (other == &link) continue;
+    ++counters_.links_replaced;
+    other->session().retire(now_);
+    other->watch();
+  }
+  unpark(node, link);
+  if (std::exchange(node.was_cut, false)) inquire(index, node, link);
+  link.watch();
+  tasks_.cluster_changed();
+}
+
+void Peers::note_name_conflict(const Link& link, const NodeInfo& info) {
+  for (const NodeView& other : tasks_.view().nodes()) {
+    if (!other.is_known || !other.alive || other.info->name != info.name || other.info->id == info.id) continue;
+    const Link* const theirs = active(other.index);
+    Conflict conflict;
+    conflict.kind = Conflict::Kind::kName;
+    conflict.id = info.id;
+    conflict.first = {info.name, other.index == kSelf ? "this node" : theirs != nullptr ? theirs->remote() : "no link"};
+    conflict.second = {info.name, link.remote()};
+    conflicts_.noticed(now_, std::move(conflict));
+  }
+}
+
+void Peers::left(Link& link, Departure how) {
+  const auto& peer = link.session().peer();
+  if (peer) {
+    const auto known = by_id_.find(peer->id);
+    if (known != by_id_.end() && known->second == &link) {
+      by_id_.erase(known);
+      // It may have been meant to replace one that goes on.
+      for (const auto& [other_index, node] : nodes_) {
+        Link* const other = active(other_index);
+        if (node.id == peer->id && other != nullptr && other != &link) by_id_[peer->id] = other;
+      }
+    }
+  }
+  const NodeIndex index = link.index();
+  if (const auto found = nodes_.find(index); index != kNoNode && found != nodes_.end()) {
+    Node& node = found->second;
+    std::erase(node.links, &link);
+    const bool was_active = active(index) == &link;
+    if (was_active) {
+      active_[index.value] = nullptr;
+      for (Link* const other : node.links) {
+        if (!other->session().is_established()) continue;
+        active_[index.value] = other;
+        by_id_[node.id] = other;
+      }
+    }
+    if (link.life() == node.life && !link.session().is_retired()) node.was_cut = true;
+    if (active(index) == nullptr) {
+      // The end of one that had been given up before says nothing new.
+      if (was_active) liveness_.left(now_, index, how);
+      if (was_active) seek(index, node);
+    } else if (node.was_cut) {
+      node.was_cut = false;
+      inquire(index, node, *active(index));
+    }
+  }
+  if (peer && !closing_ && !by_id_.contains(peer->id)) wake_dialer(peer->id);
+  forget_challenges(link);
+  check_liveness();
+}
+
+/// The one that rested because its node had a link.
+void Peers::wake_dialer(const base::NodeId& id) {
+  for (const auto& dialer : dialers_) {
+    const bool rests = dialer->state() == Dialer::State::kResting && dialer->sought() == kNoNode;
+    if (rests && dialer->id() == id) dialer->wait(now_);
+  }
+}
+
+void Peers::check_liveness() {
+  for (const NodeIndex index : liveness_.take_lost(now_)) lose(index);
+}
+
+void Peers::lose(NodeIndex index) {
+  const auto found = nodes_.find(index);
+  if (found == nodes_.end()) return;
+  const base::Life life = found->second.life;
+  ++counters_.nodes_lost;
+  outbox_.warn(kRoom, "node lost",
+               {{"node", tasks_.view().find(index)->info->name}, {"epoch", std::to_string(life.epoch.value)}});
+  stop_seeking(index);
+  const Node lost = std::move(found->second);
+  nodes_.erase(found);
+  tasks_.node_forsaken(index);
+  for (const Parked& item : lost.parked) {
+    const auto* const attempt = std::get_if<PeerAttempt>(&item);
+    if (attempt != nullptr) hand_back(lost, index, *attempt, RedirectReason::kUnreachable);
+  }
+  tasks_.node_lost(index, life);
+}
+
+// ---------------------------------------------------------------- attempts and answers
+
+std::optional<Peers::Refusal> Peers::send_attempt(NodeIndex index, const PeerAttempt& attempt) {
+  Link* const link = active(index);
+  if (link == nullptr) {
+    // It may be back in a moment, and is lost otherwise: then the attempt, which never left, goes elsewhere.
+    const auto node = nodes_.find(index);
+    if (node == nodes_.end()) return Refusal{RedirectReason::kUnreachable, kLinkRetryAfter};
+    PeerAttempt kept = attempt;
+    kept.payload = attempt.payload.kept();
+    const std::size_t bytes = bytes_of(kept);
+    if (park(node->second, std::move(kept), bytes)) return std::nullopt;
+    return Refusal{RedirectReason::kLinkFull, kLinkRetryAfter};
+  }
+  if (link->is_congested()) {
+    ++counters_.link_full;
+    return Refusal{RedirectReason::kLinkFull, kLinkRetryAfter};
+  }
+  if (!link->session().send_attempt(attempt)) return Refusal{RedirectReason::kTooLarge, base::Duration(0)};
+  return std::nullopt;
+}
+
+void Peers::send_cancel(NodeIndex index, std::uint64_t sequence, std::uint32_t attempt) {
+  if (Link* const link = active(index)) return link->session().send_cancel(sequence, attempt);
+  const auto node = nodes_.find(index);
+  if (node == nodes_.end()) return;
+  std::vector<Parked>& parked = node->second.parked;
+  const auto found = std::find_if(parked.begin(), parked.end(), [&](const Parked& item) {
+    const auto* const one = std::get_if<PeerAttempt>(&item);
+    return one != nullptr && one->sequence == sequence && one->attempt == attempt;
+  });
+  if (found == parked.end()) {
+    // It went before the link did. Beyond what is kept it runs on, as it does when the node never comes back.
+    static_cast<void>(park(node->second, PeerCancel{sequence, attempt}, 0));
+    return;
+  }
+  node->second.parked_bytes -= bytes_of(std::get<PeerAttempt>(*found));
+  parked.erase(found);
+}
+
+void Peers::reply_queued(const AttemptKey& key) {
+  if (Link* const link = active(key)) link->session().send_queued(key.sequence, key.attempt, tasks_.load());
+}
+
+void Peers::reply_started(const AttemptKey& key) {
+  if (Link* const link = active(key)) link->session().send_started(key.sequence, key.attempt, tasks_.load());
+}
+
+void Peers::reply_result(const AttemptKey& key, TaskResult result) {
+  PeerResult answer{key.sequence, key.attempt, std::move(result)};
+  if (Link* const link = active(key)) [[likely]]
+    return link->session().send_result(std::move(answer), tasks_.load());
+  answer.result.payload = answer.result.payload.kept();
+  const std::size_t bytes = answer.result.payload.size() + bytes_of(answer.result.error);
+  Node* const node = origin(key);
+  // An answer beyond what is kept: the origin asks for it, and learns that it is lost.
+  if (node != nullptr && !park(*node, std::move(answer), bytes)) ++counters_.replies_dropped;
+}
+
+void Peers::reply_redirect(const AttemptKey& key, RedirectReason reason, base::Duration retry_after, Payload payload) {
+  // What comes in chunks has come no further than its first one: its origin still has it.
+  if (!payload.is_whole()) payload = {};
+  PeerRedirect answer{key.sequence, key.attempt, reason, retry_after, std::move(payload)};
+  if (Link* const link = active(key)) return link->session().send_redirect(std::move(answer), tasks_.load());
+  answer.payload = answer.payload.kept();
+  const std::size_t bytes = answer.payload.size();
+  Node* const node = origin(key);
+  if (node != nullptr && !park(*node, std::move(answer), bytes)) ++counters_.replies_dropped;
+}
+
+Peers::Node* Peers::origin(const AttemptKey& key) {
+  const auto found = nodes_.find(key.origin);
+  return found != nodes_.end() && found->second.life == key.origin_life ? &found->second : nullptr;
+}
+
+bool Peers::park(Node& node, Parked item, std::size_t bytes) {
+  if (node.parked.size() >= kParkedMax || bytes > kParkedBytesMax - node.parked_bytes) return false;
+  node.parked_bytes += bytes;
+  node.parked.push_back(std::move(item));
+  return true;
+}
+
+void Peers::unpark(Node& node, Link& link) {
+  node.parked_bytes = 0;
+  for (Parked& item : std::exchange(node.parked, {})) {
+    if (auto* const result = std::get_if<PeerResult>(&item)) {
+      link.session().send_result(std::move(*result), tasks_.load());
+    } else if (auto* const redirect = std::get_if<PeerRedirect>(&item)) {
+      link.session().send_redirect(std::move(*redirect), tasks_.load());
+    } else if (const auto* const cancel = std::get_if<PeerCancel>(&item)) {
+      link.session().send_cancel(cancel->sequence, cancel->attempt);
+    } else if (auto& attempt = std::get<PeerAttempt>(item); !link.session().send_attempt(attempt)) {
+      hand_back(node, link.index(), std::move(attempt), RedirectReason::kTooLarge);
+    }
+  }
+}
+
+void Peers::hand_back(const Node& node, NodeIndex index, PeerAttempt attempt, RedirectReason reason) {
+  tasks_.attempt_redirected({index, node.life, attempt.sequence, attempt.attempt}, reason, base::Duration(0),
+                            std::move(attempt.payload));
+}
+
+// After a link broke: what was under way on it may not have arrived, either way.
+void Peers::inquire(NodeIndex index, Node& node, Link& link) {
+  for (const AttemptReport& attempt : tasks_.attempts_at(index, node.life)) {
+    link.session().send_inquiry(attempt.sequence, attempt.attempt);
+  }
+}
+
+// ---------------------------------------------------------------- time and the rest
+
+void Peers::handle_timeout() {
+  while (const auto due = deadlines_.take_due(now_)) {
+    Link* const link = links_.find(*due);
+    if (link == nullptr) continue;
+    link->session().handle_timeout(now_, tasks_.load());
+    link->watch();
+  }
+  expire_challenges();
+  check_liveness();
+  dial_due();
+}
+
+std::optional<base::Instant> Peers::next_timeout() const {
+  std::optional<base::Instant> next = deadlines_.next();
+  const auto consider = [&](std::optional<base::Instant> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  consider(liveness_.next_timeout());
+  for (const Challenge& challenge : challenges_) consider(challenge.deadline);
+  if (closing_) return next;
+  for (const auto& dialer : dialers_) consider(dialer->due());
+  return next;
+}
+
+void Peers::announce(const NodeInfo& self) {
+  links_.for_each([&](Link& link) { link.announce(self); });
+}
+
+void Peers::ping(NodeIndex index, std::uint64_t call) {
+  if (Link* const link = active(index)) return link->add_ping(call);
+  Command& pong = outbox_.command(Command::Kind::kPong);
+  pong.call = call;
+  pong.status = absl::UnavailableError("the node is known, but not connected");
+}
+
+void Peers::close_all(const std::string& reason) {
+  closing_ = true;
+  links_.for_each([&](Link& link) { link.session().close(absl::UnavailableError(reason), /*retry=*/true); });
+}
+
+std::vector<PeerSummary> Peers::list() const {
+  std::vector<PeerSummary> peers;
+  for (const auto& [index, node] : nodes_) {
+    const Link* const link = active(index);
+    if (link == nullptr) continue;
+    peers.push_back(
+        {index, link->remote(), now_ - link->session().last_heard(), link->last_round_trip(), node.links.size()});
+  }
+  return peers;
+}
+
+std::uint32_t Peers::connected_count() const {
+  return static_cast<std::uint32_t>(
+      std::count_if(active_.begin(), active_.end(), [](const Link* link) { return link != nullptr; }));
+}
+
+}  // namespace kaido::daemon

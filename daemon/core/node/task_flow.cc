@@ -1,0 +1,336 @@
+#include "daemon/core/node/task_flow.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/core/node/apps.h"
+#include "daemon/core/node/outbox.h"
+#include "daemon/core/node/peers.h"
+
+namespace kaido::daemon {
+
+TaskFlow::TaskFlow(const base::Instant& now, TaskFlowOptions options, Outbox& outbox)
+    : now_(now),
+      outbox_(outbox),
+      configured_slots_(options.self.slots),
+      forget_after_(options.forget_after),
+      self_(std::move(options.self)),
+      registry_(options.registry),
+      table_(self_),
+      chooser_(options.seed, table_.view(), options.chooser),
+      ledger_(options.ledger, chooser_),
+      executor_(options.executor, table_.view()) {
+  chooser_.set_room_here([this](const PreparedPlacement& placement) { return executor_.has_free_worker(placement); });
+}
+
+// ---------------------------------------------------------------- apps
+
+base::Status TaskFlow::offer(std::uint32_t session, const std::vector<FunctionInfo>& functions, WorkerSlots slots) {
+  KAIDO_RETURN_IF_ERROR(registry_.register_session(session, functions, slots));
+  std::vector<base::FunctionId> ids;
+  std::vector<bool> is_task;
+  ids.reserve(functions.size());
+  for (const FunctionInfo& function : functions) {
+    ids.push_back(function.id);
+    is_task.push_back(function.is_task);
+  }
+  executor_.worker_opened(now_, session, slots, ids, is_task);
+  self_changed();
+  settle();
+  return absl::OkStatus();
+}
+
+bool TaskFlow::submit(SubmitRequest request) {
+  chooser_.set_now(now_);
+  const PreparedPlacement& placement = *request.placement;
+  if (placement.candidates(chooser_.view()).self_fits && ledger_.may_run_at_once(placement)) [[likely]] {
+    if (const auto pick = executor_.find_free_worker(placement)) return submit_at_once(std::move(request), *pick);
+  }
+  const bool accepted = ledger_.submit(now_, request) == SubmitStatus::kAccepted;
+  settle();
+  return accepted;
+}
+
+// Local first, and a worker with a free slot is here: nothing is to be decided between the call and its dispatch.
+bool TaskFlow::submit_at_once(SubmitRequest request, WorkerTable::Pick pick) {
+  const PreparedPlacement& placement = *request.placement;  // which the record owns from the next line on
+  const std::uint64_t sequence = ledger_.begin_local(now_, request, self_.life);
+  if (sequence == 0) return false;
+  const std::uint64_t call = executor_.start_local(now_, pick, placement, sequence, self_.life);
+  ledger_.set_local_call(sequence, call);
+  durations_.queue.record(std::uint64_t{0});
+  apps_->dispatch(executor_.session_of(pick),
+                  {pick.function_index, call, 1, ledger_.budget_of(now_, sequence), request.trace,
+                   call_info({kSelf, 1, self_.life, sequence}), std::move(request.payload)});
+  return true;
+}
+
+void TaskFlow::cancel_call(std::uint32_t session, std::uint64_t call_id) {
+  ledger_.cancel(now_, session, call_id);
+  settle();
+}
+
+bool TaskFlow::worker_result(std::uint32_t session, std::uint64_t call, TaskResult result) {
+  if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
+    if (const auto end = executor_.finish_local(now_, session, call)) {
+      const Ledger::LocalDelivery delivery = ledger_.end_local(end->sequence);
+      durations_.run.record(now_ - end->started);
+      durations_.task.record(now_ - delivery.since);
+      hand_over(delivery.session, delivery.call_id, std::move(result));
+      if (executor_.queued_count() != 0) {
+        executor_.dispatch_freed(now_);
+        settle();
+      }
+      return true;
+    }
+  }
+  const bool known = executor_.handle_worker_result(now_, session, call, std::move(result));
+  settle();
+  return known;
+}
+
+void TaskFlow::worker_yielded(std::uint32_t session, std::uint64_t call, bool is_waiting) {
+  executor_.worker_yielded(now_, session, call, is_waiting);
+  settle();
+}
+
+void TaskFlow::worker_stalled(std::uint32_t session, bool is_stalled) {
+  executor_.worker_stalled(now_, session, is_stalled);
+  settle();
+}
+
+void TaskFlow::session_closed(std::uint32_t session) {
+  // The view first: what the worker's end makes the ledger start again must not come back here.
+  const bool offered = registry_.unregister_session(session);
+  if (offered) {
+    self_changed();
+    executor_.worker_lost(now_, session);
+  }
+  ledger_.session_closed(now_, session);
+  settle();
+}
+
+// ---------------------------------------------------------------- peers
+
+ClusterTable::Seen TaskFlow::node_seen(NodeInfo info) {
+  const ClusterTable::Seen seen = table_.node_seen(std::move(info));
+  if (seen.accepted() && seen.is_new_life) {
+    // The view first: a retry placed by the old one would carry the former life, and its result would count as late.
+    apply_view_change();
+    ledger_.node_lost(now_, seen.index, seen.lost_life);
+    executor_.origin_lost(now_, seen.index, seen.lost_life);
+  }
+  return seen;
+}
+
+void TaskFlow::cluster_changed() {
+  apply_view_change();
+  settle();
+}
+
+void TaskFlow::node_forsaken(NodeIndex node) {
+  table_.node_lost(now_, node);
+  apply_view_change();
+}
+
+void TaskFlow::node_lost(NodeIndex node, const base::Life& life) {
+  if (table_.node(node).info->life == life) table_.node_lost(now_, node);
+  apply_view_change();
+  ledger_.node_lost(now_, node, life);
+  executor_.origin_lost(now_, node, life);
+  settle();
+}
+
+void TaskFlow::admit(AdmitRequest request) {
+  executor_.admit(now_, request);
+  settle();
+}
+
+void TaskFlow::cancel_attempt(const AttemptKey& key) {
+  executor_.cancel(now_, key);
+  settle();
+}
+
+void TaskFlow::inquire(const AttemptKey& key) {
+  executor_.inquire(key);
+  settle();
+}
+
+void TaskFlow::attempt_result(const AttemptReport& report, TaskResult result) {
+  ledger_.handle_result(now_, report, std::move(result));
+  settle();
+}
+
+void TaskFlow::attempt_redirected(const AttemptReport& report, RedirectReason reason, base::Duration retry_after,
+                                  Payload payload) {
+  ledger_.handle_redirect(now_, report, reason, retry_after, std::move(payload));
+  settle();
+}
+
+// ---------------------------------------------------------------- this node
+
+void TaskFlow::drain(base::Instant deadline) {
+  self_.draining = true;
+  self_changed();
+  executor_.drain(now_, deadline);
+  ledger_.drain(now_, deadline);
+  settle();
+  if (deadline <= now_) handle_timeout();
+}
+
+void TaskFlow::set_address(std::string address) {
+  self_.address = std::move(address);
+  self_changed();
+  settle();
+}
+
+void TaskFlow::handle_timeout() {
+  chooser_.set_now(now_);
+  ledger_.handle_timeout(now_);
+  executor_.handle_timeout(now_);
+  // Including those whose time is over this very moment: the timer rings for them.
+  if (table_.forget_lost_before(now_ - forget_after_ + base::Duration(1))) apply_view_change();
+  settle();
+}
+
+std::optional<base::Instant> TaskFlow::next_timeout() const {
+  std::optional<base::Instant> next;
+  const auto consider = [&](std::optional<base::Instant> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  consider(ledger_.next_timeout());
+  consider(executor_.next_timeout());
+  if (const auto lost = table_.oldest_loss()) consider(base::after(*lost, forget_after_));
+  return next;
+}
+
+void TaskFlow::self_changed() {
+  self_.functions = registry_.offered();
+  self_.slots = configured_slots_ != 0 ? configured_slots_ : registry_.slots();
+  table_.self_changed(self_);
+  announce_due_ = true;
+  apply_view_change();
+}
+
+void TaskFlow::apply_view_change() {
+  const auto view = table_.take_change();
+  if (!view) return;
+  chooser_.set_view(*view);
+  executor_.set_view(*view);
+  ledger_.view_changed(now_);
+}
+
+// ---------------------------------------------------------------- effects
+
+void TaskFlow::settle() {
+  // An action may come back here (a link that takes nothing): the loop below takes up what that caused.
+  if (settling_) return;
+  settling_ = true;
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (; LedgerEffect* const effect = ledger_.first_effect(); progress = true) {
+      act(*effect);
+      ledger_.drop_effect();
+    }
+    for (; ExecutorEffect* const effect = executor_.first_effect(); progress = true) {
+      act(*effect);
+      executor_.drop_effect();
+    }
+  }
+  settling_ = false;
+  chooser_.load_reported(kSelf, executor_.load());
+}
+
+AttemptKey TaskFlow::own_key(const LedgerEffect& effect) const {
+  return {kSelf, effect.attempt, self_.life, effect.sequence};
+}
+
+void TaskFlow::act(LedgerEffect& effect) {
+  switch (effect.kind) {
+    case LedgerEffect::Kind::kSendAttempt:
+      return send_attempt(effect);
+    case LedgerEffect::Kind::kSendCancel:
+      if (effect.node != kSelf) return peers_->send_cancel(effect.node, effect.sequence, effect.attempt);
+      if (effect.local_call != 0) return executor_.cancel_local(now_, effect.local_call);
+      return executor_.cancel(now_, own_key(effect));
+    case LedgerEffect::Kind::kDeliver:
+      return deliver(effect);
+  }
+}
+
+void TaskFlow::send_attempt(LedgerEffect& effect) {
+  if (effect.node == kSelf) {
+    AdmitRequest request;
+    request.key = own_key(effect);
+    request.placement = std::move(effect.placement);
+    request.budget = effect.budget;
+    request.trace = effect.trace;
+    request.payload = std::move(effect.payload);
+    return executor_.admit(now_, request);
+  }
+  const PeerAttempt attempt{effect.sequence, effect.attempt, std::move(effect.placement),
+                            effect.budget,   effect.trace,   std::move(effect.payload)};
+  const auto refusal = peers_->send_attempt(effect.node, attempt);
+  if (!refusal) return;
+  const AttemptReport report{effect.node, view().find(effect.node)->info->life, effect.sequence, effect.attempt};
+  ledger_.handle_redirect(now_, report, refusal->reason, refusal->retry_after, attempt.payload);
+}
+
+void TaskFlow::deliver(LedgerEffect& effect) {
+  if (effect.since != base::Instant{}) durations_.task.record(now_ - effect.since);
+  hand_over(effect.session, effect.call_id, {effect.outcome, std::move(effect.error), std::move(effect.payload)});
+}
+
+void TaskFlow::hand_over(std::uint32_t session, std::uint64_t call_id, TaskResult result) {
+  if (session != kOperatorSession) [[likely]]
+    return apps_->deliver(session, call_id, std::move(result));
+  Command& answer = outbox_.command(Command::Kind::kAnswer);
+  answer.call = call_id;
+  answer.result = std::move(result);
+}
+
+void TaskFlow::act(ExecutorEffect& effect) {
+  const bool is_local = effect.key.origin == kSelf;
+  const AttemptReport report{kSelf, self_.life, effect.key.sequence, effect.key.attempt};
+  switch (effect.kind) {
+    case ExecutorEffect::Kind::kDispatch:
+      return dispatch(effect);
+    case ExecutorEffect::Kind::kCancelAtWorker:
+      return apps_->cancel_at_worker(effect.session, effect.call);
+    case ExecutorEffect::Kind::kReplyQueued:
+      if (is_local) return ledger_.handle_queued(report);
+      return peers_->reply_queued(effect.key);
+    case ExecutorEffect::Kind::kReplyStarted:
+      if (is_local) return ledger_.handle_started(report);
+      return peers_->reply_started(effect.key);
+    case ExecutorEffect::Kind::kReplyResult: {
+      if (effect.since != base::Instant{}) durations_.run.record(now_ - effect.since);
+      TaskResult result{effect.outcome, std::move(effect.error), std::move(effect.payload)};
+      if (is_local) return ledger_.handle_result(now_, report, std::move(result));
+      return peers_->reply_result(effect.key, std::move(result));
+    }
+    case ExecutorEffect::Kind::kReplyRedirect:
+      if (is_local) {
+        return ledger_.handle_redirect(now_, report, effect.reason, effect.retry_after, std::move(effect.payload));
+      }
+      return peers_->reply_redirect(effect.key, effect.reason, effect.retry_after, std::move(effect.payload));
+  }
+}
+
+void TaskFlow::dispatch(ExecutorEffect& effect) {
+  durations_.queue.record(now_ - effect.since);
+  apps_->dispatch(effect.session, {effect.function_index, effect.call, effect.key.attempt, effect.budget, effect.trace,
+                                   call_info(effect.key), std::move(effect.payload)});
+}
+
+// The encoded CallInfo of the task's origin, made at its first task and again in a new life.
+std::span<const std::byte> TaskFlow::call_info(const AttemptKey& key) {
+  if (key.origin.value >= infos_.size()) infos_.resize(key.origin.value + std::size_t{1});
+  OriginInfo& info = infos_[key.origin.value];
+  if (info.life != key.origin_life) [[unlikely]] {
+    info = {key.origin_life, CallInfo(view().find(key.origin)->info->id, key.origin_life.epoch)};
+  }
+  return info.bytes.for_task(key.sequence);
+}
+
+}  // namespace kaido::daemon

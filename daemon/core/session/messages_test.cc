@@ -1,0 +1,86 @@
+#include "daemon/core/session/messages.h"
+
+#include <map>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "daemon/core/session/call_info.h"
+
+namespace kaido::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(CallInfo, IsWhatLibprotobufReads) {
+  base::NodeId origin;
+  for (std::uint8_t i = 0; i < 16; ++i) origin.bytes[i] = static_cast<std::uint8_t>(200 + i);
+  CallInfo info(origin, base::Epoch{0x1122334455667788});
+  for (const std::uint64_t sequence : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}}) {
+    v1::CallInfo message;
+    const auto bytes = info.for_task(sequence);
+    ASSERT_TRUE(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
+    EXPECT_EQ(message.origin(), base::to_bytes(origin));
+    EXPECT_EQ(message.epoch(), 0x1122334455667788U);
+    EXPECT_EQ(message.sequence(), sequence);
+  }
+}
+
+TEST(Messages, PlacementsRoundTripWhateverTheOrderOfTheirTags) {
+  PlacementSpec spec;
+  spec.function = base::FunctionId{9};
+  spec.function_name = "f";
+  spec.fingerprint = 10;
+  spec.signature = "() -> int64";
+  spec.schema = Schema(std::string("\0\x01", 2));
+  spec.node_name = "n7";
+  spec.tags = {{"arch", "arm"}, {"zone", "eu-1"}};
+  spec.tolerations = {{"gpu", "yes", "NoSchedule", true}};
+  spec.max_attempts = 3;
+  spec.idempotent = true;
+  spec.wait = 1s;
+  spec.timeout = 50ms;
+  spec.priority = -5;
+  const auto again = to_placement(to_message(spec));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*again, spec);
+}
+
+TEST(Messages, NodeInfoRoundTripsAndRefusesABadId) {
+  NodeInfo info;
+  info.id.bytes[3] = 1;
+  info.name = "n1";
+  info.life = {base::Epoch{4}, 0x1122334455667788};
+  info.tags = {{"zone", "eu-1"}};
+  info.taints = {{"gpu", "yes", "NoSchedule"}};
+  info.slots = 8;
+  info.draining = true;
+  info.functions = {{base::FunctionId{1}, "f", 2, "() -> int64", Schema(std::string("\0\x01", 2))}};
+  info.address = "tcp:127.0.0.1:7420";
+  v1::NodeInfo message = to_message(info);
+  const auto again = to_node_info(message);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*again, info);
+  message.set_id("short");
+  EXPECT_FALSE(to_node_info(message).ok());
+}
+
+TEST(Messages, RedirectReasonsRoundTripAndUnknownOnesKeepTheirMeaning) {
+  for (const RedirectReason reason : {RedirectReason::kMismatch, RedirectReason::kNotOffered, RedirectReason::kDraining,
+                                      RedirectReason::kQueueFull, RedirectReason::kUnreachable}) {
+    EXPECT_EQ(to_redirect_reason(to_message(reason, 1ms)), reason);
+  }
+  v1::RedirectReason later;
+  later.set_reason("a reason of a later version");
+  EXPECT_EQ(to_redirect_reason(later), RedirectReason::kMismatch);
+  later.set_full(true);
+  EXPECT_EQ(to_redirect_reason(later), RedirectReason::kQueueFull);
+}
+
+TEST(Messages, ForeignDurationsNeverOverflow) {
+  EXPECT_GT(to_duration(~std::uint64_t{0}), 24h * 365);
+  EXPECT_EQ(to_duration(5), 5ns);
+}
+
+}  // namespace
+}  // namespace kaido::daemon

@@ -1,0 +1,315 @@
+#include "daemon/links/links.h"
+
+#include <array>
+#include <deque>
+#include <utility>
+
+#include "daemon/links/advertised_address.h"
+
+namespace kaido::daemon {
+
+/// One connection: tells the machine what happens on it.
+class Links::Link final : public ConnectionHandler {
+ public:
+  Link(Links& links, ConnectionId id, std::unique_ptr<Connection> connection)
+      : links_(links), id_(id), connection_(std::move(connection)) {}
+
+  void start() { connection_->start(*this); }
+
+  // --- ConnectionHandler ---
+  void on_frame(Connection&, const wire::FrameView& frame) override {
+    links_.machine_.frame(links_.loop_.now(), id_, frame);
+  }
+  void on_drained(Connection&) override {
+    send_waiting();
+    if (connection_->is_congested()) return;
+    told_ = false;
+    links_.machine_.drained(links_.loop_.now(), id_);
+  }
+  void on_malformed(Connection&, const base::Status& reason) override {
+    links_.machine_.malformed(links_.loop_.now(), id_, reason);
+    links_.on_turn_end(links_.loop_.now());  // the goodbye goes out before the connection ends
+  }
+  void on_closed(Connection&, const base::Status& reason) override { links_.remove(id_, reason); }
+
+  void send(const FrameOut& frame, std::span<const std::byte> metadata) {
+    switch (connection_->send(frame.header, metadata, frame.payload)) {
+      case wire::SendResult::kTaken:
+        if (connection_->is_congested() && !std::exchange(told_, true)) {
+          links_.machine_.congested(links_.loop_.now(), id_);
+        }
+        return;
+      case wire::SendResult::kNotOpen:
+        return;  // its end is reported, or was
+      case wire::SendResult::kTooManyStreams:
+        if (is_answer(frame.header))
+          return waiting_.push_back({frame.header, wire::Payload::copy_of(metadata), frame.payload});
+        [[fallthrough]];
+      case wire::SendResult::kFull:
+        return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kFull);
+      case wire::SendResult::kTooLarge:
+        return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kTooLarge);
+      case wire::SendResult::kUnsendable:
+        return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kUnsendable);
+    }
+  }
+
+  /// Bytes may have come that complete no frame yet.
+  void tell_heard() {
+    if (connection_->last_received() <= heard_) return;
+    heard_ = connection_->last_received();
+    links_.machine_.heard(links_.loop_.now(), id_);
+  }
+
+  [[nodiscard]] bool has_streams() const { return connection_->streams_out() != 0 || !waiting_.empty(); }
+  [[nodiscard]] ConnectionId id() const { return id_; }
+  [[nodiscard]] Connection& connection() { return *connection_; }
+
+ private:
+  struct Answer {
+    wire::FrameHeader header;
+    wire::Payload metadata;
+    wire::Payload payload;
+  };
+
+  static bool is_answer(const wire::FrameHeader& header) {
+    return header.kind == wire::FrameKind::kResult || header.kind == wire::FrameKind::kRedirect;
+  }
+
+  void send_waiting() {
+    for (std::size_t count = waiting_.size(); count != 0; --count) {
+      const Answer next = std::move(waiting_.front());
+      waiting_.pop_front();
+      FrameOut frame;
+      frame.connection = id_;
+      frame.header = next.header;
+      frame.payload = next.payload;
+      send(frame, next.metadata.bytes());
+    }
+  }
+
+  Links& links_;
+  const ConnectionId id_;
+  std::unique_ptr<Connection> connection_;
+  bool told_ = false;  ///< that it is congested
+  /// Large answers for which the other side has no stream free: no more than it has calls here, each one chunk.
+  std::deque<Answer> waiting_;
+  base::Instant heard_;
+};
+
+Links::Links(Loop& loop, Transport& app_transport, Transport& peer_transport, LinksOptions options,
+             NodeMachine& machine, Logger log)
+    : loop_(loop),
+      app_transport_(app_transport),
+      peer_transport_(peer_transport),
+      options_(std::move(options)),
+      machine_(machine),
+      log_(std::move(log)),
+      timer_(loop, [this] { handle_timeout(); }) {
+  for (ListenOptions* const listen : {&options_.app_listen, &options_.peer_listen}) {
+    listen->connection.assemble = false;  // large payloads are passed on as they come
+    listen->connection.budget = &window_;
+  }
+  loop_.add_hook(*this);
+}
+
+Links::~Links() { loop_.remove_hook(*this); }
+
+base::Status Links::start() {
+  auto apps =
+      app_transport_.listen(options_.app_address, options_.app_listen,
+                            [this](std::unique_ptr<Connection> connection) { accept_app(std::move(connection)); });
+  if (!apps.ok()) return apps.status();
+  app_listener_ = *std::move(apps);
+  log_.info("listening for apps", {"address", app_listener_->address().to_string()});
+  std::string advertised;
+  if (options_.peer_address) {
+    auto peers =
+        peer_transport_.listen(*options_.peer_address, options_.peer_listen,
+                               [this](std::unique_ptr<Connection> connection) { accept_peer(std::move(connection)); });
+    if (!peers.ok()) return peers.status();
+    peer_listener_ = *std::move(peers);
+    advertised = options_.advertise ? options_.advertise->to_string() : advertised_address(peer_listener_->address());
+    log_.info("listening for peers", {"address", peer_listener_->address().to_string()}, {"advertised", advertised});
+  }
+  machine_.start(loop_.now(), advertised);
+  on_turn_end(loop_.now());
+  return absl::OkStatus();
+}
+
+std::optional<Address> Links::peer_address() const {
+  if (peer_listener_ == nullptr) return std::nullopt;
+  return peer_listener_->address();
+}
+
+// ---------------------------------------------------------------- connections
+
+void Links::accept_app(std::unique_ptr<Connection> connection) {
+  AppIdentity identity;
+  if (const auto credentials = connection->identity().credentials) {
+    identity = {credentials->pid, credentials->uid};
+  }
+  const ConnectionId id = machine_.app_opened(loop_.now(), identity);
+  add(id, std::move(connection));
+}
+
+void Links::accept_peer(std::unique_ptr<Connection> connection) {
+  const ConnectionId id = machine_.peer_accepted(loop_.now(), connection->remote());
+  add(id, std::move(connection));
+}
+
+void Links::add(ConnectionId id, std::unique_ptr<Connection> connection) {
+  if (id == kNoConnection) return;
+  auto& links = (id.value & kHalfBit) != 0 ? peer_links_ : app_links_;
+  const std::uint32_t slot = slot_of(id);
+  if (slot >= links.size()) links.resize(slot + std::size_t{1});
+  links[slot] = std::make_unique<Link>(*this, id, std::move(connection));
+  links[slot]->start();
+}
+
+void Links::remove(ConnectionId id, const base::Status& reason) {
+  const bool is_peer = (id.value & kHalfBit) != 0;
+  std::unique_ptr<Link>& link = (is_peer ? peer_links_ : app_links_)[slot_of(id)];
+  (is_peer ? closed_peers_ : closed_apps_) += link->connection().stats();
+  machine_.closed(loop_.now(), id, reason);
+  link.reset();
+}
+
+Connection* Links::find(ConnectionId id) const {
+  const auto& links = (id.value & kHalfBit) != 0 ? peer_links_ : app_links_;
+  const std::uint32_t slot = slot_of(id);
+  const bool is_there = slot < links.size() && links[slot] != nullptr && links[slot]->id() == id;
+  return is_there ? &links[slot]->connection() : nullptr;
+}
+
+void Links::dial(DialId id, const std::string& text) {
+  const auto address = Address::parse(text);
+  if (!address.ok()) return machine_.dial_failed(loop_.now(), id, address.status());
+  dials_[id.value] =
+      peer_transport_.connect(*address, loop_.now() + options_.connect_timeout, options_.peer_listen.connection,
+                              [this, id](auto connection) { dialed(id, std::move(connection)); });
+}
+
+void Links::dialed(DialId id, base::StatusOr<std::unique_ptr<Connection>> connection) {
+  dials_.erase(id.value);
+  if (!connection.ok()) return machine_.dial_failed(loop_.now(), id, connection.status());
+  const ConnectionId made = machine_.peer_dialed(loop_.now(), id, (*connection)->remote());
+  add(made, *std::move(connection));
+}
+
+// ---------------------------------------------------------------- batches
+
+// Before the machine judges who is silent, it is told of those who are in the middle of a large frame.
+void Links::handle_timeout() {
+  if (loop_.now() - heard_told_ >= kHeardInterval) {
+    heard_told_ = loop_.now();
+    for (const auto* links : {&app_links_, &peer_links_}) {
+      for (const auto& link : *links) {
+        if (link != nullptr) link->tell_heard();
+      }
+    }
+  }
+  machine_.handle_timeout(loop_.now());
+}
+
+void Links::on_turn_end(base::Instant now) {
+  while (machine_.has_ready()) {
+    act_on(machine_.ready());
+    machine_.advance();
+  }
+  static_cast<void>(now);
+  timer_.set(machine_.next_timeout());
+}
+
+void Links::act_on(const Ready& ready) {
+  for (const FrameOut& frame : ready.frames) {
+    const auto& links = (frame.connection.value & kHalfBit) != 0 ? peer_links_ : app_links_;
+    const std::uint32_t slot = slot_of(frame.connection);
+    if (slot >= links.size() || links[slot] == nullptr || links[slot]->id() != frame.connection) continue;
+    links[slot]->send(frame, ready.metadata(frame));
+  }
+  for (const Command& command : ready.commands) act_on(command);
+  for (const LogEvent& event : ready.events) write(event);
+}
+
+void Links::act_on(const Command& command) {
+  switch (command.kind) {
+    case Command::Kind::kClose:
+      if (Connection* const connection = find(command.connection)) connection->close(command.status);
+      return;
+    case Command::Kind::kPauseReading:
+      if (Connection* const connection = find(command.connection)) connection->pause_reading();
+      return;
+    case Command::Kind::kResumeReading:
+      if (Connection* const connection = find(command.connection)) connection->resume_reading();
+      return;
+    case Command::Kind::kPeerLimits:
+      if (Connection* const connection = find(command.connection)) connection->set_peer_limits(command.bytes);
+      return;
+    case Command::Kind::kDial:
+      return dial(command.dial, command.text);
+    case Command::Kind::kAbandonDial:
+      dials_.erase(command.dial.value);
+      return;
+    case Command::Kind::kStopListening:
+      app_listener_.reset();
+      peer_listener_.reset();
+      return;
+    case Command::Kind::kAnswer:
+      if (on_answer_) on_answer_(command.call, command.result);
+      return;
+    case Command::Kind::kPong:
+      if (!on_pong_) return;
+      if (!command.status.ok()) return on_pong_(command.call, command.status);
+      return on_pong_(command.call, command.duration);
+  }
+}
+
+// The fields of an event are few; a line takes them by place.
+void Links::write(const LogEvent& event) {
+  const Logger log = log_.named(event.room);
+  std::array<LogField, 8> fields;
+  for (std::size_t i = 0; i < event.fields.size() && i < fields.size(); ++i) {
+    fields[i] = LogField(event.fields[i].first, event.fields[i].second);
+  }
+  const auto line = [&](auto verb) {
+    (log.*verb)(event.message, fields[0], fields[1], fields[2], fields[3], fields[4], fields[5], fields[6], fields[7]);
+  };
+  switch (event.level) {
+    case LogEvent::Level::kInfo:
+      return line(&Logger::info);
+    case LogEvent::Level::kWarn:
+      return line(&Logger::warn);
+    case LogEvent::Level::kError:
+      return line(&Logger::error);
+  }
+}
+
+// ---------------------------------------------------------------- looking
+
+LinkTraffic Links::traffic(bool of_peers, const ConnectionStats& closed, const Listener* listener) const {
+  LinkTraffic sum;
+  sum.bytes = closed;
+  for (const auto& link : of_peers ? peer_links_ : app_links_) {
+    if (link == nullptr) continue;
+    sum.bytes += link->connection().stats();
+    sum.queued_bytes += link->connection().queued_bytes();
+  }
+  if (listener != nullptr) sum.refused_by_limit = listener->stats().refused_limit;
+  return sum;
+}
+
+LinkTraffic Links::app_traffic() const { return traffic(false, closed_apps_, app_listener_.get()); }
+LinkTraffic Links::peer_traffic() const { return traffic(true, closed_peers_, peer_listener_.get()); }
+bool Links::has_streams() const {
+  for (const auto* links : {&app_links_, &peer_links_}) {
+    for (const auto& link : *links) {
+      if (link != nullptr && link->has_streams()) return true;
+    }
+  }
+  return false;
+}
+
+std::size_t Links::unsent_bytes() const { return app_traffic().queued_bytes + peer_traffic().queued_bytes; }
+
+}  // namespace kaido::daemon

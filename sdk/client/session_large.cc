@@ -1,0 +1,56 @@
+// Session's large payloads: arguments and results that travel in chunks, sent from where they lie.
+#include <utility>
+
+#include "proto/wire/body.h"
+#include "sdk/client/messages.h"
+#include "sdk/client/session.h"
+
+namespace kaido::detail {
+
+void Session::append(const wire::FrameHeader& header, std::span<const std::byte> metadata,
+                     std::span<const std::byte> payload) {
+  // What is refused here was judged before, or is of a connection that has ended: then all in flight is settled.
+  if (channel_) static_cast<void>(channel_->send(header, metadata, payload));
+}
+
+/// A call with large arguments waits until the node can take one more of them; those behind it wait, too.
+bool Session::has_room_for(const PendingCall& call) const {
+  if (channel_->streams_out() == 0) [[likely]]
+    return true;
+  return call.arguments.size() <= wire::kChunkBytes || channel_->streams_out() < wire::kMaxStreams;
+}
+
+/// Large ones are lent to the channel: the call may be sent again.
+wire::SendResult Session::send_arguments(PendingCall& call, Slot& slot, const wire::FrameHeader& header) {
+  const std::size_t size = call.arguments.size();
+  if (size <= wire::kChunkBytes) return channel_->send(header, {}, call.arguments.bytes());
+  slot.arguments = wire::Payload::adopt(call.arguments.release(), size);
+  return channel_->send(header, {}, slot.arguments);
+}
+
+/// The call may be sent again. Its channel is gone: nobody else holds them.
+void Session::take_back_arguments(PendingCall& call, Slot& slot) {
+  const std::size_t size = slot.arguments.size();
+  if (auto bytes = slot.arguments.release_adopted()) call.arguments.adopt(std::move(bytes), size);
+}
+
+void Session::reply_large(std::uint64_t connection, std::uint64_t id, Buffer&& result) {
+  if (connection != connection_ || state_ != State::kReady) return;
+  const std::size_t size = result.size();
+  if (wire::kHeaderBytes + size > max_frame_bytes_) return reply(connection, id, nullptr, result.bytes());
+  wire::FrameHeader header;
+  header.kind = wire::FrameKind::kResult;
+  header.call_id = id;
+  waiting_results_.push_back({header, wire::Payload::adopt(result.release(), size)});
+  send_waiting_results();
+}
+
+void Session::send_waiting_results() {
+  while (!waiting_results_.empty()) {
+    const LargeResult& next = waiting_results_.front();
+    if (channel_->send(next.header, {}, next.payload) == wire::SendResult::kTooManyStreams) return;
+    waiting_results_.pop_front();
+  }
+}
+
+}  // namespace kaido::detail

@@ -1,0 +1,17 @@
+#include <kaido/shutdown_signal.h>
+
+#include <csignal>
+
+#include <boost/asio/signal_set.hpp>
+
+#include <kaido/asio.h>
+
+namespace kaido {
+
+Task<int> shutdown_signal() {
+  boost::asio::signal_set signals(io_executor(), SIGINT, SIGTERM);
+  const IoResult<int> received = co_await signals.async_wait(use_task);
+  co_return received.value();
+}
+
+}  // namespace kaido

@@ -1,0 +1,112 @@
+/// The SDK at its edges, against a real daemon: a daemon that stands still, texts and names that the wire does not
+/// take, more rules than anybody remembers, and workers whose threads all compute.
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <kaido/kaido.h>
+
+#include "tests/integration/apps.h"
+#include "tests/integration/functions.h"
+#include "tests/support/temp_folder.h"
+#include "tests/support/test_cluster.h"
+#include "tests/support/wait_until.h"
+
+namespace kaido::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Edges : public ::testing::Test {
+ protected:
+  Edges() { EXPECT_TRUE(cluster.settle()); }
+
+  TestCluster cluster{{NodeSpec("a")}};
+  TempFolder folder;
+  const std::string journal = folder / "journal";
+  std::unique_ptr<App> worker = App::worker(cluster["a"]);
+};
+
+TEST_F(Edges, ACallEndsThoughTheDaemonIsStopped) {
+  auto runtime = Runtime::create().value();
+  runtime.block_on([&]() -> Task<void> {
+    NodeOptions options;
+    options.socket(cluster["a"].app_socket()).call_only().ping_interval(50ms).ping_limit(1s).unavailable_after(500ms);
+    auto node = (co_await NodeRuntime::connect(std::move(options))).value();
+    auto held = node.spawn_fn<&hold>(journal);
+    auto started = spawn_blocking([&] { return wait_started(journal); });
+    EXPECT_TRUE((co_await started).value());
+    cluster["a"].process().stop();
+    auto limited = timeout(kPatience, held);
+    const auto lost = co_await limited;
+    EXPECT_TRUE(lost.error().is_unavailable()) << lost.error();
+    auto later = timeout(kPatience, node.remote<&echo>().call("later"));
+    EXPECT_TRUE((co_await later).error().is_unavailable());
+    cluster["a"].process().cont();
+    Result<std::string> back = Error(ErrorKind::kUnavailable);
+    while (!back) {
+      co_await sleep(5ms);
+      back = co_await node.remote<&echo>().call("back");
+    }
+    EXPECT_EQ(*back, "back");
+  });
+}
+
+TEST_F(Edges, ATextThatTheWireDoesNotTakeIsMendedForItsCall) {
+  Client client(cluster["a"]);
+  auto bystander = client.spawn(client.remote<&hold>().call(journal));
+  ASSERT_TRUE(wait_started(journal));
+  for (const std::string& text : {std::string("caf\xe9.txt"), std::string(4U << 20, 'x'), std::string(17U << 20, 'x'),
+                                  std::string(3U << 20, '\xff')}) {
+    const auto result = client.call(client.remote<&boom>().call(text));
+    ASSERT_TRUE(result.has_error());
+    EXPECT_TRUE(result.error().is_panic()) << text.size() << ": " << result.error().to_string().substr(0, 200);
+    EXPECT_EQ(result.error().exception_type(), "std::runtime_error");
+  }
+  EXPECT_EQ(client.call(client.remote<&boom>().call("caf\xe9")).error().message(), "caf\xef\xbf\xbd");
+  EXPECT_EQ(client.call(client.remote<&echo>().call("fine")).value(), "fine");
+  EXPECT_EQ(count_ended(journal), 0) << "the worker was cut off";
+}
+
+TEST_F(Edges, ANameThatTheWireDoesNotTakeFailsItsCallAlone) {
+  Client client(cluster["a"]);
+  auto bystander = client.spawn(client.remote<&hold>().call(journal));
+  ASSERT_TRUE(wait_started(journal));
+  const auto kind = [&](auto call) { return client.call(std::move(call)).error().kind(); };
+  EXPECT_EQ(kind(client.remote<&echo>().on_node("n\xff").call("")), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(kind(client.remote<&echo>().with_tag("k\xff", "v").call("")), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(kind(client.remote<int(int)>("f\xff").call(1)), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(kind(client.remote<int(int)>("").call(1)), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(kind(client.remote<int(int)>(std::string(3U << 20, 'f')).call(1)), ErrorKind::kInvalidArgument);
+  EXPECT_FALSE(bystander.is_finished());
+  EXPECT_EQ(client.call(client.remote<&echo>().call("fine")).value(), "fine");
+}
+
+TEST_F(Edges, MoreRulesThanAreRememberedAndATimeLimitForEachCall) {
+  Client client(cluster["a"]);
+  constexpr int kRules = 6000;  // The SDK keeps 4096.
+  client.runtime().block_on([&]() -> Task<void> {
+    JoinSet<std::string> calls;
+    for (int i = 0; i < kRules; ++i) {
+      calls.spawn(client.node().remote<&echo>().with_wait(1min + 1us * i).with_timeout(kPatience + 1ns * i).call("x"));
+    }
+    while (auto ended = co_await calls.join_next()) EXPECT_TRUE(ended->has_value()) << ended->error();
+    const auto first_again = co_await client.node().remote<&echo>().with_wait(1min).call("again");
+    EXPECT_TRUE(first_again.has_value());
+  });
+}
+
+TEST_F(Edges, AnAbortReachesFunctionsThoughTheyKeepEveryThread) {
+  Client client(cluster["a"]);
+  // The worker has two threads.
+  auto first = client.spawn(client.remote<&hold_plainly>().call(journal));
+  auto second = client.spawn(client.remote<&hold_plainly>().call(journal));
+  ASSERT_TRUE(wait_started(journal, 2));
+  first.abort();
+  second.abort();
+  EXPECT_TRUE(wait_until([&] { return count_ended(journal) == 2; }));
+}
+
+}  // namespace
+}  // namespace kaido::test
