@@ -42,7 +42,7 @@ class Links::Link final : public ConnectionHandler {
       case wire::SendResult::kNotOpen:
         return;  // its end is reported, or was
       case wire::SendResult::kTooManyStreams:
-        if (is_answer(frame.header))
+        if (is_answer(frame))
           return waiting_.push_back({frame.header, wire::Payload::copy_of(metadata), frame.payload});
         [[fallthrough]];
       case wire::SendResult::kFull:
@@ -71,10 +71,6 @@ class Links::Link final : public ConnectionHandler {
     wire::Payload metadata;
     wire::Payload payload;
   };
-
-  static bool is_answer(const wire::FrameHeader& header) {
-    return header.kind == wire::FrameKind::kResult || header.kind == wire::FrameKind::kRedirect;
-  }
 
   void send_waiting() {
     for (std::size_t count = waiting_.size(); count != 0; --count) {

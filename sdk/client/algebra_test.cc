@@ -2,8 +2,6 @@
 // through a node.
 #include <kaido/kaido.h>
 
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -16,6 +14,7 @@
 #include <kaido/join.h>
 #include <kaido/select.h>
 
+#include "sdk/client/client_test_support.h"
 #include "sdk/client/fake_node.h"
 
 namespace {
@@ -49,17 +48,11 @@ kaido::Task<void> until(const std::atomic<int>& count, int expected) {
 
 class AlgebraTest : public testing::TestWithParam<bool> {
  protected:
-  static kaido::Runtime make_runtime(bool is_multi_thread) {
-    auto builder =
-        is_multi_thread ? kaido::RuntimeBuilder::new_multi_thread() : kaido::RuntimeBuilder::new_current_thread();
-    if (is_multi_thread) builder.worker_threads(2);
-    return builder.enable_all().build().value();
-  }
   void SetUp() override {
     waiting = 0;
     destroyed = 0;
   }
-  kaido::Runtime runtime_ = make_runtime(GetParam());
+  kaido::Runtime runtime_ = kaido::testing::make_runtime(GetParam());
 };
 INSTANTIATE_TEST_SUITE_P(Flavours, AlgebraTest, testing::Bool(),
                          [](const auto& info) { return info.param ? "MultiThread" : "CurrentThread"; });
@@ -161,7 +154,7 @@ TEST_P(AlgebraTest, DroppingASetAbortsTheRemoteCallsInIt) {
 }
 
 TEST_P(AlgebraTest, TheSameThroughANode) {
-  const std::string path = "/tmp/kaido-algebra-" + std::to_string(::getpid()) + (GetParam() ? "m" : "c") + ".sock";
+  const std::string path = kaido::testing::new_socket_path();
   kaido::testing::FakeNode fake(path);
   runtime_.block_on([&]() -> kaido::Task<void> {
     auto node = (co_await kaido::NodeRuntime::connect(kaido::NodeOptions().socket(path).unavailable_after(2s))).value();

@@ -1,8 +1,6 @@
 // The ways to call, in this process and through a node: by declaration, with arguments left out, by method, by name.
 #include <kaido/kaido.h>
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -15,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sdk/client/client_test_support.h"
 #include "sdk/client/fake_node.h"
 
 namespace post {
@@ -47,11 +46,6 @@ KAIDO_SERVICE(Office, take, describe);
 
 namespace {
 
-std::string socket_path() {
-  static std::atomic<int> count{0};
-  return "/tmp/kaido-callers-" + std::to_string(::getpid()) + "-" + std::to_string(++count) + ".sock";
-}
-
 /// A LocalRuntime or a NodeRuntime.
 class Cluster {
  public:
@@ -75,7 +69,7 @@ void on_both(Body body) {
     const kaido::LocalRuntime local;
     co_await run(Cluster(local.backend()));
   }(body));
-  const std::string path = socket_path();
+  const std::string path = kaido::testing::new_socket_path();
   kaido::testing::FakeNode fake(path);
   kaido::Runtime::create().value().block_on([](Body run, std::string at) -> kaido::Task<void> {
     auto node = (co_await kaido::NodeRuntime::connect(kaido::NodeOptions().socket(at))).value();
@@ -158,7 +152,7 @@ TEST(Callers, FindAServiceThatCameAndWent) {
 }
 
 TEST(Callers, OfferMethodsWithAnObjectOnly) {
-  const std::string path = socket_path();
+  const std::string path = kaido::testing::new_socket_path();
   kaido::testing::FakeNode fake(path);
   const auto connect = [&path] {
     kaido::Runtime::create().value().block_on([](std::string at) -> kaido::Task<void> {

@@ -19,6 +19,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sdk/client/client_test_support.h"
 #include "sdk/client/fake_node.h"
 
 namespace {
@@ -91,17 +92,6 @@ kaido::Task<double> call_back_by_handles() {
 }
 KAIDO_FUNCTION_AS("call_back_by_handles", &call_back_by_handles);
 
-kaido::Runtime make_runtime(bool multi_thread) {
-  auto builder = multi_thread ? kaido::RuntimeBuilder::new_multi_thread() : kaido::RuntimeBuilder::new_current_thread();
-  if (multi_thread) builder.worker_threads(2);
-  return builder.enable_all().build().value();
-}
-
-std::string socket_path() {
-  static std::atomic<int> count{0};
-  return "/tmp/kaido-edge-" + std::to_string(::getpid()) + "-" + std::to_string(++count) + ".sock";
-}
-
 kaido::NodeOptions options(const std::string& path) { return kaido::NodeOptions().socket(path); }
 
 /// Waits on a thread of the pool for what a blocking function waits for.
@@ -113,8 +103,8 @@ kaido::Task<void> wait_for(F function) {
 
 class EdgesTest : public testing::TestWithParam<bool> {
  protected:
-  kaido::Runtime runtime_ = make_runtime(GetParam());
-  const std::string path_ = socket_path();
+  kaido::Runtime runtime_ = kaido::testing::make_runtime(GetParam());
+  const std::string path_ = kaido::testing::new_socket_path();
 };
 
 INSTANTIATE_TEST_SUITE_P(Flavors, EdgesTest, testing::Bool(),

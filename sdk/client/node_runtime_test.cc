@@ -1,8 +1,6 @@
 // The client over a real Unix socket, with both flavours of runtime; and the same programs without a node.
 #include <kaido/kaido.h>
 
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -15,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sdk/client/client_test_support.h"
 #include "sdk/client/fake_node.h"
 
 int never_registered(int);  // declared only, as by an app that calls what others offer
@@ -55,18 +54,6 @@ kaido::Task<int> wait_for_ever(kaido::Context& context) {
 }
 KAIDO_FUNCTION_AS("wait_for_ever", &wait_for_ever);
 
-kaido::Runtime make_runtime(bool multi_thread) {
-  auto builder = multi_thread ? kaido::RuntimeBuilder::new_multi_thread() : kaido::RuntimeBuilder::new_current_thread();
-  if (multi_thread) builder.worker_threads(2);
-  return builder.enable_all().build().value();
-}
-
-std::string socket_path() {
-  static std::atomic<int> count{0};
-  // Not in the test's own folder: the path of a Unix socket has 107 bytes at most.
-  return "/tmp/kaido-fake-" + std::to_string(::getpid()) + "-" + std::to_string(++count) + ".sock";
-}
-
 kaido::NodeOptions options(const std::string& path) { return kaido::NodeOptions().socket(path).unavailable_after(2s); }
 
 /// The same calls on anything that distributes.
@@ -94,14 +81,14 @@ kaido::Task<void> use(D runtime) {
 
 class NodeRuntimeTest : public testing::TestWithParam<bool> {
  protected:
-  kaido::Runtime runtime_ = make_runtime(GetParam());
+  kaido::Runtime runtime_ = kaido::testing::make_runtime(GetParam());
 };
 
 INSTANTIATE_TEST_SUITE_P(Flavors, NodeRuntimeTest, testing::Bool(),
                          [](const auto& info) { return info.param ? "MultiThread" : "CurrentThread"; });
 
 TEST_P(NodeRuntimeTest, CallsGoThroughTheNodeWithinItsCredit) {
-  const std::string path = socket_path();
+  const std::string path = kaido::testing::new_socket_path();
   kaido::testing::FakeNode fake(path, 32);
   runtime_.block_on([&]() -> kaido::Task<void> {
     auto node = (co_await kaido::NodeRuntime::connect(options(path))).value();
@@ -132,7 +119,7 @@ TEST_P(NodeRuntimeTest, TheSameProgramRunsInThisProcess) {
 }
 
 TEST_P(NodeRuntimeTest, AbortCancelsTheFunctionAndDestroysItsFrame) {
-  const std::string path = socket_path();
+  const std::string path = kaido::testing::new_socket_path();
   kaido::testing::FakeNode fake(path);
   const int destroyed_before = destroyed.load();
   const int waiting_before = waiting.load();
@@ -158,7 +145,7 @@ TEST_P(NodeRuntimeTest, AbortCancelsTheFunctionAndDestroysItsFrame) {
 }
 
 TEST_P(NodeRuntimeTest, AfterARestartIdempotentCallsAreRepeatedAndOthersUnavailable) {
-  const std::string path = socket_path();
+  const std::string path = kaido::testing::new_socket_path();
   kaido::testing::FakeNode fake(path);
   fake.hold();
   runtime_.block_on([&]() -> kaido::Task<void> {
@@ -182,7 +169,7 @@ TEST_P(NodeRuntimeTest, AfterARestartIdempotentCallsAreRepeatedAndOthersUnavaila
 
 TEST_P(NodeRuntimeTest, WithoutANodeConnectFailsAndSaysWhere) {
   runtime_.block_on([]() -> kaido::Task<void> {
-    const std::string path = socket_path();
+    const std::string path = kaido::testing::new_socket_path();
     const auto node = co_await kaido::NodeRuntime::connect(options(path));
     EXPECT_TRUE(node.has_error());
     EXPECT_TRUE(node.error().is_unavailable());
@@ -191,7 +178,7 @@ TEST_P(NodeRuntimeTest, WithoutANodeConnectFailsAndSaysWhere) {
 }
 
 TEST_P(NodeRuntimeTest, ARefusalIsFinalAndCarriesTheReason) {
-  const std::string path = socket_path();
+  const std::string path = kaido::testing::new_socket_path();
   kaido::testing::FakeNode fake(path);
   fake.refuse("upgrade the application");
   runtime_.block_on([&]() -> kaido::Task<void> {
@@ -202,7 +189,7 @@ TEST_P(NodeRuntimeTest, ARefusalIsFinalAndCarriesTheReason) {
 }
 
 TEST_P(NodeRuntimeTest, FreeCallsUseTheNodeThatKaidoSocketNames) {
-  const std::string path = socket_path();
+  const std::string path = kaido::testing::new_socket_path();
   kaido::testing::FakeNode fake(path);
   ::setenv("KAIDO_SOCKET", path.c_str(), 1);
   runtime_.block_on([]() -> kaido::Task<void> {
@@ -213,7 +200,7 @@ TEST_P(NodeRuntimeTest, FreeCallsUseTheNodeThatKaidoSocketNames) {
 }
 
 TEST_P(NodeRuntimeTest, ANamedNodeThatIsNotThereIsUnavailableAndNotReplaced) {
-  ::setenv("KAIDO_SOCKET", socket_path().c_str(), 1);
+  ::setenv("KAIDO_SOCKET", kaido::testing::new_socket_path().c_str(), 1);
   runtime_.block_on([]() -> kaido::Task<void> {
     const auto failed = co_await kaido::remote<&add>().call(1, 1);
     EXPECT_TRUE(failed.has_error() && failed.error().is_unavailable());
@@ -222,7 +209,7 @@ TEST_P(NodeRuntimeTest, ANamedNodeThatIsNotThereIsUnavailableAndNotReplaced) {
 }
 
 TEST_P(NodeRuntimeTest, TheRuntimesEndResolvesWhatIsUnderWay) {
-  const std::string path = socket_path();
+  const std::string path = kaido::testing::new_socket_path();
   kaido::testing::FakeNode fake(path);
   fake.hold();
   kaido::JoinHandle<std::int64_t> handle;
@@ -236,7 +223,7 @@ TEST_P(NodeRuntimeTest, TheRuntimesEndResolvesWhatIsUnderWay) {
   std::move(runtime_).shutdown_timeout(5s);
   EXPECT_TRUE(handle.is_finished());
   EXPECT_FALSE(node->is_connected());
-  runtime_ = make_runtime(false);
+  runtime_ = kaido::testing::make_runtime(false);
 }
 
 }  // namespace

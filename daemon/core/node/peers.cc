@@ -86,15 +86,13 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
     return tasks_.attempt_redirected(report, is_full ? RedirectReason::kLinkFull : RedirectReason::kTooLarge,
                                      is_full ? kLinkRetryAfter : base::Duration(0), frame.payload);
   }
-  const bool is_answer =
-      frame.header.kind == wire::FrameKind::kResult || frame.header.kind == wire::FrameKind::kRedirect;
-  if (is_answer && why == Unsent::kTooLarge && frame.payload.empty()) {
+  if (is_answer(frame) && why == Unsent::kTooLarge && frame.payload.empty()) {
     // An error, or a redirect: there is nothing smaller to say.
     return link->session().close(
         absl::FailedPreconditionError("the peer takes no answer of " + std::to_string(frame.metadata_size) + " bytes"),
         /*retry=*/false);
   }
-  if (is_answer && why != Unsent::kFull) {
+  if (is_answer(frame) && why != Unsent::kFull) {
     TaskResult failure{wire::Outcome::kAppLost,
                        make_error({.message = "the result was still on its way when its worker was lost"}),
                        {}};

@@ -24,6 +24,11 @@ struct FrameOut {
   Payload payload;
 };
 
+/// Whether it ends an attempt or a call: there is nothing that could be said instead of it.
+[[nodiscard]] inline bool is_answer(const FrameOut& frame) {
+  return frame.header.kind == wire::FrameKind::kResult || frame.header.kind == wire::FrameKind::kRedirect;
+}
+
 /// Everything that is not a frame, and rare.
 struct Command {
   enum class Kind : std::uint8_t {
