@@ -106,8 +106,8 @@ TEST_P(Peers, FindEachOtherLoseAndFindAgain) {
   EXPECT_EQ(nodes.nodes(1).tags().at("disk"), "ssd");
 
   cluster["b"].kill();
-  EXPECT_TRUE(wait_until([&] { return cluster["a"].connected_peers() == 0; }));
-  EXPECT_EQ(states(cluster["a"].ctl("nodes"))[1], "lost");
+  EXPECT_TRUE(wait_until([&] { return states(cluster["a"].ctl("nodes"))[1] == "lost"; }));
+  EXPECT_EQ(cluster["a"].connected_peers(), 0);
 
   ASSERT_TRUE(cluster["b"].start());
   EXPECT_TRUE(cluster.settle());
