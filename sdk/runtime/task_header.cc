@@ -12,7 +12,9 @@
 #include <chrono>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
+#include "sdk/runtime/panic_report.h"
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/scheduler.h"
 #include "sdk/runtime/thread_state.h"
@@ -153,12 +155,17 @@ bool TaskHeader::poll_join(Context& context) noexcept {
   return false;
 }
 
+// In the scope of the task. An exception that nobody will see any more is at least told.
+void TaskHeader::discard_outcome() noexcept {
+  if (std::exception_ptr lost = drop_outcome(); lost != nullptr) report_lost_panic(*this, std::move(lost));
+}
+
 void TaskHeader::detach() noexcept {
   std::uint64_t state = state_.load(std::memory_order_acquire);
   for (;;) {
     if ((state & kComplete) != 0) {
       CurrentTaskScope scope(*this);
-      drop_outcome();
+      discard_outcome();
       break;
     }
     if (state_.compare_exchange_weak(state, state & ~(kInterest | kWaker), std::memory_order_acq_rel,
@@ -294,7 +301,7 @@ void TaskHeader::complete() noexcept {
   if (scheduler_->observes_panics() && has_panicked()) scheduler_->task_panicked();
   const std::uint64_t state = state_.fetch_xor(kRunning | kComplete, std::memory_order_acq_rel);
   if ((state & kInterest) == 0) {
-    drop_outcome();
+    discard_outcome();
   } else if ((state & kWaker) != 0) {
     join_waker_.wake();
   }

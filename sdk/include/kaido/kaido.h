@@ -20,6 +20,7 @@
 #include <kaido/metrics.h>
 #include <kaido/net.h>
 #include <kaido/node_runtime.h>
+#include <kaido/panic_hook.h>
 #include <kaido/placement.h>
 #include <kaido/remote.h>
 #include <kaido/result.h>

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -70,7 +71,8 @@ class TaskHeader : public WakeTarget {
   virtual Dropped poll_drop(Context& context) noexcept;
   /// Destroys the coroutine or closure, whether finished or not.
   virtual void drop_frame() noexcept = 0;
-  virtual void drop_outcome() noexcept = 0;
+  /// What left the task and was not taken; null if there is nothing of the kind.
+  [[nodiscard]] virtual std::exception_ptr drop_outcome() noexcept = 0;
   /// The outcome is an exception.
   [[nodiscard]] virtual bool has_panicked() const noexcept = 0;
 
@@ -83,6 +85,7 @@ class TaskHeader : public WakeTarget {
   bool finish_running() noexcept;
   void drop_unfinished(Context& context) noexcept;
   void wait_for_drop() noexcept;
+  void discard_outcome() noexcept;
   void complete() noexcept;
 
   Scheduler* scheduler_;
@@ -118,7 +121,11 @@ class JoinCell : public TaskHeader {
  protected:
   using TaskHeader::TaskHeader;
   ~JoinCell() override = default;
-  void drop_outcome() noexcept final { outcome_.reset(); }
+  [[nodiscard]] std::exception_ptr drop_outcome() noexcept final {
+    std::exception_ptr lost = outcome_.has_exception() ? outcome_.take_exception() : nullptr;
+    outcome_.reset();
+    return lost;
+  }
   [[nodiscard]] bool has_panicked() const noexcept final { return outcome_.has_exception(); }
 
   Outcome<T> outcome_;
