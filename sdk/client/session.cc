@@ -32,6 +32,8 @@ bool parse(const wire::FrameView& frame, Message& message) {
   return message.ParseFromArray(frame.metadata.data(), static_cast<int>(frame.metadata.size()));
 }
 
+bool may_be_repeated(const PendingCall& call) { return call.placement != nullptr && call.placement->is_idempotent; }
+
 }  // namespace
 
 Session::Session(SessionOptions options, FunctionTable functions, SessionEvents& events)
@@ -379,6 +381,9 @@ void Session::handle_result(const wire::FrameView& frame, TimePoint now) {
     return;
   }
   PendingCall* const call = slots_[index].call;
+  // The node stops, and will close the connection: what may be repeated counts as under way until then.
+  const bool is_refused = frame.header.template_or_status == static_cast<std::uint32_t>(wire::Outcome::kUnavailable);
+  if (is_refused && call != nullptr && may_be_repeated(*call)) return;
   free_slot(index);
   if (call == nullptr) {
     ++late_results_;
@@ -432,7 +437,7 @@ void Session::settle_in_flight(std::string_view reason) {
     if (call == nullptr) continue;
     call->slot = PendingCall::kNoSlot;
     const bool is_unsent = call->stream_offset >= consumed_;
-    if (is_unsent || (call->placement != nullptr && call->placement->is_idempotent)) {
+    if (is_unsent || may_be_repeated(*call)) {
       again.push_back(call);
     } else {
       finish(*call, Error(ErrorKind::kUnavailable,

@@ -271,6 +271,35 @@ TEST_F(SessionTest, WhatIsLostWithTheConnectionIsRepeatedOnlyWhereThatIsAllowed)
   EXPECT_TRUE(repeatable->succeeded());
 }
 
+TEST_F(SessionTest, WhatANodeThatStopsHandsBackIsRepeatedOnlyWhereThatIsAllowed) {
+  make_ready();
+  auto rules = std::make_shared<PlacementData>();
+  rules->is_idempotent = true;
+  const auto repeatable = start("repeatable", rules);
+  const auto once = start("once");
+  for (const SentFrame& frame : sent()) {
+    if (frame.header.kind != Kind::kCall) continue;
+    wire::FrameHeader header;
+    header.call_id = frame.header.call_id;
+    header.template_or_status = static_cast<std::uint32_t>(wire::Outcome::kUnavailable);
+    deliver(Kind::kResult, {}, header);
+  }
+  ASSERT_TRUE(once->is_done);
+  EXPECT_TRUE(once->error->is_unavailable());
+  EXPECT_FALSE(repeatable->is_done);
+  EXPECT_TRUE(sent().empty()) << "it would be refused again";
+
+  session_->handle_disconnected(now_, "gone");
+  EXPECT_FALSE(repeatable->is_done);
+  now_ += 20ms;
+  connect_again();
+  welcome(8);
+  const SentFrame again = sent().back();
+  EXPECT_EQ(again.payload, "repeatable");
+  deliver_result(again.header.call_id, "done");
+  EXPECT_TRUE(repeatable->succeeded());
+}
+
 TEST_F(SessionTest, CallsWaitForTheNodesReturnButNotForEver) {
   make_ready();
   session_->handle_disconnected(now_, "gone");

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <kaido/kaido.h>
@@ -150,6 +151,30 @@ TEST_F(Loss, ARestartedOriginSettlesTheCallsOfItsApps) {
   EXPECT_EQ(count_started(folder / "once"), 1);
   const auto repeated = client.wait(again);
   ASSERT_TRUE(repeated.ok()) << repeated.error();
+}
+
+TEST_F(Loss, IdempotentCallsSurviveAPoliteRestartOfTheirOwnNode) {
+  constexpr int kCalls = 200;
+  std::vector<JoinHandle<std::string>> calls;
+  for (int i = 0; i < kCalls; ++i) calls.push_back(client.spawn(somewhere().idempotent().call(journal, release)));
+  ASSERT_TRUE(wait_started(journal, kCalls / 4));
+  // Twice: the second ends the drain, which would wait for what runs.
+  cluster["a"].process().send(SIGTERM);
+  ASSERT_TRUE(wait_until([&] { return !cluster["a"].is_ready(); }));
+  cluster["a"].process().send(SIGTERM);
+  ASSERT_EQ(cluster["a"].process().wait(), ExitStatus{});
+  ASSERT_TRUE(cluster["a"].start());
+  ASSERT_TRUE(cluster.settle());
+  release_all();
+  int survived = 0;
+  for (auto& call : calls) {
+    const auto result = client.wait(call);
+    if (result.ok())
+      ++survived;
+    else
+      ADD_FAILURE() << result.error();
+  }
+  EXPECT_EQ(survived, kCalls);
 }
 
 TEST_F(Loss, AWorkerThatStandsStillHarmsOnlyItsOwnAttempts) {
