@@ -97,6 +97,22 @@ TEST_F(Edges, MoreRulesThanAreRememberedAndATimeLimitForEachCall) {
   });
 }
 
+TEST(RaisedLimits, AreTheAppsLimitsToo) {
+  const auto spec = [](const char* name) { return NodeSpec(name).limit("max_frame_bytes", "128MiB"); };
+  TestCluster cluster({spec("a"), spec("b")});
+  const auto worker = App::worker(cluster["b"]);
+  Client client(cluster["a"]);
+  // More than what no limit of the configuration allows by default, there and back.
+  constexpr std::size_t kSize = 65U << 20;
+  const auto result = client.call(client.remote<&echo>().with_wait(kPatience).call(std::string(kSize, 'x')));
+  ASSERT_TRUE(result.ok()) << result.error();
+  EXPECT_EQ(result->size(), kSize);
+  const auto refused = client.call(client.remote<&echo>().call(std::string(128U << 20, 'x')));
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kInvalidArgument) << refused.error();
+  EXPECT_NE(refused.error().message().find("limits.max_frame_bytes"), std::string::npos) << refused.error();
+}
+
 TEST_F(Edges, AnAbortReachesFunctionsThoughTheyKeepEveryThread) {
   Client client(cluster["a"]);
   // The worker has two threads.

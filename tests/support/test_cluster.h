@@ -64,6 +64,7 @@ class TestNode {
   [[nodiscard]] std::string app_socket() const { return folder_ / "app.sock"; }
   [[nodiscard]] std::string admin_socket() const { return folder_ / "admin.sock"; }
   [[nodiscard]] std::string peer_socket() const { return folder_ / "peer.sock"; }
+  [[nodiscard]] std::string state_folder() const { return folder_ / "state"; }
   [[nodiscard]] std::string config_file() const { return folder_ / "kaidod.yaml"; }
   [[nodiscard]] std::string log_file() const { return folder_ / "kaidod.log"; }
   [[nodiscard]] std::string peer_address() const;
