@@ -109,7 +109,7 @@ v1::ListNodesResponse AdminView::list_nodes() {
     summary.set_in_flight(loads.in_flight(node.index));
     summary.set_functions(static_cast<std::uint32_t>(node.info->functions.size()));
     summary.set_is_self(node.index == kSelf);
-    summary.set_load(loads.busy(node.index));
+    summary.set_load(node.index == kSelf ? rooms_.machine.tasks().load().busy : loads.busy(node.index));
     if (node.index == kSelf) summary.set_last_seen_seconds(0);
     if (const auto peer = peers.find(node.index.value); peer != peers.end()) {
       if (summary.address().empty()) summary.set_address(peer->second.address);

@@ -6,6 +6,7 @@
 #include "daemon/core/node/apps.h"
 #include "daemon/core/node/outbox.h"
 #include "daemon/core/node/peers.h"
+#include "proto/wire/limits.h"
 
 namespace kaido::daemon {
 
@@ -21,6 +22,7 @@ TaskFlow::TaskFlow(const base::Instant& now, TaskFlowOptions options, Outbox& ou
       ledger_(options.ledger, chooser_),
       executor_(options.executor, table_.view()) {
   chooser_.set_room_here([this](const PreparedPlacement& placement) { return executor_.has_free_worker(placement); });
+  chooser_.set_load_here([this] { return executor_.load(); });
 }
 
 // ---------------------------------------------------------------- apps
@@ -43,8 +45,13 @@ base::Status TaskFlow::offer(std::uint32_t session, const std::vector<FunctionIn
 bool TaskFlow::submit(SubmitRequest request) {
   chooser_.set_now(now_);
   const PreparedPlacement& placement = *request.placement;
-  if (placement.candidates(chooser_.view()).self_fits && ledger_.may_run_at_once(placement)) [[likely]] {
-    if (const auto pick = executor_.find_free_worker(placement)) return submit_at_once(std::move(request), *pick);
+  if (ledger_.may_run_at_once(placement)) [[likely]] {
+    if (placement.candidates(chooser_.view()).self_fits) {
+      if (const auto pick = executor_.find_free_worker(placement)) return submit_at_once(request, *pick);
+    } else if (request.payload.is_whole() && request.payload.size() <= wire::kChunkBytes) {
+      const Placer::Choice choice = chooser_.choose(placement, {});
+      if (choice.verdict == Placer::Verdict::kChosen) return send_at_once(request, choice);
+    }
   }
   const bool accepted = ledger_.submit(now_, request) == SubmitStatus::kAccepted;
   settle();
@@ -52,9 +59,9 @@ bool TaskFlow::submit(SubmitRequest request) {
 }
 
 // Local first, and a worker with a free slot is here: nothing is to be decided between the call and its dispatch.
-bool TaskFlow::submit_at_once(SubmitRequest request, WorkerTable::Pick pick) {
+bool TaskFlow::submit_at_once(SubmitRequest& request, const WorkerTable::Pick& pick) {
   const PreparedPlacement& placement = *request.placement;  // which the record owns from the next line on
-  const std::uint64_t sequence = ledger_.begin_local(now_, request, self_.life);
+  const std::uint64_t sequence = ledger_.begin_at_once(now_, request, kSelf, self_.life);
   if (sequence == 0) return false;
   const std::uint64_t call = executor_.start_local(now_, pick, placement, sequence, self_.life);
   ledger_.set_local_call(sequence, call);
@@ -65,6 +72,20 @@ bool TaskFlow::submit_at_once(SubmitRequest request, WorkerTable::Pick pick) {
   return true;
 }
 
+// Another node has to run it, and nothing is to be kept for it: the record and the frame are made in one step.
+bool TaskFlow::send_at_once(SubmitRequest& request, const Placer::Choice& choice) {
+  PeerAttempt attempt;
+  attempt.placement = request.placement;
+  attempt.sequence = ledger_.begin_at_once(now_, request, choice.node, choice.life);
+  if (attempt.sequence == 0) return false;
+  attempt.attempt = 1;
+  attempt.budget = ledger_.budget_of(now_, attempt.sequence);
+  attempt.trace = request.trace;
+  attempt.payload = std::move(request.payload);
+  send_to_peer(choice.node, attempt);
+  return true;
+}
+
 void TaskFlow::cancel_call(std::uint32_t session, std::uint64_t call_id) {
   ledger_.cancel(now_, session, call_id);
   settle();
@@ -72,11 +93,13 @@ void TaskFlow::cancel_call(std::uint32_t session, std::uint64_t call_id) {
 
 bool TaskFlow::worker_result(std::uint32_t session, std::uint64_t call, TaskResult result) {
   if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
-    if (const auto end = executor_.finish_local(now_, session, call)) {
-      const Ledger::LocalDelivery delivery = ledger_.end_local(end->sequence);
+    if (const auto end = executor_.finish(now_, session, call)) {
       durations_.run.record(now_ - end->started);
-      durations_.task.record(now_ - delivery.since);
-      hand_over(delivery.session, delivery.call_id, std::move(result));
+      if (end->key.origin == kSelf) {
+        deliver_success(ledger_.end_local(end->key.sequence), std::move(result));
+      } else {
+        peers_->reply_result(end->key, std::move(result));
+      }
       if (executor_.queued_count() != 0) {
         executor_.dispatch_freed(now_);
         settle();
@@ -142,8 +165,11 @@ void TaskFlow::node_lost(NodeIndex node, const base::Life& life) {
 }
 
 void TaskFlow::admit(AdmitRequest request) {
-  executor_.admit(now_, request);
-  settle();
+  const auto start = executor_.admit_at_once(now_, request);
+  if (!start) return settle();
+  durations_.queue.record(std::uint64_t{0});
+  apps_->dispatch(start->session, {start->function_index, start->call, request.key.attempt, start->budget,
+                                   request.trace, call_info(request.key), std::move(request.payload)});
 }
 
 void TaskFlow::cancel_attempt(const AttemptKey& key) {
@@ -157,6 +183,9 @@ void TaskFlow::inquire(const AttemptKey& key) {
 }
 
 void TaskFlow::attempt_result(const AttemptReport& report, TaskResult result) {
+  if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
+    if (const auto delivery = ledger_.end_remote(report)) return deliver_success(*delivery, std::move(result));
+  }
   ledger_.handle_result(now_, report, std::move(result));
   settle();
 }
@@ -238,7 +267,6 @@ void TaskFlow::settle() {
     }
   }
   settling_ = false;
-  chooser_.load_reported(kSelf, executor_.load());
 }
 
 AttemptKey TaskFlow::own_key(const LedgerEffect& effect) const {
@@ -268,17 +296,26 @@ void TaskFlow::send_attempt(LedgerEffect& effect) {
     request.payload = std::move(effect.payload);
     return executor_.admit(now_, request);
   }
-  const PeerAttempt attempt{effect.sequence, effect.attempt, std::move(effect.placement),
-                            effect.budget,   effect.trace,   std::move(effect.payload)};
-  const auto refusal = peers_->send_attempt(effect.node, attempt);
+  send_to_peer(effect.node, {effect.sequence, effect.attempt, std::move(effect.placement), effect.budget, effect.trace,
+                             std::move(effect.payload)});
+}
+
+void TaskFlow::send_to_peer(NodeIndex node, const PeerAttempt& attempt) {
+  const auto refusal = peers_->send_attempt(node, attempt);
   if (!refusal) return;
-  const AttemptReport report{effect.node, view().find(effect.node)->info->life, effect.sequence, effect.attempt};
+  const AttemptReport report{node, view().find(node)->info->life, attempt.sequence, attempt.attempt};
   ledger_.handle_redirect(now_, report, refusal->reason, refusal->retry_after, attempt.payload);
+  settle();
 }
 
 void TaskFlow::deliver(LedgerEffect& effect) {
   if (effect.since != base::Instant{}) durations_.task.record(now_ - effect.since);
   hand_over(effect.session, effect.call_id, {effect.outcome, std::move(effect.error), std::move(effect.payload)});
+}
+
+void TaskFlow::deliver_success(const Ledger::Delivery& delivery, TaskResult result) {
+  durations_.task.record(now_ - delivery.since);
+  hand_over(delivery.session, delivery.call_id, std::move(result));
 }
 
 void TaskFlow::hand_over(std::uint32_t session, std::uint64_t call_id, TaskResult result) {

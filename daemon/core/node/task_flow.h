@@ -19,6 +19,7 @@ namespace kaido::daemon {
 class Apps;
 class Outbox;
 class Peers;
+struct PeerAttempt;
 
 /// Of the operator's calls. Sessions of apps are never 0: their upper bits hold a generation from 1 on.
 inline constexpr std::uint32_t kOperatorSession = 0;
@@ -116,12 +117,15 @@ class TaskFlow {
   [[nodiscard]] const Durations& durations() const { return durations_; }
 
  private:
-  [[nodiscard]] bool submit_at_once(SubmitRequest request, WorkerTable::Pick pick);
+  [[nodiscard]] bool submit_at_once(SubmitRequest& request, const WorkerTable::Pick& pick);
+  [[nodiscard]] bool send_at_once(SubmitRequest& request, const Placer::Choice& choice);
   void settle();
   void act(LedgerEffect& effect);
   void act(ExecutorEffect& effect);
   void send_attempt(LedgerEffect& effect);
+  void send_to_peer(NodeIndex node, const PeerAttempt& attempt);
   void deliver(LedgerEffect& effect);
+  void deliver_success(const Ledger::Delivery& delivery, TaskResult result);
   void hand_over(std::uint32_t session, std::uint64_t call_id, TaskResult result);
   void dispatch(ExecutorEffect& effect);
   void self_changed();

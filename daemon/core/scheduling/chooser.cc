@@ -106,6 +106,7 @@ Placer::Choice Chooser::choose(const PreparedPlacement& placement, std::span<con
   const bool has_room = room_here_ ? may_be_self && room_here_(placement) : loads_.busy(kSelf) < slots_of(kSelf);
   if (may_be_self && has_room) return chosen(kSelf);
 
+  if (may_be_self && load_here_) loads_.reported(kSelf, load_here_());
   const auto count = static_cast<std::uint32_t>(candidates.nodes.size());
   if (count == 0) {
     return {.verdict = candidates.signature_mismatch_only ? Verdict::kSignatureMismatch : Verdict::kUnschedulable};

@@ -40,11 +40,13 @@ class Chooser final : public Placer {
   void set_view(ClusterViewRef view);
   [[nodiscard]] const ClusterView& view() const { return *view_; }
 
-  /// `aux` of any frame of a peer; for kSelf the executor's load() whenever it changed.
+  /// `aux` of any frame of a peer.
   void load_reported(NodeIndex node, wire::Load load) { loads_.reported(node, load); }
   /// Whether a worker on this node could start a task of the placement right now: what "local first" goes by, since a
   /// node has slots of two kinds. Without it the number of free slots decides.
   void set_room_here(std::function<bool(const PreparedPlacement&)> has_room) { room_here_ = std::move(has_room); }
+  /// This node's own load, asked for where it is compared with others': it changes with every task.
+  void set_load_here(std::function<wire::Load()> load) { load_here_ = std::move(load); }
   /// The time by which reports age; before choices that should know it.
   void set_now(base::Instant now) { loads_.set_now(now); }
   [[nodiscard]] const LoadTable& loads() const { return loads_; }
@@ -77,6 +79,7 @@ class Chooser final : public Placer {
   base::Random random_;
   ClusterViewRef view_;
   std::function<bool(const PreparedPlacement&)> room_here_;
+  std::function<wire::Load()> load_here_;
   LoadTable loads_;
   std::map<PlacementSpec, Prepared> prepared_;
   std::vector<std::uint32_t> free_indices_;

@@ -66,6 +66,19 @@ TEST(Chooser, AFullLocalNodeIsStillChosenWhereTheOthersAreFuller) {
   EXPECT_EQ(cluster.chooser.choose(*placement, {}).node, kSelf);
 }
 
+TEST(Chooser, ThisNodesOwnLoadIsAskedForWhereItIsCompared) {
+  Cluster cluster(2);
+  const auto placement = cluster.chooser.prepare(wanted());
+  wire::Load here{.busy = 2, .slots = 4};
+  cluster.chooser.set_room_here([](const PreparedPlacement&) { return false; });
+  cluster.chooser.set_load_here([&] { return here; });
+  cluster.fill(NodeIndex{1}, 3);
+  cluster.fill(NodeIndex{2}, 3);
+  EXPECT_EQ(cluster.chooser.choose(*placement, {}).node, kSelf);
+  here.busy = 4;
+  EXPECT_NE(cluster.chooser.choose(*placement, {}).node, kSelf);
+}
+
 TEST(Chooser, OfTwoTheLessLoadedRelativeToItsSlotsIsChosen) {
   Cluster cluster(2, false);
   const auto placement = cluster.chooser.prepare(wanted());

@@ -27,26 +27,35 @@ Executor::Executor(const ExecutorOptions& options, ClusterViewRef view)
 // ---------------------------------------------------------------- admission
 
 void Executor::admit(base::Instant now, const AdmitRequest& request) {
+  const std::optional<Start> start = admit_at_once(now, request);
+  if (start) push_dispatch(records_.find(start->call), *start, now, request.payload);
+}
+
+std::optional<Executor::Start> Executor::admit_at_once(base::Instant now, const AdmitRequest& request) {
   KAIDO_CHECK(request.placement != nullptr);
   const std::uint32_t hash = hash_of(request.key);
-  if (is_stale_or_known(request.key, hash)) return;
+  if (is_stale_or_known(request.key, hash)) return std::nullopt;
+  const auto redirect = [&](RedirectReason reason) {
+    redirect_arrival(request, reason);
+    return std::nullopt;
+  };
   const PlacementSpec& spec = request.placement->spec();
   const std::uint32_t lane = lane_of(*request.placement);
-  if (const auto refusal = find_refusal(*request.placement, lane)) return redirect_arrival(request, *refusal);
+  if (const auto refusal = find_refusal(*request.placement, lane)) return redirect(*refusal);
   std::uint32_t& of_origin = origins_[request.key.origin.value].attempts;
   if (request.key.origin != kSelf && of_origin >= options_.attempts_per_origin_max) {
-    return redirect_arrival(request, RedirectReason::kQueueFull);
+    return redirect(RedirectReason::kQueueFull);
   }
 
   const WorkerTable::Pick pick = has_node_slot() ? workers_.pick(lane) : WorkerTable::Pick{};
   const bool must_queue = pick.worker == WorkerTable::kNone;
-  if (must_queue && queue_.size() >= options_.queue_max) return redirect_arrival(request, RedirectReason::kQueueFull);
+  if (must_queue && queue_.size() >= options_.queue_max) return redirect(RedirectReason::kQueueFull);
   const std::uint32_t slot = records_.acquire(options_.attempts_max);
-  if (slot == kNone) return redirect_arrival(request, RedirectReason::kQueueFull);
+  if (slot == kNone) return redirect(RedirectReason::kQueueFull);
   Record& record = records_[slot];
   if (must_queue && !record.kept.keep_until_sent(queued_bytes_, request.payload)) {
     records_.release(slot);
-    return redirect_arrival(request, RedirectReason::kQueueFull);
+    return redirect(RedirectReason::kQueueFull);
   }
   record.key = request.key;
   record.is_local = false;
@@ -60,11 +69,12 @@ void Executor::admit(base::Instant now, const AdmitRequest& request) {
   if (record.deadline != kNever) deadlines_.push(slot, record.deadline);
   record.since = now;
   ++counters_.admitted;
-  if (!must_queue) return dispatch(now, slot, pick, request.payload);
+  if (!must_queue) return start(now, slot, pick);
   ++counters_.queued;
   record.state = State::kQueued;
   queue_.push(lane, slot, spec.priority, record.deadline);
   reply_state(ExecutorEffect::Kind::kReplyQueued, record.key);
+  return std::nullopt;
 }
 
 bool Executor::is_stale_or_known(const AttemptKey& key, std::uint32_t hash) {
@@ -131,20 +141,28 @@ std::optional<RedirectReason> Executor::find_refusal(const PreparedPlacement& pl
   }
 }
 
-void Executor::dispatch(base::Instant now, std::uint32_t slot, WorkerTable::Pick pick, Payload payload) {
+Executor::Start Executor::start(base::Instant now, std::uint32_t slot, const WorkerTable::Pick& pick) {
   Record& record = records_[slot];
-  const base::Instant admitted = std::exchange(record.since, now);
+  record.since = now;
   record.state = State::kRunning;
   join_worker(slot, pick);
   ++running_;
   ++counters_.dispatched;
+  // 0 would mean none: a deadline that passes at this very moment is one nanosecond away.
+  const base::Duration budget =
+      record.deadline == kNever ? base::Duration(0) : std::max(record.deadline - now, base::Duration(1));
+  return {records_.handle(slot), budget, workers_.session(pick.worker), pick.function_index};
+}
+
+void Executor::push_dispatch(std::uint32_t slot, const Start& start, base::Instant admitted, Payload payload) {
+  const Record& record = records_[slot];
   ExecutorEffect& effect = effects_.push();
   effect.kind = ExecutorEffect::Kind::kDispatch;
   effect.key = record.key;
-  effect.call = records_.handle(slot);
-  effect.session = workers_.session(pick.worker);
-  effect.function_index = pick.function_index;
-  if (record.deadline != kNever) effect.budget = std::max(record.deadline - now, base::Duration(1));
+  effect.call = start.call;
+  effect.session = start.session;
+  effect.function_index = start.function_index;
+  effect.budget = start.budget;
   effect.trace = record.trace;
   effect.payload = std::move(payload);
   effect.since = admitted;
@@ -215,20 +233,18 @@ void Executor::cancel_local(base::Instant now, std::uint64_t call) {
   dispatch_freed(now);
 }
 
-std::optional<Executor::LocalEnd> Executor::finish_local(base::Instant now, std::uint32_t session, std::uint64_t call) {
+std::optional<Executor::End> Executor::finish(base::Instant now, std::uint32_t session, std::uint64_t call) {
   const std::uint32_t slot = records_.find(call);
   if (slot == kNone) return std::nullopt;
   const Record& record = records_[slot];
-  if (!record.is_local || record.state != State::kRunning || workers_.session(record.worker) != session) {
-    return std::nullopt;
-  }
-  const LocalEnd end{record.key.sequence, record.since};
+  if (record.state != State::kRunning || workers_.session(record.worker) != session) return std::nullopt;
+  if (!record.is_local && record.key.origin == kSelf) return std::nullopt;
+  const End end{record.key, record.since};
   measure(now - record.since);
   ++counters_.finished[static_cast<std::size_t>(Outcome::kSucceeded)];
-  --running_;
+  settle(slot);
   leave_worker(slot);
-  --origins_[kSelf.value].attempts;
-  records_.release(slot);
+  release(slot);
   return end;
 }
 
@@ -243,7 +259,8 @@ void Executor::dispatch_queued(base::Instant now) {
     Record& record = records_[slot];
     Payload payload = record.kept.payload();
     record.kept.release(queued_bytes_);
-    dispatch(now, slot, workers_.pick(record.lane), std::move(payload));
+    const base::Instant admitted = record.since;
+    push_dispatch(slot, start(now, slot, workers_.pick(record.lane)), admitted, std::move(payload));
     reply_state(ExecutorEffect::Kind::kReplyStarted, record.key);
   }
 }

@@ -135,6 +135,16 @@ class Executor {
 
   // --- from origins, this node's own ledger included (key.origin == kSelf) ---
   void admit(base::Instant now, const AdmitRequest& request);
+  /// Where a dispatch goes.
+  struct Start {
+    std::uint64_t call = 0;  ///< this node's name for the attempt towards the worker
+    base::Duration budget{0};
+    std::uint32_t session = 0;
+    std::uint32_t function_index = 0;
+  };
+  /// The same on the shortest way: an attempt that is started at once is the caller's to dispatch, with no effect in
+  /// between. Nothing: the effects say what became of it.
+  [[nodiscard]] std::optional<Start> admit_at_once(base::Instant now, const AdmitRequest& request);
   /// The origin gives the attempt up and expects no answer. Unknown keys are ignored: the answer is on its way.
   void cancel(base::Instant now, const AttemptKey& key);
   /// The origin asks after an attempt whose way may have been cut: it is told how it stands, or that it is lost.
@@ -152,13 +162,14 @@ class Executor {
                                           std::uint64_t sequence, const base::Life& life);
   [[nodiscard]] std::uint32_t session_of(WorkerTable::Pick pick) const { return workers_.session(pick.worker); }
   void cancel_local(base::Instant now, std::uint64_t call);
-  /// The sequence of the task that a worker's success ends, if it was started by start_local() and not given up since;
-  /// nothing otherwise: handle_worker_result() says what becomes of it. dispatch_freed() is due.
-  struct LocalEnd {
-    std::uint64_t sequence = 0;
+  /// The attempt that a worker's success ends, if it was not given up since and was another node's or started by
+  /// start_local(): the caller answers it, with no effect in between. Nothing otherwise: handle_worker_result() says
+  /// what becomes of it. dispatch_freed() is due.
+  struct End {
+    AttemptKey key;
     base::Instant started;
   };
-  [[nodiscard]] std::optional<LocalEnd> finish_local(base::Instant now, std::uint32_t session, std::uint64_t call);
+  [[nodiscard]] std::optional<End> finish(base::Instant now, std::uint32_t session, std::uint64_t call);
   void dispatch_freed(base::Instant now) {
     if (!queue_.empty()) dispatch_queued(now);
   }
@@ -237,7 +248,8 @@ class Executor {
   [[nodiscard]] std::uint32_t slots() const;
   [[nodiscard]] base::Duration retry_after() const;
 
-  void dispatch(base::Instant now, std::uint32_t slot, WorkerTable::Pick pick, Payload payload);
+  Start start(base::Instant now, std::uint32_t slot, const WorkerTable::Pick& pick);
+  void push_dispatch(std::uint32_t slot, const Start& start, base::Instant admitted, Payload payload);
   void join_worker(std::uint32_t slot, const WorkerTable::Pick& pick);
   void measure(base::Duration took);
   void dispatch_queued(base::Instant now);

@@ -135,6 +135,48 @@ TEST_F(ExecutorTest, StartedIsReportedOnlyAfterQueued) {
   EXPECT_EQ(started.key, key(101));
 }
 
+TEST_F(ExecutorTest, AnAttemptThatIsStartedAtOnceNeedsNoEffect) {
+  worker(7, 1);
+  const auto admit_at_once = [&](std::uint64_t sequence) {
+    return executor_.admit_at_once(
+        now_, {.key = key(sequence), .placement = prepared(spec_of(kF)), .budget = 5s, .payload = payload("args")});
+  };
+  const auto start = admit_at_once(100);
+  ASSERT_TRUE(start);
+  EXPECT_EQ(start->session, 7U);
+  EXPECT_EQ(start->budget, 5s);
+  expect_none();
+  EXPECT_FALSE(admit_at_once(101)) << "it has to wait";
+  EXPECT_EQ(only().kind, Kind::kReplyQueued);
+  EXPECT_FALSE(executor_.finish(now_, 8, start->call)) << "another worker's";
+  const auto end = executor_.finish(now_ + 1s, 7, start->call);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->key, key(100));
+  EXPECT_EQ(end->started, now_);
+  EXPECT_EQ(executor_.counters().finished[0], 1U);
+  EXPECT_FALSE(executor_.finish(now_, 7, start->call)) << "it ends once";
+  executor_.dispatch_freed(now_);
+  EXPECT_EQ(started().key, key(101));
+  admit(key(100));
+  EXPECT_EQ(only().outcome, Outcome::kNodeLost) << "what was answered runs no second time";
+}
+
+TEST_F(ExecutorTest, WhatWasGivenUpAndWhatThisNodesLedgerSentEndTheLongWay) {
+  worker(7, 2);
+  const auto given_up = dispatched(100);
+  executor_.cancel(now_, key(100));
+  EXPECT_EQ(only().kind, Kind::kCancelAtWorker);
+  EXPECT_FALSE(executor_.finish(now_, 7, given_up.call));
+  EXPECT_FALSE(executor_.handle_worker_result(now_, 7, given_up.call, {Outcome::kSucceeded, nullptr, {}}));
+  expect_none();
+  admit({.origin = kSelf, .attempt = 2, .origin_life = kLife, .sequence = 101});
+  const auto own = only();
+  EXPECT_FALSE(executor_.finish(now_, 7, own.call));
+  finish(own);
+  EXPECT_EQ(only().kind, Kind::kReplyResult);
+  EXPECT_TRUE(executor_.is_idle());
+}
+
 TEST_F(ExecutorTest, AWorkersErrorIsPassedOn) {
   worker(7, 1);
   const auto dispatch = dispatched(100);

@@ -56,7 +56,7 @@ SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
   return SubmitStatus::kAccepted;
 }
 
-std::uint64_t Ledger::begin_local(base::Instant now, SubmitRequest& request, const base::Life& life) {
+std::uint64_t Ledger::begin_at_once(base::Instant now, SubmitRequest& request, NodeIndex node, const base::Life& life) {
   const std::uint32_t hash = mix(request.call_id, request.session);
   const auto is_same_call = [&](std::uint32_t slot) {
     return records_[slot].call_id == request.call_id && records_[slot].session == request.session;
@@ -72,21 +72,31 @@ std::uint64_t Ledger::begin_local(base::Instant now, SubmitRequest& request, con
   fill(now, slot, request);
   record.placement = std::move(request.placement);
   record.state = TaskState::kAssigned;
-  record.node = kSelf;
+  record.node = node;
   record.node_life = life;
   record.attempt = record.starts = 1;
   calls_.insert(hash, slot);
   link_session(slot);
   if (record.deadline != kNever) arm(slot);
-  placer_.attempt_sent(kSelf);
+  placer_.attempt_sent(node);
   return records_.handle(slot);
 }
 
-Ledger::LocalDelivery Ledger::end_local(std::uint64_t sequence) {
+Ledger::Delivery Ledger::end_local(std::uint64_t sequence) {
   const std::uint32_t slot = records_.find(sequence);
   KAIDO_CHECK(slot != kNone);  // the executor's record was not given up, so ours was not either
+  return end(slot);
+}
+
+std::optional<Ledger::Delivery> Ledger::end_remote(const AttemptReport& report) {
+  const std::uint32_t slot = find_attempt(report);
+  if (slot == kNone) return std::nullopt;
+  return end(slot);
+}
+
+Ledger::Delivery Ledger::end(std::uint32_t slot) {
   const Record& record = records_[slot];
-  const LocalDelivery delivery{record.session, record.call_id, record.submitted};
+  const Delivery delivery{record.session, record.call_id, record.submitted};
   ++counters_.delivered[static_cast<std::size_t>(Outcome::kSucceeded)];
   drop(slot);
   return delivery;

@@ -144,26 +144,29 @@ class Ledger {
 
   SubmitStatus submit(base::Instant now, const SubmitRequest& request);
 
-  // --- the shortest way: the executor has found a worker on this node (Executor::find_free_worker) ---
+  // --- the shortest way: where the task goes is known before there is a record, and no effect lies in between ---
   /// Whether this task may take it: it is started once, and nothing has to be kept for it.
   [[nodiscard]] bool may_run_at_once(const PreparedPlacement& placement) const {
     return !is_draining() && attempts_allowed(placement.spec()) == 1 && live_ < options_.tasks_max;
   }
-  /// The record of a task that is started now, in its first attempt on this node; 0 if its call id is in use. Takes the
+  /// The record of a task whose first attempt is on its way to the node now; 0 if its call id is in use. Takes the
   /// placement out of the request.
-  [[nodiscard]] std::uint64_t begin_local(base::Instant now, SubmitRequest& request, const base::Life& life);
+  [[nodiscard]] std::uint64_t begin_at_once(base::Instant now, SubmitRequest& request, NodeIndex node,
+                                            const base::Life& life);
   /// The call that the executor has given it, for its cancellation.
   void set_local_call(std::uint64_t sequence, std::uint64_t call) {
     records_[records_.find(sequence)].local_call = call;
   }
   /// Takes the record away: the task succeeded, and the caller delivers.
-  struct LocalDelivery {
+  struct Delivery {
     std::uint32_t session = 0;
     std::uint64_t call_id = 0;
     base::Instant since;
   };
-  [[nodiscard]] LocalDelivery end_local(std::uint64_t sequence);
-  /// What is left of a task's time now; 0: it has no deadline.
+  [[nodiscard]] Delivery end_local(std::uint64_t sequence);
+  /// The same of a task on another node; nothing if the report is late: handle_result() counts it.
+  [[nodiscard]] std::optional<Delivery> end_remote(const AttemptReport& report);
+  /// What is left of the time of a task that lives; 0: it has no deadline.
   [[nodiscard]] base::Duration budget_of(base::Instant now, std::uint64_t sequence) const;
 
   /// The app gives up. False if there is no such undelivered call (its Deliver is on its way): not an error.
@@ -270,6 +273,7 @@ class Ledger {
   void stop_waiting(Record& record);
   void arm(std::uint32_t slot);
 
+  [[nodiscard]] Delivery end(std::uint32_t slot);
   void give_up_attempt(std::uint32_t slot);  // assigned: tells the executor
   void deliver(std::uint32_t slot, TaskResult result);
   void fail(std::uint32_t slot, wire::Outcome outcome, TaskError error);
