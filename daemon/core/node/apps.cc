@@ -85,7 +85,7 @@ class Apps::Link final : public AppSessionActions {
   [[nodiscard]] bool is_stalled() const { return is_stalled_; }
 
   // --- AppSessionActions ---
-  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) override {
+  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload&& payload) override {
     apps_.outbox_.send(connection_, header, metadata, std::move(payload));
   }
   void close(base::Status reason) override {
@@ -102,15 +102,12 @@ class Apps::Link final : public AppSessionActions {
     return apps_.tasks_.offer(connection_.value, functions, slots);
   }
   PlacementRef prepare(PlacementSpec spec) override { return apps_.tasks_.prepare(std::move(spec)); }
-  bool submit(AppCall call) override {
-    return apps_.tasks_.submit(
-        {connection_.value, call.call_id, std::move(call.placement), call.budget, call.trace, std::move(call.payload)});
-  }
+  bool submit(SubmitRequest&& request) override { return apps_.tasks_.submit(std::move(request)); }
   void cancel(std::uint64_t call_id) override { apps_.tasks_.cancel_call(connection_.value, call_id); }
   void yielded(std::uint64_t call, bool is_waiting) override {
     apps_.tasks_.worker_yielded(connection_.value, call, is_waiting);
   }
-  bool worker_result(std::uint64_t call, TaskResult result) override {
+  bool worker_result(std::uint64_t call, TaskResult&& result) override {
     return apps_.tasks_.worker_result(connection_.value, call, std::move(result));
   }
 
@@ -211,11 +208,11 @@ void Apps::handle_timeout() {
 
 // ---------------------------------------------------------------- from the tasks
 
-void Apps::deliver(std::uint32_t session, std::uint64_t call_id, TaskResult result) {
+void Apps::deliver(std::uint32_t session, std::uint64_t call_id, TaskResult&& result) {
   if (Link* const link = links_.find({session})) link->session().deliver(call_id, std::move(result));
 }
 
-void Apps::dispatch(std::uint32_t session, Dispatch dispatch) {
+void Apps::dispatch(std::uint32_t session, Dispatch&& dispatch) {
   if (Link* const link = links_.find({session})) link->session().dispatch(std::move(dispatch));
 }
 

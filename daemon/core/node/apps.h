@@ -75,8 +75,8 @@ class Apps {
   [[nodiscard]] std::optional<base::Instant> next_timeout() const { return deadlines_.next(); }
 
   // --- from the tasks; a session that is gone is ignored ---
-  void deliver(std::uint32_t session, std::uint64_t call_id, TaskResult result);
-  void dispatch(std::uint32_t session, Dispatch dispatch);
+  void deliver(std::uint32_t session, std::uint64_t call_id, TaskResult&& result);
+  void dispatch(std::uint32_t session, Dispatch&& dispatch);
   void cancel_at_worker(std::uint32_t session, std::uint64_t call);
 
   /// Says goodbye to every app; their sessions end.

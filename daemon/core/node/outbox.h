@@ -19,18 +19,12 @@ class Outbox {
   using Field = std::pair<const char*, std::string>;
 
   void send(ConnectionId connection, const wire::FrameHeader& header, std::span<const std::byte> metadata,
-            Payload payload) {
+            Payload&& payload) {
     const auto offset = static_cast<std::uint32_t>(next_.metadata_bytes.size());
-    if (!metadata.empty()) {
-      next_.metadata_bytes.insert(next_.metadata_bytes.end(), metadata.begin(), metadata.end());
-    }
-    // Filled in where it stays: a record that is made aside and moved in costs as much again.
-    FrameOut& frame = next_.frames.emplace_back();
-    frame.connection = connection;
-    frame.metadata_offset = offset;
-    frame.metadata_size = static_cast<std::uint32_t>(metadata.size());
-    frame.header = header;
-    frame.payload = std::move(payload);
+    const auto size = static_cast<std::uint32_t>(metadata.size());
+    if (size != 0) next_.metadata_bytes.insert(next_.metadata_bytes.end(), metadata.begin(), metadata.end());
+    // Made where it stays: a record that is made aside and moved in costs as much again.
+    next_.frames.emplace_back(connection, offset, size, header, std::move(payload));
   }
 
   Command& command(Command::Kind kind) {

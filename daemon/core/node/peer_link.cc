@@ -43,7 +43,7 @@ void Peers::Link::announcement_refused(const base::Status& why) {
                       {{"node", name()}, {"reason", std::string(why.message())}});
 }
 
-void Peers::Link::call(PeerAttempt attempt) {
+void Peers::Link::call(PeerAttempt&& attempt) {
   AdmitRequest request;
   request.key = key(attempt.sequence, attempt.attempt);
   request.placement = std::move(attempt.placement);

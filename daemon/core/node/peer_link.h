@@ -23,7 +23,7 @@ class Peers::Link final : public PeerSessionActions {
         session_(peers.options_.session, role, *this, peers.now_) {}
 
   // --- PeerSessionActions ---
-  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) override {
+  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload&& payload) override {
     peers_.outbox_.send(connection_, header, metadata, std::move(payload));
   }
   void close(base::Status reason, bool said_goodbye) override;
@@ -37,7 +37,7 @@ class Peers::Link final : public PeerSessionActions {
   void load(wire::Load load) override { peers_.tasks_.load_reported(index_, load); }
   void round_trip(base::Duration time) override;
   PlacementRef prepare(PlacementSpec spec) override { return peers_.tasks_.prepare(std::move(spec)); }
-  void call(PeerAttempt attempt) override;
+  void call(PeerAttempt&& attempt) override;
   void cancel(std::uint64_t sequence, std::uint32_t attempt) override {
     peers_.tasks_.cancel_attempt(key(sequence, attempt));
   }
@@ -54,7 +54,7 @@ class Peers::Link final : public PeerSessionActions {
   void started(std::uint64_t sequence, std::uint32_t attempt) override {
     peers_.tasks_.attempt_started(report(sequence, attempt));
   }
-  void result(PeerResult result) override {
+  void result(PeerResult&& result) override {
     peers_.tasks_.attempt_result(report(result.sequence, result.attempt), std::move(result.result));
   }
   void redirected(PeerRedirect redirect) override {

@@ -343,7 +343,7 @@ void Peers::reply_started(const AttemptKey& key) {
   if (Link* const link = active(key)) link->session().send_started(key.sequence, key.attempt, tasks_.load());
 }
 
-void Peers::reply_result(const AttemptKey& key, TaskResult result) {
+void Peers::reply_result(const AttemptKey& key, TaskResult&& result) {
   PeerResult answer{key.sequence, key.attempt, std::move(result)};
   if (Link* const link = active(key)) [[likely]]
     return link->session().send_result(std::move(answer), tasks_.load());

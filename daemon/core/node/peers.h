@@ -115,7 +115,7 @@ class Peers {
   void send_cancel(NodeIndex node, std::uint64_t sequence, std::uint32_t attempt);
   void reply_queued(const AttemptKey& key);
   void reply_started(const AttemptKey& key);
-  void reply_result(const AttemptKey& key, TaskResult result);
+  void reply_result(const AttemptKey& key, TaskResult&& result);
   void reply_redirect(const AttemptKey& key, RedirectReason reason, base::Duration retry_after, Payload payload);
 
   /// To every link on which it is news.

@@ -17,6 +17,15 @@ namespace kaido::daemon {
 
 /// A frame for a connection. The payload is owned; the metadata lies in the batch, see Ready::metadata().
 struct FrameOut {
+  FrameOut() = default;
+  FrameOut(ConnectionId its_connection, std::uint32_t offset, std::uint32_t size, const wire::FrameHeader& its_header,
+           Payload&& its_payload)
+      : connection(its_connection),
+        metadata_offset(offset),
+        metadata_size(size),
+        header(its_header),
+        payload(std::move(its_payload)) {}
+
   ConnectionId connection;
   std::uint32_t metadata_offset = 0;
   std::uint32_t metadata_size = 0;

@@ -42,7 +42,7 @@ base::Status TaskFlow::offer(std::uint32_t session, const std::vector<FunctionIn
   return absl::OkStatus();
 }
 
-bool TaskFlow::submit(SubmitRequest request) {
+bool TaskFlow::submit(SubmitRequest&& request) {
   chooser_.set_now(now_);
   const PreparedPlacement& placement = *request.placement;
   if (ledger_.may_run_at_once(placement)) [[likely]] {
@@ -91,7 +91,7 @@ void TaskFlow::cancel_call(std::uint32_t session, std::uint64_t call_id) {
   settle();
 }
 
-bool TaskFlow::worker_result(std::uint32_t session, std::uint64_t call, TaskResult result) {
+bool TaskFlow::worker_result(std::uint32_t session, std::uint64_t call, TaskResult&& result) {
   if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
     if (const auto end = executor_.finish(now_, session, call)) {
       durations_.run.record(now_ - end->started);
@@ -164,7 +164,7 @@ void TaskFlow::node_lost(NodeIndex node, const base::Life& life) {
   settle();
 }
 
-void TaskFlow::admit(AdmitRequest request) {
+void TaskFlow::admit(AdmitRequest&& request) {
   const auto start = executor_.admit_at_once(now_, request);
   if (!start) return settle();
   durations_.queue.record(std::uint64_t{0});
@@ -182,7 +182,7 @@ void TaskFlow::inquire(const AttemptKey& key) {
   settle();
 }
 
-void TaskFlow::attempt_result(const AttemptReport& report, TaskResult result) {
+void TaskFlow::attempt_result(const AttemptReport& report, TaskResult&& result) {
   if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
     if (const auto delivery = ledger_.end_remote(report)) return deliver_success(*delivery, std::move(result));
   }
@@ -313,12 +313,12 @@ void TaskFlow::deliver(LedgerEffect& effect) {
   hand_over(effect.session, effect.call_id, {effect.outcome, std::move(effect.error), std::move(effect.payload)});
 }
 
-void TaskFlow::deliver_success(const Ledger::Delivery& delivery, TaskResult result) {
+void TaskFlow::deliver_success(const Ledger::Delivery& delivery, TaskResult&& result) {
   durations_.task.record(now_ - delivery.since);
   hand_over(delivery.session, delivery.call_id, std::move(result));
 }
 
-void TaskFlow::hand_over(std::uint32_t session, std::uint64_t call_id, TaskResult result) {
+void TaskFlow::hand_over(std::uint32_t session, std::uint64_t call_id, TaskResult&& result) {
   if (session != kOperatorSession) [[likely]]
     return apps_->deliver(session, call_id, std::move(result));
   Command& answer = outbox_.command(Command::Kind::kAnswer);

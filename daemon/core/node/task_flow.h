@@ -60,9 +60,9 @@ class TaskFlow {
   /// The shared placement of all equal specs; null at the bound.
   [[nodiscard]] PlacementRef prepare(PlacementSpec spec) { return chooser_.prepare(std::move(spec)); }
   /// False: the session already has this call in flight.
-  [[nodiscard]] bool submit(SubmitRequest request);
+  [[nodiscard]] bool submit(SubmitRequest&& request);
   void cancel_call(std::uint32_t session, std::uint64_t call_id);
-  bool worker_result(std::uint32_t session, std::uint64_t call, TaskResult result);
+  bool worker_result(std::uint32_t session, std::uint64_t call, TaskResult&& result);
   /// A worker that does not read is given nothing more until it does.
   void worker_stalled(std::uint32_t session, bool is_stalled);
   void session_closed(std::uint32_t session);
@@ -77,11 +77,11 @@ class TaskFlow {
   /// This life of the node is over.
   void node_lost(NodeIndex node, const base::Life& life);
   void load_reported(NodeIndex node, wire::Load load) { chooser_.load_reported(node, load); }
-  void admit(AdmitRequest request);
+  void admit(AdmitRequest&& request);
   void cancel_attempt(const AttemptKey& key);
   void attempt_queued(const AttemptReport& report) { ledger_.handle_queued(report); }
   void attempt_started(const AttemptReport& report) { ledger_.handle_started(report); }
-  void attempt_result(const AttemptReport& report, TaskResult result);
+  void attempt_result(const AttemptReport& report, TaskResult&& result);
   void attempt_redirected(const AttemptReport& report, RedirectReason reason, base::Duration retry_after,
                           Payload payload);
   /// Attempts of this node that are assigned to the other one, for the questions after a broken link.
@@ -125,8 +125,8 @@ class TaskFlow {
   void send_attempt(LedgerEffect& effect);
   void send_to_peer(NodeIndex node, const PeerAttempt& attempt);
   void deliver(LedgerEffect& effect);
-  void deliver_success(const Ledger::Delivery& delivery, TaskResult result);
-  void hand_over(std::uint32_t session, std::uint64_t call_id, TaskResult result);
+  void deliver_success(const Ledger::Delivery& delivery, TaskResult&& result);
+  void hand_over(std::uint32_t session, std::uint64_t call_id, TaskResult&& result);
   void dispatch(ExecutorEffect& effect);
   void self_changed();
   void apply_view_change();

@@ -196,8 +196,8 @@ void AppSession::handle_call(const wire::FrameView& frame) {
     return deliver_failure(frame.header.call_id, failure_of(frame.payload, "the arguments", wire::Outcome::kCancelled));
   }
   ++calls_in_flight_;
-  if (!actions_.submit({frame.header.call_id, prepared.placement, to_duration(frame.header.budget_ns),
-                        frame.header.trace, frame.payload})) [[unlikely]] {
+  if (!actions_.submit({static_cast<std::uint32_t>(session_), frame.header.call_id, prepared.placement,
+                        to_duration(frame.header.budget_ns), frame.header.trace, frame.payload})) [[unlikely]] {
     --calls_in_flight_;
     violation("call id " + std::to_string(frame.header.call_id) + " is in flight already");
   }
@@ -248,7 +248,7 @@ std::optional<base::Instant> AppSession::next_timeout() const {
   return std::nullopt;
 }
 
-void AppSession::deliver(std::uint64_t call_id, TaskResult result) {
+void AppSession::deliver(std::uint64_t call_id, TaskResult&& result) {
   if (state_ != AppState::kReady) return;
   KAIDO_CHECK(calls_in_flight_ > 0);
   --calls_in_flight_;
@@ -263,7 +263,7 @@ void AppSession::deliver_failure(std::uint64_t call_id, const TaskResult& failur
   if (state_ == AppState::kReady) send_result(call_id, failure.outcome, *failure.error);
 }
 
-void AppSession::dispatch(Dispatch dispatch) {
+void AppSession::dispatch(Dispatch&& dispatch) {
   if (state_ != AppState::kReady) return;
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kCall;

@@ -42,15 +42,6 @@ struct AppSessionOptions {
   base::Duration retry_after = std::chrono::milliseconds(10);
 };
 
-/// A call as the app made it.
-struct AppCall {
-  std::uint64_t call_id = 0;
-  PlacementRef placement;
-  base::Duration budget{0};
-  wire::TraceContext trace;
-  Payload payload;
-};
-
 /// An attempt for a worker app.
 struct Dispatch {
   std::uint32_t function_index = 0;
@@ -65,7 +56,7 @@ struct Dispatch {
 /// What a session does to the world; implemented by core/node. Spans are valid during the call only.
 class AppSessionActions {
  public:
-  virtual void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) = 0;
+  virtual void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload&& payload) = 0;
 
   /// After the app's Goodbye or a violation: a Goodbye has been sent, the connection ends. Nothing more is called.
   virtual void close(base::Status reason) = 0;
@@ -77,14 +68,14 @@ class AppSessionActions {
   [[nodiscard]] virtual PlacementRef prepare(PlacementSpec spec) = 0;
 
   /// False: the app already has a call of this id in flight.
-  [[nodiscard]] virtual bool submit(AppCall call) = 0;
+  [[nodiscard]] virtual bool submit(SubmitRequest&& request) = 0;
   virtual void cancel(std::uint64_t call_id) = 0;
 
   /// A running call waits for a call of the app's own, or goes on.
   virtual void yielded(std::uint64_t call, bool is_waiting) = 0;
 
   /// A worker's answer. False: it is late, or was never asked; it was dropped.
-  virtual bool worker_result(std::uint64_t call, TaskResult result) = 0;
+  virtual bool worker_result(std::uint64_t call, TaskResult&& result) = 0;
 
  protected:
   ~AppSessionActions() = default;
@@ -114,10 +105,10 @@ class AppSession {
 
   // --- from the node ---
   /// The one answer to a submitted call.
-  void deliver(std::uint64_t call_id, TaskResult result);
+  void deliver(std::uint64_t call_id, TaskResult&& result);
   /// The same for one that was delivered already, but could not be sent.
   void deliver_failure(std::uint64_t call_id, const TaskResult& failure);
-  void dispatch(Dispatch dispatch);
+  void dispatch(Dispatch&& dispatch);
   void cancel_at_worker(std::uint64_t call);
   /// Says goodbye and ends: the node stops (`retry`: the app can come back), or the app broke a rule.
   void close(base::Status reason, bool retry);

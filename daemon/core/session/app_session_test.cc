@@ -28,7 +28,7 @@ struct SentFrame {
 /// The node as a session sees it: remembers what was asked, answers as told.
 class Node final : public AppSessionActions {
  public:
-  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) override {
+  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload&& payload) override {
     sent.push_back({header, std::string(wire::as_text(metadata)), text(payload)});
   }
   void close(base::Status reason) override { closed = std::move(reason); }
@@ -42,7 +42,7 @@ class Node final : public AppSessionActions {
     if (refuse_placements) return nullptr;
     return std::make_shared<PreparedPlacement>(std::move(spec), 0, 1);
   }
-  bool submit(AppCall call) override {
+  bool submit(SubmitRequest&& call) override {
     calls.push_back(std::move(call));
     return accept_calls;
   }
@@ -50,7 +50,7 @@ class Node final : public AppSessionActions {
   void yielded(std::uint64_t call, bool is_waiting) override {
     results.push_back(std::to_string(call) + (is_waiting ? " waits" : " goes on"));
   }
-  bool worker_result(std::uint64_t call, TaskResult result) override {
+  bool worker_result(std::uint64_t call, TaskResult&& result) override {
     results.push_back(std::to_string(call) + " " + std::string(wire::name(result.outcome)) + " " +
                       (result.error != nullptr ? result.error->message : text(result.payload)));
     return true;
@@ -71,7 +71,7 @@ class Node final : public AppSessionActions {
   base::Status offer_answer;
   bool refuse_placements = false;
   bool accept_calls = true;
-  std::vector<AppCall> calls;
+  std::vector<SubmitRequest> calls;
   std::vector<std::uint64_t> cancelled;
   std::vector<std::string> results;
 };

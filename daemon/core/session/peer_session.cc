@@ -357,7 +357,7 @@ bool PeerSession::send_attempt(const PeerAttempt& attempt) {
   header.template_or_status = *id;
   header.budget_ns = static_cast<std::uint64_t>(attempt.budget.count());
   header.trace = attempt.trace;
-  actions_.send(header, {}, attempt.payload);
+  actions_.send(header, {}, Payload(attempt.payload));
   return true;
 }
 
@@ -388,7 +388,7 @@ void PeerSession::send_started(std::uint64_t sequence, std::uint32_t attempt, wi
   actions_.send(header, {}, {});
 }
 
-void PeerSession::send_result(PeerResult result, wire::Load load) {
+void PeerSession::send_result(PeerResult&& result, wire::Load load) {
   load_ = load;
   if (state_ != PeerState::kEstablished) return;
   wire::FrameHeader header = header_of(wire::FrameKind::kResult, result.sequence, result.attempt);

@@ -78,7 +78,7 @@ struct PeerRedirect {
 /// What a session does to the world; implemented by core/node. Spans are valid during the call only.
 class PeerSessionActions {
  public:
-  virtual void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) = 0;
+  virtual void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload&& payload) = 0;
   /// A Goodbye has been sent where one was due; the connection ends. Nothing more is called. `said_goodbye`: the other
   /// side did, so that it is known to leave.
   virtual void close(base::Status reason, bool said_goodbye) = 0;
@@ -103,7 +103,7 @@ class PeerSessionActions {
   virtual void round_trip(base::Duration time) = 0;
 
   [[nodiscard]] virtual PlacementRef prepare(PlacementSpec spec) = 0;
-  virtual void call(PeerAttempt attempt) = 0;
+  virtual void call(PeerAttempt&& attempt) = 0;
   virtual void cancel(std::uint64_t sequence, std::uint32_t attempt) = 0;
   /// An attempt that cannot be served here, to be sent back by whatever link there is.
   virtual void hand_back(PeerRedirect redirect) = 0;
@@ -112,7 +112,7 @@ class PeerSessionActions {
 
   virtual void queued(std::uint64_t sequence, std::uint32_t attempt) = 0;
   virtual void started(std::uint64_t sequence, std::uint32_t attempt) = 0;
-  virtual void result(PeerResult result) = 0;
+  virtual void result(PeerResult&& result) = 0;
   virtual void redirected(PeerRedirect redirect) = 0;
 
  protected:
@@ -160,7 +160,7 @@ class PeerSession {
   void send_inquiry(std::uint64_t sequence, std::uint32_t attempt);
   void send_queued(std::uint64_t sequence, std::uint32_t attempt, wire::Load load);
   void send_started(std::uint64_t sequence, std::uint32_t attempt, wire::Load load);
-  void send_result(PeerResult result, wire::Load load);
+  void send_result(PeerResult&& result, wire::Load load);
   void send_redirect(PeerRedirect redirect, wire::Load load);
   /// Measures a round trip now; its time is reported by round_trip().
   void ping(base::Instant now, wire::Load load);

@@ -24,7 +24,7 @@ class Side final : public PeerSessionActions {
     session = std::make_unique<PeerSession>(options, role, *this, base::Instant{});
   }
 
-  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload payload) override {
+  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload&& payload) override {
     out.push_back({header, std::string(wire::as_text(metadata)), text(payload)});
   }
   void close(base::Status reason, bool said_goodbye) override {
@@ -63,7 +63,7 @@ class Side final : public PeerSessionActions {
     events.push_back("prepared " + spec.function_name);
     return std::make_shared<PreparedPlacement>(std::move(spec), 0, 1);
   }
-  void call(PeerAttempt attempt) override {
+  void call(PeerAttempt&& attempt) override {
     events.push_back("call " + named(attempt.sequence, attempt.attempt) + " " +
                      attempt.placement->spec().function_name + " " + text(attempt.payload));
   }
@@ -80,7 +80,7 @@ class Side final : public PeerSessionActions {
   void started(std::uint64_t sequence, std::uint32_t attempt) override {
     events.push_back("started " + named(sequence, attempt));
   }
-  void result(PeerResult result) override {
+  void result(PeerResult&& result) override {
     events.push_back("result " + named(result.sequence, result.attempt) + " " +
                      std::string(wire::name(result.result.outcome)) + " " +
                      (result.result.error != nullptr ? result.result.error->message : text(result.result.payload)));

@@ -13,6 +13,7 @@
 #include "daemon/core/view/placement.h"
 #include "proto/base/ids.h"
 #include "proto/base/time.h"
+#include "proto/wire/frame.h"
 #include "proto/wire/outcome.h"
 #include "proto/wire/payload.h"
 
@@ -38,6 +39,16 @@ using TaskErrorRef = std::shared_ptr<const TaskError>;
 [[nodiscard]] inline TaskErrorRef make_error(TaskError error) {
   return std::make_shared<const TaskError>(std::move(error));
 }
+
+/// What an app asks for.
+struct SubmitRequest {
+  std::uint32_t session = 0;
+  std::uint64_t call_id = 0;  ///< the app's; unique among the session's undelivered calls
+  PlacementRef placement;
+  base::Duration budget{0};  ///< until the deadline; 0: the placement's timeout, or none
+  wire::TraceContext trace;
+  Payload payload;
+};
 
 /// One attempt as its executor knows it: whose task, and the how-manieth assignment of it.
 struct AttemptKey {

@@ -39,16 +39,6 @@ struct LedgerOptions {
   base::Duration retry_after = std::chrono::milliseconds(100);
 };
 
-/// What an app asks for.
-struct SubmitRequest {
-  std::uint32_t session = 0;
-  std::uint64_t call_id = 0;  ///< the app's; unique among the session's undelivered calls
-  PlacementRef placement;
-  base::Duration budget{0};  ///< until the deadline; 0: the placement's timeout, or none
-  wire::TraceContext trace;
-  Payload payload;
-};
-
 /// What came of submit(): anything but kAccepted has no Deliver and no record.
 enum class SubmitStatus : std::uint8_t {
   kAccepted,       ///< exactly one Deliver follows, or has been queued already
