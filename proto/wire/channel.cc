@@ -17,14 +17,27 @@ void Channel::report_output() {
 
 std::optional<FrameView> Channel::next() {
   while (!incoming_.has_held() && !is_closed_ && error_.empty()) {
-    std::optional<FrameView> frame = reader_.next();
-    if (!frame) return std::nullopt;
+    if (!reader_.has_frame()) return std::nullopt;
+    // Asked before it is taken, so that it is built where it is returned.
+    if (is_plain()) [[likely]]
+      return reader_.take();
+    std::optional<FrameView> frame = reader_.take();
     if (!is_inner(*frame)) return frame;
   }
   return take_held();
 }
 
-/// Whether the frame was handled here. A small payload's frame is decided by one comparison of flags and kind.
+/// Whether the frame that is next concerns this channel in no way: its payload is here, and is not too large.
+bool Channel::is_plain() const {
+  constexpr std::uint32_t kOurs = 1U << static_cast<std::uint32_t>(FrameKind::kChunk) |
+                                  1U << static_cast<std::uint32_t>(FrameKind::kWindow) |
+                                  1U << static_cast<std::uint32_t>(FrameKind::kCancel);
+  const auto kind = static_cast<std::uint32_t>(reader_.kind());
+  return kind < 32 && (kOurs >> kind & 1) == 0 && (reader_.flags() & kStreamed) == 0 &&
+         reader_.length() <= options_.message_bytes_max;
+}
+
+/// Whether the frame was handled here.
 bool Channel::is_inner(FrameView& frame) {
   if ((frame.header.flags & kStreamed) != 0) {
     const IncomingStreams::Begin begin = incoming_.begin(frame);

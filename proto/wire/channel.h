@@ -106,6 +106,7 @@ class Channel {
 
  private:
   void report_output();
+  [[nodiscard]] bool is_plain() const;
   [[nodiscard]] bool is_inner(FrameView& frame);
   [[nodiscard]] std::optional<FrameView> take_held();
 

@@ -46,48 +46,23 @@ void FrameReader::commit(std::size_t count) {
   end_ += count;
 }
 
-std::optional<FrameView> FrameReader::next() {
-  if (end_ - begin_ < kHeaderBytes || failed()) {
-    if (begin_ == end_) {
-      block_.reset();  // the next read takes the block that was used last, by whichever connection
-      begin_ = end_ = 0;
-    }
-    return std::nullopt;
-  }
-  const std::byte* const at = block_.data() + begin_;
-  const FrameHeader header = decode(std::span<const std::byte, kHeaderBytes>(at, kHeaderBytes));
-  if (!judge(header)) return std::nullopt;
-  if (end_ - begin_ < header.length) {
-    wanted_ = header.length;
-    return std::nullopt;
-  }
-  wanted_ = 0;
-  begin_ += header.length;
-  const std::byte* const payload = at + kHeaderBytes + header.metadata_length;
-  const std::size_t payload_bytes = header.length - kHeaderBytes - header.metadata_length;
-  // Built where it is returned: a view built aside and then copied, or an optional that is empty first (which g++ 12
-  // fills with zeros), costs more than all else here.
-  return std::optional<FrameView>(std::in_place, header, std::span(at + kHeaderBytes, header.metadata_length),
-                                  payload_bytes == 0 ? Payload() : Payload(block_, payload, payload_bytes));
+// The next read takes the block that was used last, by whichever connection.
+void FrameReader::release_block() {
+  block_.reset();
+  begin_ = end_ = 0;
 }
 
-bool FrameReader::judge(const FrameHeader& header) {
-  if (header.length >= kHeaderBytes && header.length <= max_frame_bytes_ &&
-      header.metadata_length <= header.length - kHeaderBytes && header.metadata_length <= max_metadata_bytes_)
-      [[likely]] {
-    return true;
-  }
-  if (header.length < kHeaderBytes) {
-    error_ = "frame length " + std::to_string(header.length) + " is less than its header of " +
-             std::to_string(kHeaderBytes) + " bytes: the sender does not speak this protocol";
-  } else if (header.length > max_frame_bytes_) {
-    error_ = "frame of " + std::to_string(header.length) + " bytes exceeds max_frame_bytes " +
+void FrameReader::refuse(std::size_t length, std::size_t metadata_length) {
+  if (length < kHeaderBytes) {
+    error_ = "frame length " + std::to_string(length) + " is less than its header of " + std::to_string(kHeaderBytes) +
+             " bytes: the sender does not speak this protocol";
+  } else if (length > max_frame_bytes_) {
+    error_ = "frame of " + std::to_string(length) + " bytes exceeds max_frame_bytes " +
              std::to_string(max_frame_bytes_) + ": send less or raise limits.max_frame_bytes";
   } else {
-    error_ = "frame metadata of " + std::to_string(header.metadata_length) +
-             " bytes exceeds its frame or the limit of " + std::to_string(max_metadata_bytes_);
+    error_ = "frame metadata of " + std::to_string(metadata_length) + " bytes exceeds its frame or the limit of " +
+             std::to_string(max_metadata_bytes_);
   }
-  return false;
 }
 
 }  // namespace kaido::wire

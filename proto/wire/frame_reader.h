@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -39,7 +40,40 @@ class FrameReader {
   void commit(std::size_t count);
 
   /// The next complete frame, if there is one.
-  [[nodiscard]] std::optional<FrameView> next();
+  [[nodiscard]] std::optional<FrameView> next() {
+    if (!has_frame()) return std::nullopt;
+    return take();
+  }
+  /// The two halves of next(). Whether a frame is complete; false as well when its header is malformed.
+  [[nodiscard]] bool has_frame() {
+    if (end_ - begin_ >= kHeaderBytes && !failed()) [[likely]] {
+      const std::size_t length = begun<std::uint32_t>(offsetof(FrameHeader, length));
+      const std::size_t metadata = begun<std::uint32_t>(offsetof(FrameHeader, metadata_length));
+      if (length >= kHeaderBytes && length <= max_frame_bytes_ && metadata <= length - kHeaderBytes &&
+          metadata <= max_metadata_bytes_) [[likely]] {
+        wanted_ = end_ - begin_ < length ? length : 0;
+        return wanted_ == 0;
+      }
+      refuse(length, metadata);
+    }
+    if (begin_ == end_) release_block();
+    return false;
+  }
+  /// Of the frame that has_frame() found.
+  [[nodiscard]] FrameKind kind() const { return begun<FrameKind>(offsetof(FrameHeader, kind)); }
+  [[nodiscard]] std::uint8_t flags() const { return begun<std::uint8_t>(offsetof(FrameHeader, flags)); }
+  [[nodiscard]] std::uint32_t length() const { return begun<std::uint32_t>(offsetof(FrameHeader, length)); }
+  /// Takes the frame that has_frame() found. Never empty: built where it is returned, since a view built aside and then
+  /// moved costs more than all else here.
+  [[nodiscard]] std::optional<FrameView> take() {
+    const std::byte* const at = block_.data() + begin_;
+    const FrameHeader header = decode(std::span<const std::byte, kHeaderBytes>(at, kHeaderBytes));
+    begin_ += header.length;
+    const std::size_t bytes = header.length - kHeaderBytes - header.metadata_length;
+    return std::optional<FrameView>(
+        std::in_place, header, std::span(at + kHeaderBytes, header.metadata_length),
+        bytes == 0 ? Payload() : Payload(block_, at + kHeaderBytes + header.metadata_length, bytes));
+  }
 
   [[nodiscard]] bool failed() const { return !error_.empty(); }
   [[nodiscard]] const std::string& error() const { return error_; }
@@ -48,7 +82,15 @@ class FrameReader {
   [[nodiscard]] std::size_t pending_bytes() const { return end_ - begin_; }
 
  private:
-  [[nodiscard]] bool judge(const FrameHeader& header);
+  /// A field of the header at begin_.
+  template <class Field>
+  [[nodiscard]] Field begun(std::size_t offset) const {
+    Field field;
+    std::memcpy(&field, block_.data() + begin_ + offset, sizeof field);
+    return field;
+  }
+  void refuse(std::size_t length, std::size_t metadata_length);
+  void release_block();
   void make_room(std::size_t needed);
 
   std::uint32_t max_frame_bytes_;
