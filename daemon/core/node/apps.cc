@@ -39,10 +39,10 @@ class Apps::Link final : public AppSessionActions {
         session_(apps.options_, connection.value, *this, apps.now_) {}
 
   void handle_frame(const wire::FrameView& frame) {
-    const bool was_ready = session_.is_ready();
+    if (welcomed_) [[likely]]
+      return session_.handle_frame(apps_.now_, frame);
     session_.handle_frame(apps_.now_, frame);
-    if (!was_ready && session_.is_ready()) [[unlikely]]
-      welcomed();
+    if (session_.is_ready()) welcomed();
   }
 
   void congested() {

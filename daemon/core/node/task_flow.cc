@@ -61,14 +61,13 @@ bool TaskFlow::submit(SubmitRequest&& request) {
 // Local first, and a worker with a free slot is here: nothing is to be decided between the call and its dispatch.
 bool TaskFlow::submit_at_once(SubmitRequest& request, const WorkerTable::Pick& pick) {
   const PreparedPlacement& placement = *request.placement;  // which the record owns from the next line on
-  const std::uint64_t sequence = ledger_.begin_at_once(now_, request, kSelf, self_.life);
-  if (sequence == 0) return false;
-  const std::uint64_t call = executor_.start_local(now_, pick, placement, sequence, self_.life);
-  ledger_.set_local_call(sequence, call);
+  const auto begun = ledger_.begin_at_once(now_, request, kSelf, self_.life);
+  if (!begun) return false;
+  const AttemptKey key{kSelf, 1, self_.life, begun->sequence};
+  begun->local_call = executor_.start_local(now_, pick, placement, key);
   durations_.queue.record(std::uint64_t{0});
-  apps_->dispatch(executor_.session_of(pick),
-                  {pick.function_index, call, 1, ledger_.budget_of(now_, sequence), request.trace,
-                   call_info({kSelf, 1, self_.life, sequence}), std::move(request.payload)});
+  apps_->dispatch(executor_.session_of(pick), {pick.function_index, begun->local_call, 1, begun->budget, request.trace,
+                                               call_info(key), std::move(request.payload)});
   return true;
 }
 
@@ -76,10 +75,11 @@ bool TaskFlow::submit_at_once(SubmitRequest& request, const WorkerTable::Pick& p
 bool TaskFlow::send_at_once(SubmitRequest& request, const Placer::Choice& choice) {
   PeerAttempt attempt;
   attempt.placement = request.placement;
-  attempt.sequence = ledger_.begin_at_once(now_, request, choice.node, choice.life);
-  if (attempt.sequence == 0) return false;
+  const auto begun = ledger_.begin_at_once(now_, request, choice.node, choice.life);
+  if (!begun) return false;
+  attempt.sequence = begun->sequence;
   attempt.attempt = 1;
-  attempt.budget = ledger_.budget_of(now_, attempt.sequence);
+  attempt.budget = begun->budget;
   attempt.trace = request.trace;
   attempt.payload = std::move(request.payload);
   send_to_peer(choice.node, attempt);

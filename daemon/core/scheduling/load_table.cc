@@ -1,14 +1,6 @@
 #include "daemon/core/scheduling/load_table.h"
 
-#include "proto/base/check.h"
-
 namespace kaido::daemon {
-
-void LoadTable::attempt_settled(NodeIndex node) {
-  Entry& entry = at(node);
-  KAIDO_CHECK(entry.in_flight > 0);
-  --entry.in_flight;
-}
 
 void LoadTable::reported(NodeIndex node, wire::Load load) {
   Entry& entry = at(node);

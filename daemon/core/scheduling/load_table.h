@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/core/view/node_view.h"
+#include "proto/base/check.h"
 #include "proto/base/time.h"
 #include "proto/wire/frame.h"
 
@@ -26,7 +27,11 @@ class LoadTable {
   void set_now(base::Instant now) { now_ = now; }
 
   void attempt_sent(NodeIndex node) { ++at(node).in_flight; }
-  void attempt_settled(NodeIndex node);
+  void attempt_settled(NodeIndex node) {
+    Entry& entry = at(node);
+    KAIDO_CHECK(entry.in_flight > 0);
+    --entry.in_flight;
+  }
 
   /// The load that rode on a frame of the node.
   void reported(NodeIndex node, wire::Load load);

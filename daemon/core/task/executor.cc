@@ -24,6 +24,65 @@ Executor::Executor(const ExecutorOptions& options, ClusterViewRef view)
   origins_.resize(1);
 }
 
+// ---------------------------------------------------------------- what every call passes through: inline, so first
+
+inline void Executor::join_worker(std::uint32_t slot, const WorkerTable::Pick& pick) {
+  Record& record = records_[slot];
+  record.worker = pick.worker;
+  record.is_task = pick.is_task;
+  record.is_waiting = false;
+  workers_.occupy(pick.worker, pick.is_task);
+  std::uint32_t& head = worker_records_[pick.worker];
+  record.previous = kNone;
+  record.next = head;
+  if (head != kNone) records_[head].previous = slot;
+  head = slot;
+}
+
+// The attempt's answer is given, or not wanted any more.
+inline void Executor::settle(std::uint32_t slot) {
+  Record& record = records_[slot];
+  if (!record.is_local) {
+    memory_.remember(record.key);
+    attempts_.erase(record.hash, slot);
+    if (record.deadline != kNever) deadlines_.erase(slot);
+  }
+  if (record.state == State::kRunning) {
+    --running_;
+    record.state = State::kStopping;
+  }
+}
+
+inline void Executor::release(std::uint32_t slot) {
+  Record& record = records_[slot];
+  record.kept.release(queued_bytes_);
+  --origins_[record.key.origin.value].attempts;
+  records_.release(slot);
+}
+
+inline void Executor::leave_worker(std::uint32_t slot) {
+  const Record& record = records_[slot];
+  if (!record.is_waiting) workers_.vacate(record.worker, record.is_task);
+  if (record.next != kNone) records_[record.next].previous = record.previous;
+  if (record.previous != kNone) {
+    records_[record.previous].next = record.next;
+  } else {
+    worker_records_[record.worker] = record.next;
+  }
+}
+
+inline void Executor::measure(base::Duration took) {
+  service_time_ = service_time_ == base::Duration::zero() ? took : service_time_ + (took - service_time_) / 8;
+}
+
+inline std::uint32_t Executor::lane_of(const PreparedPlacement& placement) const {
+  PreparedPlacement::Lane& lane = placement.lane();
+  if (lane.version != workers_.version()) [[unlikely]] {
+    lane = {workers_.version(), workers_.lane_of(placement.spec().function)};
+  }
+  return lane.number;
+}
+
 // ---------------------------------------------------------------- admission
 
 void Executor::admit(base::Instant now, const AdmitRequest& request) {
@@ -168,19 +227,6 @@ void Executor::push_dispatch(std::uint32_t slot, const Start& start, base::Insta
   effect.since = admitted;
 }
 
-void Executor::join_worker(std::uint32_t slot, const WorkerTable::Pick& pick) {
-  Record& record = records_[slot];
-  record.worker = pick.worker;
-  record.is_task = pick.is_task;
-  record.is_waiting = false;
-  workers_.occupy(pick.worker, pick.is_task);
-  std::uint32_t& head = worker_records_[pick.worker];
-  record.previous = kNone;
-  record.next = head;
-  if (head != kNone) records_[head].previous = slot;
-  head = slot;
-}
-
 // ---------------------------------------------------------------- the shortest way
 
 std::optional<WorkerTable::Pick> Executor::find_free_worker(const PreparedPlacement& placement) {
@@ -197,20 +243,12 @@ bool Executor::has_free_worker(const PreparedPlacement& placement) {
   return lane != WorkerTable::kNone && has_node_slot() && workers_.can_run(lane);
 }
 
-std::uint32_t Executor::lane_of(const PreparedPlacement& placement) const {
-  PreparedPlacement::Lane& lane = placement.lane();
-  if (lane.version != workers_.version()) [[unlikely]] {
-    lane = {workers_.version(), workers_.lane_of(placement.spec().function)};
-  }
-  return lane.number;
-}
-
-std::uint64_t Executor::start_local(base::Instant now, WorkerTable::Pick pick, const PreparedPlacement& placement,
-                                    std::uint64_t sequence, const base::Life& life) {
+std::uint64_t Executor::start_local(base::Instant now, const WorkerTable::Pick& pick,
+                                    const PreparedPlacement& placement, const AttemptKey& key) {
   const std::uint32_t slot = records_.acquire(options_.attempts_max);
   KAIDO_CHECK(slot != kNone);  // find_free_worker() has looked
   Record& record = records_[slot];
-  record.key = {kSelf, 1, life, sequence};
+  record.key = key;
   record.state = State::kRunning;
   record.is_local = true;
   record.lane = placement.lane().number;
@@ -246,10 +284,6 @@ std::optional<Executor::End> Executor::finish(base::Instant now, std::uint32_t s
   leave_worker(slot);
   release(slot);
   return end;
-}
-
-void Executor::measure(base::Duration took) {
-  service_time_ = service_time_ == base::Duration::zero() ? took : service_time_ + (took - service_time_) / 8;
 }
 
 void Executor::dispatch_queued(base::Instant now) {
@@ -461,28 +495,7 @@ void Executor::fail(std::uint32_t slot, Outcome outcome, std::string message) {
   reply(slot, {outcome, std::move(error), {}});
 }
 
-// The attempt's answer is given, or not wanted any more.
-void Executor::settle(std::uint32_t slot) {
-  Record& record = records_[slot];
-  if (!record.is_local) {
-    memory_.remember(record.key);
-    attempts_.erase(record.hash, slot);
-    deadlines_.erase(slot);
-  }
-  if (record.state == State::kRunning) {
-    --running_;
-    record.state = State::kStopping;
-  }
-}
-
 void Executor::unqueue(std::uint32_t slot) { queue_.erase(records_[slot].lane, slot); }
-
-void Executor::release(std::uint32_t slot) {
-  Record& record = records_[slot];
-  record.kept.release(queued_bytes_);
-  --origins_[record.key.origin.value].attempts;
-  records_.release(slot);
-}
 
 void Executor::give_up(std::uint32_t slot) {
   const Record& record = records_[slot];
@@ -498,17 +511,6 @@ void Executor::give_up(std::uint32_t slot) {
   effect.session = workers_.session(record.worker);
   effect.call = records_.handle(slot);
   settle(slot);
-}
-
-void Executor::leave_worker(std::uint32_t slot) {
-  const Record& record = records_[slot];
-  if (!record.is_waiting) workers_.vacate(record.worker, record.is_task);
-  if (record.next != kNone) records_[record.next].previous = record.previous;
-  if (record.previous != kNone) {
-    records_[record.previous].next = record.next;
-  } else {
-    worker_records_[record.worker] = record.next;
-  }
 }
 
 std::uint32_t Executor::slots() const {

@@ -22,6 +22,65 @@ constexpr std::size_t kFailedNodesMax = 8;
 Ledger::Ledger(const LedgerOptions& options, Placer& placer)
     : options_(options), placer_(placer), kept_(options.kept_bytes_max) {}
 
+// ---------------------------------------------------------------- what every call passes through: inline, so first
+
+inline std::uint32_t& Ledger::session_head(std::uint32_t session) {
+  if (last_session_head_ == nullptr || last_session_ != session) {
+    last_session_head_ = &sessions_.try_emplace(session, kNone).first->second;
+    last_session_ = session;
+  }
+  return *last_session_head_;
+}
+
+inline void Ledger::link_session(std::uint32_t slot) {
+  Record& record = records_[slot];
+  std::uint32_t& head = session_head(record.session);
+  record.previous = kNone;
+  record.next = head;
+  if (head != kNone) records_[head].previous = slot;
+  head = slot;
+}
+
+inline void Ledger::unlink_session(const Record& record) {
+  if (record.next != kNone) records_[record.next].previous = record.previous;
+  if (record.previous != kNone) {
+    records_[record.previous].next = record.next;
+  } else {
+    session_head(record.session) = record.next;
+  }
+}
+
+inline void Ledger::fill(base::Instant now, Record& record, const SubmitRequest& request) {
+  const base::Duration budget =
+      request.budget > base::Duration::zero() ? request.budget : request.placement->spec().timeout;
+  record.session = request.session;
+  record.state = TaskState::kWaiting;
+  record.call_id = request.call_id;
+  record.node = kNoNode;
+  record.attempt = 0;
+  record.starts = 0;
+  record.local_call = 0;
+  record.submitted = now;
+  record.deadline = budget > base::Duration::zero() ? base::after(now, budget) : kNever;
+  record.wait_until = kNever;
+  record.waiting_at = kNone;
+  record.trace = request.trace;
+}
+
+// 0 would mean none: a deadline that passes at this very moment is one nanosecond away.
+inline base::Duration Ledger::budget_left(base::Instant now, const Record& record) {
+  return record.deadline == kNever ? base::Duration(0) : std::max(record.deadline - now, base::Duration(1));
+}
+
+inline std::uint32_t Ledger::find_attempt(const AttemptReport& report) const {
+  const std::uint32_t slot = records_.find(report.sequence);
+  if (slot == kNone) return kNone;
+  const Record& record = records_[slot];
+  const bool is_current = is_assigned(record) && record.attempt == report.attempt && record.node == report.from &&
+                          record.node_life == report.life;
+  return is_current ? slot : kNone;
+}
+
 // ---------------------------------------------------------------- submitting
 
 SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
@@ -46,7 +105,7 @@ SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
   }
   ++live_;
   records_[slot].call_hash = hash;
-  fill(now, slot, request);
+  fill(now, records_[slot], request);
   records_[slot].placement = request.placement;
   calls_.insert(hash, slot);
   link_session(slot);
@@ -56,12 +115,13 @@ SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
   return SubmitStatus::kAccepted;
 }
 
-std::uint64_t Ledger::begin_at_once(base::Instant now, SubmitRequest& request, NodeIndex node, const base::Life& life) {
+std::optional<Ledger::Begun> Ledger::begin_at_once(base::Instant now, SubmitRequest& request, NodeIndex node,
+                                                   const base::Life& life) {
   const std::uint32_t hash = mix(request.call_id, request.session);
   const auto is_same_call = [&](std::uint32_t slot) {
     return records_[slot].call_id == request.call_id && records_[slot].session == request.session;
   };
-  if (calls_.find(hash, is_same_call) != SlotIndex::kNone) return 0;
+  if (calls_.find(hash, is_same_call) != SlotIndex::kNone) return std::nullopt;
   const std::uint32_t slot = records_.acquire(options_.tasks_max);
   KAIDO_CHECK(slot != kNone);  // may_run_at_once() has looked
   ++live_;
@@ -69,7 +129,7 @@ std::uint64_t Ledger::begin_at_once(base::Instant now, SubmitRequest& request, N
   ++counters_.attempts_sent;
   Record& record = records_[slot];
   record.call_hash = hash;
-  fill(now, slot, request);
+  fill(now, record, request);
   record.placement = std::move(request.placement);
   record.state = TaskState::kAssigned;
   record.node = node;
@@ -79,7 +139,15 @@ std::uint64_t Ledger::begin_at_once(base::Instant now, SubmitRequest& request, N
   link_session(slot);
   if (record.deadline != kNever) arm(slot);
   placer_.attempt_sent(node);
-  return records_.handle(slot);
+  return Begun{records_.handle(slot), budget_left(now, record), record.local_call};
+}
+
+inline Ledger::Delivery Ledger::end(std::uint32_t slot) {
+  const Record& record = records_[slot];
+  const Delivery delivery{record.session, record.call_id, record.submitted};
+  ++counters_.delivered[static_cast<std::size_t>(Outcome::kSucceeded)];
+  drop(slot);
+  return delivery;
 }
 
 Ledger::Delivery Ledger::end_local(std::uint64_t sequence) {
@@ -92,37 +160,6 @@ std::optional<Ledger::Delivery> Ledger::end_remote(const AttemptReport& report) 
   const std::uint32_t slot = find_attempt(report);
   if (slot == kNone) return std::nullopt;
   return end(slot);
-}
-
-Ledger::Delivery Ledger::end(std::uint32_t slot) {
-  const Record& record = records_[slot];
-  const Delivery delivery{record.session, record.call_id, record.submitted};
-  ++counters_.delivered[static_cast<std::size_t>(Outcome::kSucceeded)];
-  drop(slot);
-  return delivery;
-}
-
-base::Duration Ledger::budget_of(base::Instant now, std::uint64_t sequence) const {
-  const Record& record = records_[records_.find(sequence)];
-  return record.deadline == kNever ? base::Duration(0) : std::max(record.deadline - now, base::Duration(1));
-}
-
-void Ledger::fill(base::Instant now, std::uint32_t slot, const SubmitRequest& request) {
-  Record& record = records_[slot];
-  const base::Duration budget =
-      request.budget > base::Duration::zero() ? request.budget : request.placement->spec().timeout;
-  record.session = request.session;
-  record.state = TaskState::kWaiting;
-  record.call_id = request.call_id;
-  record.node = kNoNode;
-  record.attempt = 0;
-  record.starts = 0;
-  record.local_call = 0;
-  record.submitted = now;
-  record.deadline = budget > base::Duration::zero() ? base::after(now, budget) : kNever;
-  record.wait_until = kNever;
-  record.waiting_at = kNone;
-  record.trace = request.trace;
 }
 
 std::uint32_t Ledger::attempts_allowed(const PlacementSpec& spec) const {
@@ -179,8 +216,7 @@ void Ledger::send(base::Instant now, std::uint32_t slot, const Placer::Choice& c
   effect.call_id = record.call_id;
   effect.sequence = records_.handle(slot);
   effect.placement = record.placement;
-  // 0 would mean none: a deadline that passes at this very moment is one nanosecond away.
-  if (record.deadline != kNever) effect.budget = std::max(record.deadline - now, base::Duration(1));
+  effect.budget = budget_left(now, record);
   effect.trace = record.trace;
   if (!payload.is_whole() || payload.size() > wire::kChunkBytes) [[unlikely]]
     record.streamed = payload;
@@ -254,15 +290,6 @@ void Ledger::view_changed(base::Instant now) {
 }
 
 // ---------------------------------------------------------------- answers
-
-std::uint32_t Ledger::find_attempt(const AttemptReport& report) const {
-  const std::uint32_t slot = records_.find(report.sequence);
-  if (slot == kNone) return kNone;
-  const Record& record = records_[slot];
-  const bool is_current = is_assigned(record) && record.attempt == report.attempt && record.node == report.from &&
-                          record.node_life == report.life;
-  return is_current ? slot : kNone;
-}
 
 void Ledger::note_state(const AttemptReport& report, TaskState state) {
   const std::uint32_t slot = find_attempt(report);
@@ -487,7 +514,7 @@ void Ledger::drop(std::uint32_t slot) {
   Record& record = records_[slot];
   if (is_assigned(record)) leave_node(record);
   if (record.waiting_at != kNone) stop_waiting(record);
-  deadlines_.erase(slot);
+  if (!deadlines_.empty()) deadlines_.erase(slot);
   calls_.erase(record.call_hash, slot);
   unlink_session(record);
   record.kept.release(kept_);
@@ -497,34 +524,6 @@ void Ledger::drop(std::uint32_t slot) {
   record.placement.reset();
   records_.release(slot);
   --live_;
-}
-
-// ---------------------------------------------------------------- sessions
-
-std::uint32_t& Ledger::session_head(std::uint32_t session) {
-  if (last_session_head_ == nullptr || last_session_ != session) {
-    last_session_head_ = &sessions_.try_emplace(session, kNone).first->second;
-    last_session_ = session;
-  }
-  return *last_session_head_;
-}
-
-void Ledger::link_session(std::uint32_t slot) {
-  Record& record = records_[slot];
-  std::uint32_t& head = session_head(record.session);
-  record.previous = kNone;
-  record.next = head;
-  if (head != kNone) records_[head].previous = slot;
-  head = slot;
-}
-
-void Ledger::unlink_session(const Record& record) {
-  if (record.next != kNone) records_[record.next].previous = record.previous;
-  if (record.previous != kNone) {
-    records_[record.previous].next = record.next;
-  } else {
-    session_head(record.session) = record.next;
-  }
 }
 
 std::vector<AttemptReport> Ledger::attempts_at(NodeIndex node, const base::Life& life) const {

@@ -121,6 +121,47 @@ TEST_F(LedgerTest, AResultIsDeliveredOnce) {
   expect_quiescent();
 }
 
+TEST_F(LedgerTest, ATaskThatBeganWithoutAnEffectEndsByItsFence) {
+  const auto begin = [&] {
+    SubmitRequest request{.session = 1, .call_id = 7, .placement = placement(), .budget = 5s};
+    EXPECT_TRUE(ledger_.may_run_at_once(*request.placement));
+    return ledger_.begin_at_once(now_, request, kB, FakePlacer::life(kB));
+  };
+  const auto begun = begin();
+  ASSERT_TRUE(begun);
+  EXPECT_EQ(begun->budget, 5s);
+  EXPECT_EQ(placer_.in_flight[kB], 1);
+  EXPECT_FALSE(begin()) << "its call id is in use";
+  const AttemptReport report{kB, FakePlacer::life(kB), begun->sequence, 1};
+  AttemptReport other = report;
+  other.attempt = 2;
+  EXPECT_FALSE(ledger_.end_remote(other));
+  const auto delivery = ledger_.end_remote(report);
+  ASSERT_TRUE(delivery);
+  EXPECT_EQ(delivery->session, 1U);
+  EXPECT_EQ(delivery->call_id, 7U);
+  EXPECT_FALSE(ledger_.end_remote(report)) << "it is delivered once";
+  EXPECT_EQ(ledger_.counters().delivered[0], 1U);
+  expect_none();
+  expect_quiescent();
+}
+
+TEST_F(LedgerTest, ATaskThatBeganWithoutAnEffectGoesElsewhereWhenItIsHandedBack) {
+  SubmitRequest request{.session = 1, .call_id = 7, .placement = placement(), .payload = payload("args")};
+  const auto begun = ledger_.begin_at_once(now_, request, kB, FakePlacer::life(kB));
+  ASSERT_TRUE(begun);
+  const AttemptReport report{kB, FakePlacer::life(kB), begun->sequence, 1};
+  ledger_.handle_redirect(now_, report, RedirectReason::kQueueFull, 0ns, payload("args"));
+  const auto second = only();
+  EXPECT_EQ(second.kind, Kind::kSendAttempt);
+  EXPECT_EQ(second.node, kC);
+  EXPECT_EQ(second.attempt, 2U);
+  EXPECT_EQ(text(second.payload), "args");
+  ledger_.handle_result(now_, of(second), {Outcome::kSucceeded, nullptr, {}});
+  EXPECT_EQ(only().kind, Kind::kDeliver);
+  expect_quiescent();
+}
+
 TEST_F(LedgerTest, AnErrorSaysWhereAndInWhichAttemptItArose) {
   const auto attempt = sent(7);
   const TaskError error{.message = "no such file", .exception_type = "std::runtime_error"};
