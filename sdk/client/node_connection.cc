@@ -62,9 +62,13 @@ SessionOptions to_session_options(const Handle& handle, const NodeOptions& optio
 
 class NodeConnection::Turn {
  public:
-  explicit Turn(NodeConnection& connection)
+  /// Whether what is done in it can change what the session waits for: starting and answering calls cannot.
+  enum class Timers : bool { kKept, kSet };
+
+  explicit Turn(NodeConnection& connection, Timers timers = Timers::kSet)
       : self_(connection),
         lock_(connection.mutex_),
+        timers_(timers),
         state_(connection.session_.state()),
         was_registered_(connection.session_.is_registered()),
         was_idle_(connection.running_.empty()) {}
@@ -74,7 +78,8 @@ class NodeConnection::Turn {
   ~Turn() {
     if (self_.session_.has_output() && !self_.is_write_blocked_)
       self_.has_output_.store(true, std::memory_order_release);
-    self_.arm_timer();
+    if (timers_ == Timers::kSet) self_.arm_timer();
+    if (is_quiet()) return;
     std::vector<Waker> wakes = std::move(self_.session_.wakes());
     std::vector<RunningCall*> to_spawn = std::move(self_.to_spawn_);
     std::vector<RunningCallRef> to_cancel = std::move(self_.to_cancel_);
@@ -93,6 +98,10 @@ class NodeConnection::Turn {
   }
 
  private:
+  /// Nothing is to be done without the lock: the rule for a call that is started or answered.
+  [[nodiscard]] bool is_quiet() const {
+    return self_.session_.wakes().empty() && self_.to_spawn_.empty() && self_.to_cancel_.empty() && !has_event();
+  }
   [[nodiscard]] bool has_event() const {
     if (self_.event_waiters_ == nullptr) return false;
     return self_.session_.state() != state_ || self_.session_.is_registered() != was_registered_ ||
@@ -101,6 +110,7 @@ class NodeConnection::Turn {
 
   NodeConnection& self_;
   std::unique_lock<std::mutex> lock_;
+  const Timers timers_;
   const Session::State state_;
   const bool was_registered_;
   const bool was_idle_;
@@ -139,7 +149,7 @@ NodeConnection::~NodeConnection() { close("the program dropped the connection");
 
 void NodeConnection::start(PendingCall& call, Waker waker) {
   const TimePoint at = call.deadline == TimePoint{} ? TimePoint{} : now();
-  const Turn turn(*this);
+  const Turn turn(*this, Turn::Timers::kKept);
   session_.start(call, std::move(waker), at);
 }
 
@@ -195,7 +205,7 @@ void NodeConnection::drain() {
 }
 
 void NodeConnection::reply(RunningCall& call, const Error* error, Buffer&& result) noexcept {
-  const Turn turn(*this);
+  const Turn turn(*this, Turn::Timers::kKept);
   running_.back()->index = call.index;
   running_[call.index] = running_.back();
   running_.pop_back();
