@@ -15,6 +15,16 @@ void Channel::report_output() {
   if (!is_closed_) on_output_();
 }
 
+/// Whether the frame that is next concerns this channel in no way: its payload is here, and is not too large.
+inline bool Channel::is_plain() const {
+  constexpr std::uint32_t kOurs = 1U << static_cast<std::uint32_t>(FrameKind::kChunk) |
+                                  1U << static_cast<std::uint32_t>(FrameKind::kWindow) |
+                                  1U << static_cast<std::uint32_t>(FrameKind::kCancel);
+  const auto kind = static_cast<std::uint32_t>(reader_.kind());
+  return kind < 32 && (kOurs >> kind & 1) == 0 && (reader_.flags() & kStreamed) == 0 &&
+         reader_.length() <= options_.message_bytes_max;
+}
+
 std::optional<FrameView> Channel::next() {
   while (!incoming_.has_held() && !is_closed_ && error_.empty()) {
     if (!reader_.has_frame()) return std::nullopt;
@@ -25,16 +35,6 @@ std::optional<FrameView> Channel::next() {
     if (!is_inner(*frame)) return frame;
   }
   return take_held();
-}
-
-/// Whether the frame that is next concerns this channel in no way: its payload is here, and is not too large.
-bool Channel::is_plain() const {
-  constexpr std::uint32_t kOurs = 1U << static_cast<std::uint32_t>(FrameKind::kChunk) |
-                                  1U << static_cast<std::uint32_t>(FrameKind::kWindow) |
-                                  1U << static_cast<std::uint32_t>(FrameKind::kCancel);
-  const auto kind = static_cast<std::uint32_t>(reader_.kind());
-  return kind < 32 && (kOurs >> kind & 1) == 0 && (reader_.flags() & kStreamed) == 0 &&
-         reader_.length() <= options_.message_bytes_max;
 }
 
 /// Whether the frame was handled here.

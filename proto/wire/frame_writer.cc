@@ -39,11 +39,6 @@ void FrameWriter::append(const FrameHeader& header, std::span<const std::byte> m
   put(put(put_header(header, length, length, metadata.size()), metadata), payload);
 }
 
-void FrameWriter::append(const FrameHeader& header, std::span<const std::byte> metadata, const Payload& payload) {
-  if (payload.size() < kReferencedBytes) return append(header, metadata, payload.bytes());
-  append(header, metadata, {}, payload);
-}
-
 void FrameWriter::append(const FrameHeader& header, std::span<const std::byte> metadata,
                          std::span<const std::byte> prefix, const Payload& payload) {
   const std::size_t copied = kHeaderBytes + metadata.size() + prefix.size();

@@ -35,7 +35,10 @@ class FrameWriter {
               std::span<const std::byte> payload = {});
 
   /// A frame whose payload is copied if it is small, and else held until it is sent.
-  void append(const FrameHeader& header, std::span<const std::byte> metadata, const Payload& payload);
+  void append(const FrameHeader& header, std::span<const std::byte> metadata, const Payload& payload) {
+    if (payload.size() < kReferencedBytes) return append(header, metadata, payload.bytes());
+    append(header, metadata, {}, payload);
+  }
 
   /// A frame whose payload begins with `prefix`, as one that announces a stream does.
   void append(const FrameHeader& header, std::span<const std::byte> metadata, std::span<const std::byte> prefix,

@@ -23,6 +23,11 @@ AppSession::AppSession(const AppSessionOptions& options, std::uint64_t session, 
 
 void AppSession::handle_frame(base::Instant now, const wire::FrameView& frame) {
   const wire::FrameKind kind = frame.header.kind;
+  // The two that nearly all are of; the table says the same of them.
+  if (state_ == AppState::kReady && (kind == wire::FrameKind::kCall || kind == wire::FrameKind::kResult)) [[likely]] {
+    last_heard_ = now;
+    return kind == wire::FrameKind::kCall ? handle_call(frame) : handle_result(frame);
+  }
   const FrameRule rule = rule_for(state_, kind);
   if (rule != FrameRule::kHandle) [[unlikely]] {
     if (rule == FrameRule::kDrop || (!wire::is_known(kind) && (frame.header.flags & wire::kIgnorable) != 0)) return;
@@ -32,10 +37,6 @@ void AppSession::handle_frame(base::Instant now, const wire::FrameView& frame) {
   }
   last_heard_ = now;
   switch (kind) {
-    case wire::FrameKind::kCall:
-      return handle_call(frame);
-    case wire::FrameKind::kResult:
-      return handle_result(frame);
     case wire::FrameKind::kCancel:
       return actions_.cancel(frame.header.call_id);
     case wire::FrameKind::kYield:

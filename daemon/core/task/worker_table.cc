@@ -75,6 +75,10 @@ std::uint32_t WorkerTable::find(std::uint32_t session) const {
 WorkerTable::Pick WorkerTable::pick(std::uint32_t index) {
   Lane& lane = lanes_[index];
   const auto count = static_cast<std::uint32_t>(lane.offers.size());
+  if (count == 1) {
+    const Pick& only = lane.offers.front();
+    return workers_[only.worker].has_room(only.is_task) ? only : Pick{};
+  }
   const Pick* best = nullptr;
   for (std::uint32_t i = 0, at = lane.turn; i < count; ++i, ++at) {
     if (at >= count) at = 0;
