@@ -1,5 +1,6 @@
 #include "sdk/client/running_call.h"
 
+#include <cstring>
 #include <utility>
 
 #include "sdk/client/messages.h"
@@ -33,7 +34,9 @@ RunningCall::RunningCall(RuntimeCore* core, std::shared_ptr<ReplyTarget> target,
       call_id_(call.call_id),
       connection_(call.connection),
       large_(std::move(call.large)) {
-  if (large_.empty()) arguments_ = Buffer(call.arguments);
+  if (large_.empty() && !call.arguments.empty()) {
+    std::memcpy(arguments_.allocate(call.arguments.size()), call.arguments.data(), call.arguments.size());
+  }
   control_.deadline = call.deadline;
   control_.attempt = call.attempt;
   control_.node = node;

@@ -41,8 +41,7 @@ class Apps::Link final : public AppSessionActions {
   void handle_frame(const wire::FrameView& frame) {
     if (welcomed_) [[likely]]
       return session_.handle_frame(apps_.now_, frame);
-    session_.handle_frame(apps_.now_, frame);
-    if (session_.is_ready()) welcomed();
+    greet(frame);
   }
 
   void congested() {
@@ -112,6 +111,10 @@ class Apps::Link final : public AppSessionActions {
   }
 
  private:
+  [[gnu::noinline]] void greet(const wire::FrameView& frame) {
+    session_.handle_frame(apps_.now_, frame);
+    if (session_.is_ready()) welcomed();
+  }
   void welcomed() {
     welcomed_ = true;
     ++apps_.counters_.accepted;

@@ -28,6 +28,12 @@ void AppSession::handle_frame(base::Instant now, const wire::FrameView& frame) {
     last_heard_ = now;
     return kind == wire::FrameKind::kCall ? handle_call(frame) : handle_result(frame);
   }
+  handle_rare_frame(now, frame);
+}
+
+// Apart, so that the others do not save the registers that only this needs.
+void AppSession::handle_rare_frame(base::Instant now, const wire::FrameView& frame) {
+  const wire::FrameKind kind = frame.header.kind;
   const FrameRule rule = rule_for(state_, kind);
   if (rule != FrameRule::kHandle) [[unlikely]] {
     if (rule == FrameRule::kDrop || (!wire::is_known(kind) && (frame.header.flags & wire::kIgnorable) != 0)) return;

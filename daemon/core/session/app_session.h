@@ -129,6 +129,7 @@ class AppSession {
     std::size_t bytes = 0;
   };
 
+  [[gnu::noinline]] void handle_rare_frame(base::Instant now, const wire::FrameView& frame);
   void handle_hello(const wire::FrameView& frame);
   void handle_register(const wire::FrameView& frame);
   void handle_prepare(const wire::FrameView& frame);
