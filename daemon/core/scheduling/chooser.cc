@@ -1,7 +1,7 @@
 #include "daemon/core/scheduling/chooser.h"
 
 #include <algorithm>
-#include <iterator>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -23,57 +23,48 @@ Chooser::Chooser(std::uint64_t seed, ClusterViewRef view, ChooserOptions options
 
 PlacementRef Chooser::prepare(PlacementSpec spec) {
   std::sort(spec.tags.begin(), spec.tags.end());
-  if (const auto it = prepared_.find(spec); it != prepared_.end()) {
-    if (PlacementRef known = it->second.placement.lock()) return known;
-  }
-  // Amortised: a sweep is paid for by as many new placements as it has entries to look at.
-  if (prepared_.size() >= std::min<std::size_t>(sweep_at_, options_.placements_max)) sweep();
-  if (prepared_.size() >= options_.placements_max) return nullptr;
-  if (!take_schema(spec)) return nullptr;
-  std::uint32_t index = next_index_;
-  if (free_indices_.empty()) {
-    ++next_index_;
+  if (const auto it = known_->placements.find(&spec); it != known_->placements.end()) return it->second.lock();
+  if (known_->placements.size() >= options_.placements_max) return nullptr;
+  if (const PlacementSpec* const neighbour = known_->with_schema_of(spec)) {
+    spec.schema = neighbour->schema;
   } else {
-    index = free_indices_.back();
-    free_indices_.pop_back();
+    const std::size_t bytes = spec.schema.bytes().size();
+    if (bytes > options_.schema_bytes_max - known_->schema_bytes) return nullptr;
+    known_->schema_bytes += bytes;
   }
-  auto placement = std::make_shared<const PreparedPlacement>(spec, index, next_serial_++);
-  const auto [it, inserted] = prepared_.try_emplace(std::move(spec));
-  if (!inserted) free_indices_.push_back(it->second.index);
-  it->second = {placement, index};
+  const auto forget = [known = std::weak_ptr<Known>(known_)](const PreparedPlacement* dead) {
+    const std::unique_ptr<const PreparedPlacement> placement(dead);
+    if (const auto living = known.lock()) living->remove(*placement);
+  };
+  const PlacementRef placement(new PreparedPlacement(std::move(spec), known_->take_index(), next_serial_++), forget);
+  known_->placements.emplace(&placement->spec(), placement);
   return placement;
 }
 
-// Specs of one function stand together in the map, so a neighbour has the schema already, if anybody has.
-bool Chooser::take_schema(PlacementSpec& spec) {
-  if (spec.schema.empty()) return true;
-  const auto next = prepared_.lower_bound(spec);
-  for (const auto& neighbour : {next, next == prepared_.begin() ? next : std::prev(next)}) {
-    if (neighbour == prepared_.end() || neighbour->first.schema != spec.schema) continue;
-    spec.schema = neighbour->first.schema;
-    return true;
-  }
-  const std::size_t bytes = spec.schema.bytes().size();
-  if (schema_bytes_ + bytes > options_.schema_bytes_max) sweep();
-  if (schema_bytes_ + bytes > options_.schema_bytes_max) return false;
-  schema_bytes_ += bytes;
-  return true;
+// Specs of one function stand together in the map, so a neighbour has the schema already, if anybody has. Itself, where
+// it is in the map, does not count.
+const PlacementSpec* Chooser::Known::with_schema_of(const PlacementSpec& spec) const {
+  if (spec.schema.empty()) return &spec;
+  const auto next = placements.upper_bound(&spec);
+  auto before = placements.lower_bound(&spec);
+  if (next != placements.end() && next->first->schema == spec.schema) return next->first;
+  if (before == placements.begin()) return nullptr;
+  --before;
+  return before->first->schema == spec.schema ? before->first : nullptr;
 }
 
-void Chooser::sweep() {
-  schema_bytes_ = 0;
-  Schema before;
-  for (auto it = prepared_.begin(); it != prepared_.end();) {
-    if (it->second.placement.expired()) {
-      free_indices_.push_back(it->second.index);
-      it = prepared_.erase(it);
-    } else {
-      if (it->first.schema != before) schema_bytes_ += it->first.schema.bytes().size();
-      before = it->first.schema;
-      ++it;
-    }
-  }
-  sweep_at_ = std::max(2 * prepared_.size(), kSweepMin);
+std::uint32_t Chooser::Known::take_index() {
+  if (free_indices.empty()) return next_index++;
+  const std::uint32_t index = free_indices.back();
+  free_indices.pop_back();
+  return index;
+}
+
+void Chooser::Known::remove(const PreparedPlacement& placement) {
+  const PlacementSpec& spec = placement.spec();
+  if (with_schema_of(spec) == nullptr) schema_bytes -= spec.schema.bytes().size();
+  placements.erase(&spec);
+  free_indices.push_back(placement.index());
 }
 
 void Chooser::set_view(ClusterViewRef view) {

@@ -58,21 +58,31 @@ class Chooser final : public Placer {
   void attempt_sent(NodeIndex node) override { loads_.attempt_sent(node); }
   void attempt_settled(NodeIndex node) override { loads_.attempt_settled(node); }
 
-  /// Placements remembered; some may have died since the last sweep.
-  [[nodiscard]] std::size_t placement_count() const { return prepared_.size(); }
+  /// Placements that somebody holds: what nobody holds any more is forgotten at once.
+  [[nodiscard]] std::size_t placement_count() const { return known_->placements.size(); }
 
  private:
   [[nodiscard]] std::uint64_t slots_of(NodeIndex node) const;
   [[nodiscard]] bool less_loaded(NodeIndex a, NodeIndex b) const;
   [[nodiscard]] Choice chosen(NodeIndex node) const;
   [[nodiscard]] Choice choose_avoiding(std::span<const NodeIndex> candidates, std::span<const NodeIndex> avoid);
-  [[nodiscard]] bool take_schema(PlacementSpec& spec);
-  void sweep();
 
-  static constexpr std::size_t kSweepMin = 256;
-  struct Prepared {
-    std::weak_ptr<const PreparedPlacement> placement;
-    std::uint32_t index = 0;
+  /// The placements that live, by their own specs. Theirs and the chooser's together: each takes itself out when its
+  /// last holder goes.
+  struct Known {
+    struct BySpec {
+      bool operator()(const PlacementSpec* a, const PlacementSpec* b) const { return *a < *b; }
+    };
+    using Placements = std::map<const PlacementSpec*, std::weak_ptr<const PreparedPlacement>, BySpec>;
+
+    [[nodiscard]] const PlacementSpec* with_schema_of(const PlacementSpec& spec) const;
+    [[nodiscard]] std::uint32_t take_index();
+    void remove(const PreparedPlacement& placement);
+
+    Placements placements;
+    std::vector<std::uint32_t> free_indices;
+    std::uint32_t next_index = 0;
+    std::size_t schema_bytes = 0;  ///< what is shared counts once
   };
 
   ChooserOptions options_;
@@ -81,12 +91,8 @@ class Chooser final : public Placer {
   std::function<bool(const PreparedPlacement&)> room_here_;
   std::function<wire::Load()> load_here_;
   LoadTable loads_;
-  std::map<PlacementSpec, Prepared> prepared_;
-  std::vector<std::uint32_t> free_indices_;
-  std::uint32_t next_index_ = 0;
+  const std::shared_ptr<Known> known_ = std::make_shared<Known>();
   std::uint64_t next_serial_ = 1;
-  std::size_t sweep_at_ = kSweepMin;
-  std::size_t schema_bytes_ = 0;  // of prepared_; what is shared counts once
 };
 
 }  // namespace kaido::daemon

@@ -192,6 +192,34 @@ TEST(Chooser, CallersSchemasAreSharedAndBounded) {
   EXPECT_NE(prepare(3, 1), nullptr);
 }
 
+TEST(Chooser, APlacementThatNobodyHoldsIsForgottenAtOnce) {
+  Cluster cluster(0);
+  const auto prepare = [&](std::int32_t priority) {
+    PlacementSpec spec = wanted();
+    spec.priority = priority;
+    spec.schema = Schema("schema of f");
+    return cluster.chooser.prepare(spec);
+  };
+  auto first = prepare(1);
+  auto second = prepare(2);
+  EXPECT_EQ(cluster.chooser.placement_count(), 2U);
+  first.reset();
+  EXPECT_EQ(cluster.chooser.placement_count(), 1U);
+  EXPECT_EQ(prepare(2), second);
+  second.reset();
+  EXPECT_EQ(cluster.chooser.placement_count(), 0U);
+  EXPECT_NE(prepare(1), nullptr);
+}
+
+TEST(Chooser, APlacementOutlivesItsChooser) {
+  PlacementRef held;
+  {
+    Cluster cluster(0);
+    held = cluster.chooser.prepare(wanted());
+  }
+  EXPECT_EQ(held->spec().function_name, "f");
+}
+
 TEST(Chooser, AnIdleNodeThatWasFullOnceIsSoonChosenAsOftenAsItsEqual) {
   Cluster cluster(2, false);
   const auto placement = cluster.chooser.prepare(wanted());
