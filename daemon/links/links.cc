@@ -4,9 +4,28 @@
 #include <deque>
 #include <utility>
 
+#include "daemon/core/view/memory_owner.h"
 #include "daemon/links/advertised_address.h"
+#include "proto/kaido/v1/node.pb.h"
+#include "proto/wire/frame_writer.h"
 
 namespace kaido::daemon {
+namespace {
+
+/// What an app is told that there is no place for.
+std::string farewell(std::size_t apps_max) {
+  v1::Goodbye goodbye;
+  goodbye.set_reason("this node has " + std::to_string(apps_max) +
+                     " apps, as many as it takes (limits.max_apps); try again later");
+  goodbye.set_retry(true);
+  wire::FrameHeader header;
+  header.kind = wire::FrameKind::kGoodbye;
+  wire::FrameWriter frame;
+  frame.append(header, wire::as_span(goodbye.SerializeAsString()));
+  return std::string(wire::as_text(frame.pending()));
+}
+
+}  // namespace
 
 /// One connection: tells the machine what happens on it.
 class Links::Link final : public ConnectionHandler {
@@ -49,6 +68,8 @@ class Links::Link final : public ConnectionHandler {
         return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kFull);
       case wire::SendResult::kTooLarge:
         return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kTooLarge);
+      case wire::SendResult::kNoMemory:
+        return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kNoMemory);
       case wire::SendResult::kUnsendable:
         return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kUnsendable);
     }
@@ -105,7 +126,11 @@ Links::Links(Loop& loop, Transport& app_transport, Transport& peer_transport, Li
   for (ListenOptions* const listen : {&options_.app_listen, &options_.peer_listen}) {
     listen->connection.assemble = false;  // large payloads are passed on as they come
     listen->connection.budget = &window_;
+    listen->connection.memory = &machine.memory();
   }
+  options_.app_listen.connection.ends_if_nothing_is_taken = true;  // its own fault, whatever the reason
+  options_.app_listen.farewell = farewell(options_.app_listen.connections_max);
+  options_.app_listen.on_refused = [this] { refused_app(); };
   loop_.add_hook(*this);
 }
 
@@ -140,7 +165,15 @@ std::optional<Address> Links::peer_address() const {
 
 // ---------------------------------------------------------------- connections
 
+// One line for a row of them: who is refused tries again.
+void Links::refused_app() {
+  if (std::exchange(refusals_told_, true)) return;
+  log_.warn("an app was refused: there are as many as there may be", {"limit", "limits.max_apps"},
+            {"max_apps", options_.app_listen.connections_max});
+}
+
 void Links::accept_app(std::unique_ptr<Connection> connection) {
+  refusals_told_ = false;
   AppIdentity identity;
   if (const auto credentials = connection->identity().credentials) {
     identity = {credentials->pid, credentials->uid};
@@ -159,6 +192,7 @@ void Links::add(ConnectionId id, std::unique_ptr<Connection> connection) {
   auto& links = (id.value & kHalfBit) != 0 ? peer_links_ : app_links_;
   const std::uint32_t slot = slot_of(id);
   if (slot >= links.size()) links.resize(slot + std::size_t{1});
+  connection->set_memory_owner(memory_owner_of_connection(id.value));
   links[slot] = std::make_unique<Link>(*this, id, std::move(connection));
   links[slot]->start();
 }
@@ -166,7 +200,9 @@ void Links::add(ConnectionId id, std::unique_ptr<Connection> connection) {
 void Links::remove(ConnectionId id, const base::Status& reason) {
   const bool is_peer = (id.value & kHalfBit) != 0;
   std::unique_ptr<Link>& link = (is_peer ? peer_links_ : app_links_)[slot_of(id)];
-  (is_peer ? closed_peers_ : closed_apps_) += link->connection().stats();
+  LinkTraffic& closed = is_peer ? closed_peers_ : closed_apps_;
+  closed.bytes += link->connection().stats();
+  closed.streams += link->connection().stream_stats();
   machine_.closed(loop_.now(), id, reason);
   link.reset();
 }
@@ -283,12 +319,12 @@ void Links::write(const LogEvent& event) {
 
 // ---------------------------------------------------------------- looking
 
-LinkTraffic Links::traffic(bool of_peers, const ConnectionStats& closed, const Listener* listener) const {
-  LinkTraffic sum;
-  sum.bytes = closed;
+LinkTraffic Links::traffic(bool of_peers, const LinkTraffic& closed, const Listener* listener) const {
+  LinkTraffic sum = closed;
   for (const auto& link : of_peers ? peer_links_ : app_links_) {
     if (link == nullptr) continue;
     sum.bytes += link->connection().stats();
+    sum.streams += link->connection().stream_stats();
     sum.queued_bytes += link->connection().queued_bytes();
   }
   if (listener != nullptr) sum.refused_by_limit = listener->stats().refused_limit;

@@ -34,6 +34,7 @@ struct LinksOptions {
 /// What one kind of connections carried, open and closed ones together.
 struct LinkTraffic {
   ConnectionStats bytes;
+  wire::StreamStats streams;  ///< large payloads that came
   std::size_t queued_bytes = 0;
   std::uint64_t refused_by_limit = 0;  ///< closed because there were too many
 };
@@ -82,6 +83,7 @@ class Links final : public TurnHook {
   static constexpr base::Duration kHeardInterval = std::chrono::milliseconds(5);
 
   void handle_timeout();
+  void refused_app();
   void accept_app(std::unique_ptr<Connection> connection);
   void accept_peer(std::unique_ptr<Connection> connection);
   void add(ConnectionId id, std::unique_ptr<Connection> connection);
@@ -92,7 +94,7 @@ class Links final : public TurnHook {
   void act_on(const Command& command);
   void write(const LogEvent& event);
   [[nodiscard]] Connection* find(ConnectionId id) const;
-  [[nodiscard]] LinkTraffic traffic(bool of_peers, const ConnectionStats& closed, const Listener* listener) const;
+  [[nodiscard]] LinkTraffic traffic(bool of_peers, const LinkTraffic& closed, const Listener* listener) const;
 
   /// Payloads that are passed on as they come may be this much ahead of their takers, all together.
   static constexpr std::size_t kWindowBytesMax = 64U << 20;
@@ -112,8 +114,9 @@ class Links final : public TurnHook {
   std::vector<std::unique_ptr<Link>> peer_links_;
   std::unordered_map<std::uint32_t, std::unique_ptr<ConnectOperation>> dials_;
   base::Instant heard_told_;
-  ConnectionStats closed_apps_;
-  ConnectionStats closed_peers_;
+  bool refusals_told_ = false;  ///< since an app was accepted last
+  LinkTraffic closed_apps_;
+  LinkTraffic closed_peers_;
   Timer timer_;
 };
 

@@ -7,6 +7,23 @@
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
+namespace {
+
+/// What is sent with fewer bytes is counted when the turn ends, not one by one.
+constexpr std::size_t kChargedBytes = 4U << 10;
+
+/// What one call can do without. All else is little, and the connection is of no use without it.
+bool carries_work(wire::FrameKind kind) {
+  return kind == wire::FrameKind::kCall || kind == wire::FrameKind::kResult || kind == wire::FrameKind::kRedirect;
+}
+
+/// A reader that stalls is looked at so many times before it is cut off; after one it is, when memory is tight.
+constexpr int kStallSteps = 8;
+
+/// When a connection that found no memory for its next frame looks again.
+constexpr base::Duration kHungerInterval = std::chrono::milliseconds(20);
+
+}  // namespace
 
 Connection::Connection(Loop& loop, std::unique_ptr<ByteStream> stream, const ConnectionOptions& options,
                        std::shared_ptr<void> keep)
@@ -16,7 +33,10 @@ Connection::Connection(Loop& loop, std::unique_ptr<ByteStream> stream, const Con
       keep_(std::move(keep)),
       identity_(stream_->identity()),
       remote_(stream_->remote()),
-      channel_({.message_bytes_max = options.frame_bytes_max, .assemble = options.assemble, .budget = options.budget},
+      channel_({.message_bytes_max = options.frame_bytes_max,
+                .assemble = options.assemble,
+                .budget = options.budget,
+                .memory = options.memory},
                [this] { note_output(); }),
       last_received_(loop.now()) {}
 
@@ -24,6 +44,12 @@ Connection::~Connection() {
   KAIDO_CHECK_ON(loop_);
   if (destroyed_ != nullptr) *destroyed_ = true;
   loop_.unmark(*this);
+}
+
+void Connection::set_memory_owner(wire::MemoryOwner owner) {
+  output_ = wire::Charge(options_.memory, owner, wire::MemoryKind::kOutput);
+  input_ = wire::Charge(options_.memory, owner, wire::MemoryKind::kInput);
+  channel_.set_memory_owner(owner);
 }
 
 void Connection::start(ConnectionHandler& handler) {
@@ -39,9 +65,13 @@ wire::SendResult Connection::send(const wire::FrameHeader& header, std::span<con
                                   const wire::Payload& payload) {
   KAIDO_CHECK_ON(loop_);
   if (state_ != State::kOpen) return wire::SendResult::kNotOpen;
-  if (!has_room(metadata.size(), payload.is_whole() ? payload.size() : wire::kChunkBytes))
-    return wire::SendResult::kFull;
+  const std::size_t held = payload.is_whole() ? payload.size() : std::min(payload.size(), wire::kChunkBytes);
+  if (!has_room(metadata.size(), held)) return wire::SendResult::kFull;
+  const bool is_charged = metadata.size() + held >= kChargedBytes;
+  if (is_charged && carries_work(header.kind) && !output_.grow(metadata.size() + held)) [[unlikely]]
+    return wire::SendResult::kNoMemory;
   const wire::SendResult result = channel_.send(header, metadata, payload);
+  if (is_charged) settle_memory();
   if (result == wire::SendResult::kTaken) note_sent();
   if (result == wire::SendResult::kTooManyStreams) stream_refused_ = true;
   return result;
@@ -105,7 +135,7 @@ void Connection::on_ready(Readiness ready) {
   }
   if (!ready.readable) return;
   if (takes_frames()) {
-    if (!paused_) read();
+    if (!paused_ && has_memory_to_read()) read();
   } else {
     discard_input();
   }
@@ -120,7 +150,9 @@ void Connection::read() {
       if (stream_refused_) loop_.mark(*this);  // what came may have ended one
       stats_.bytes_in += result.bytes;
       last_received_ = loop_.now();
-      static_cast<void>(handle_frames());  // nothing of this is touched afterwards
+      if (!handle_frames()) return;
+      settle_memory();
+      watch_streams();
       return;
     case IoState::kWouldBlock:
       return;
@@ -208,7 +240,40 @@ void Connection::flush() {
     report_closed();  // may destroy this
     return;
   }
+  if (output_blocked_) channel_.compact_output();
+  settle_memory();
+  watch_streams();
   update_interest();
+}
+
+// A few bytes in a block are a block: of output that waits, and of a frame that has begun.
+void Connection::settle_memory() {
+  const std::size_t queued = channel_.pending_bytes();
+  const std::size_t output = queued == 0 ? 0 : queued + wire::kOutputBlockBytes;
+  if (output != output_.bytes()) output_.set(output);
+  const std::size_t input = channel_.pending_input() == 0 ? 0 : std::max(wire::kReadBytes, channel_.wanted_input());
+  if (input != input_.bytes()) input_.set(input);
+}
+
+// What is larger than a read gets a block of its size, and may have to wait for it.
+bool Connection::has_memory_to_read() {
+  const std::size_t wanted = channel_.wanted_input();
+  if (wanted <= wire::kReadBytes || input_.budget() == nullptr) [[likely]]
+    return true;
+  const std::size_t before = input_.bytes();
+  input_.set(0);
+  if (input_.grow(wanted)) return true;
+  input_.set(before);
+  starved_ = true;
+  update_interest();
+  if (!hunger_) {
+    hunger_.emplace(loop_, [this] {
+      starved_ = false;
+      update_interest();
+    });
+  }
+  hunger_->set_after(kHungerInterval);
+  return false;
 }
 
 void Connection::write() {
@@ -248,16 +313,58 @@ void Connection::watch_for_stall() {
   if (stall_ && stall_->expiry()) return;
   if (!stall_) stall_.emplace(loop_, [this] { check_stall(); });
   stall_bytes_out_ = stats_.bytes_out;
-  stall_->set_after(options_.stalled_after);
+  stall_steps_ = 0;
+  stall_->set_after(options_.stalled_after / kStallSteps);
 }
 
 void Connection::check_stall() {
   if (!output_blocked_ || state_ != State::kOpen) return;
   if (stats_.bytes_out != stall_bytes_out_) return watch_for_stall();
-  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(options_.stalled_after);
+  const bool is_in_the_way =
+      options_.memory != nullptr && options_.memory->is_tight() && channel_.pending_bytes() >= options_.congested_bytes;
+  if (++stall_steps_ < kStallSteps && !is_in_the_way) return stall_->set_after(options_.stalled_after / kStallSteps);
+  const auto waited =
+      std::chrono::duration_cast<std::chrono::milliseconds>(stall_steps_ * options_.stalled_after / kStallSteps);
   end(absl::ResourceExhaustedError(remote_ + " does not read: " + std::to_string(channel_.pending_bytes()) +
                                    " bytes are queued for it, and it took none of them for " +
-                                   std::to_string(waited.count()) + " ms"));
+                                   std::to_string(waited.count()) + " ms (timeouts.stalled)"));
+}
+
+void Connection::watch_streams() {
+  const bool may_stall = channel_.streams_in() != 0 || channel_.streams_out() != 0 || channel_.pending_input() != 0;
+  if (!may_stall || (sweep_ && sweep_->expiry())) return;
+  if (!sweep_) sweep_.emplace(loop_, [this] { check_streams(); });
+  sweep_bytes_ = stats_.bytes_in;
+  sweep_frames_ = stats_.frames_in;
+  sweep_idle_ = 0;
+  sweep_->set_after(options_.stalled_after / 2);
+}
+
+void Connection::check_streams() {
+  if (!takes_frames()) return;
+  const auto waited = std::to_string(options_.stalled_after / std::chrono::milliseconds(1)) + " ms (timeouts.stalled)";
+  if (channel_.drop_stalled() && options_.ends_if_nothing_is_taken) {
+    return end(absl::ResourceExhaustedError(remote_ + " takes nothing of " + std::to_string(channel_.streams_out()) +
+                                            " large payloads that it was announced, for " + waited));
+  }
+  if (is_input_stalled()) {
+    return end(absl::ResourceExhaustedError(remote_ + " sent " + std::to_string(channel_.pending_input()) +
+                                            " bytes of a frame and not the rest, for " + waited));
+  }
+  const std::uint32_t idle = sweep_idle_;
+  const bool is_same_frame = sweep_frames_ == stats_.frames_in;
+  watch_streams();
+  sweep_idle_ = is_same_frame ? idle : 0;
+}
+
+// Nothing came at all, or little by little for kStalledPatience times as long.
+bool Connection::is_input_stalled() {
+  if (channel_.pending_input() == 0 || paused_ || starved_ || sweep_frames_ != stats_.frames_in) {
+    sweep_idle_ = 0;
+    return false;
+  }
+  sweep_idle_ += sweep_bytes_ == stats_.bytes_in ? wire::kStalledPatience : 1;
+  return sweep_idle_ >= 2 * wire::kStalledPatience;
 }
 
 // Callbacks wait for the turn's end, when no caller of ours is on the stack.
@@ -269,6 +376,7 @@ void Connection::end(base::Status reason) {
   state_ = State::kEnded;
   reason_ = std::move(reason);
   channel_.close();
+  settle_memory();
   output_blocked_ = false;
   update_interest();
   loop_.mark(*this);
@@ -277,6 +385,8 @@ void Connection::end(base::Status reason) {
 void Connection::report_closed() {
   state_ = State::kClosed;
   linger_.reset();
+  sweep_.reset();
+  hunger_.reset();
   stream_.reset();
   const base::Status reason = reason_;
   handler_->on_closed(*this, reason);
@@ -284,7 +394,7 @@ void Connection::report_closed() {
 
 void Connection::update_interest() {
   const bool alive = state_ != State::kEnded && state_ != State::kClosed && state_ != State::kIdle;
-  const bool reading = alive && !(takes_frames() && paused_);
+  const bool reading = alive && !(takes_frames() && (paused_ || starved_));
   const Readiness interest{.readable = reading, .writable = alive && output_blocked_};
   if (interest == interest_) return;
   interest_ = interest;

@@ -16,6 +16,7 @@
 #include "proto/wire/channel.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/memory_budget.h"
 #include "proto/wire/payload.h"
 #include "proto/wire/window_budget.h"
 
@@ -58,13 +59,20 @@ struct ConnectionOptions {
   bool assemble = true;
   /// Of all connections of a node together, for payloads that are handed out at once; null: none.
   wire::WindowBudget* budget = nullptr;
+  /// The node's memory: queued output, payloads that pass, and what is not read to its end are taken from it. Null:
+  /// none.
+  wire::MemoryBudget* memory = nullptr;
   /// Above this much unsent output in frames is_congested() holds, and on_drained() follows: the sender should pause
   /// its sources.
   std::size_t congested_bytes = 1U << 20;
   /// Above this much no frame is taken any more. The connection goes on: who sends must slow down or go elsewhere.
   std::size_t queued_bytes_max = wire::kMaxQueuedBytes;
-  /// When the other side has taken nothing for so long although there is output, the connection ends.
+  /// When the other side has taken nothing for so long although there is output, the connection ends; so it does when
+  /// it sent a part of a frame and nothing more. A large payload that does not move is given up.
   base::Duration stalled_after = std::chrono::seconds(30);
+  /// Whether it also ends when the other side takes nothing of all large payloads that it was announced. Not where that
+  /// may be the fault of somebody behind it.
+  bool ends_if_nothing_is_taken = false;
   /// How long close() waits for the other side to take some of the queued output, and to finish.
   base::Duration linger = std::chrono::milliseconds(500);
   /// How long close() waits in all while the other side does take output.
@@ -115,6 +123,9 @@ class Connection final : private IoSource, private TurnOutput {
     channel_.set_peer_limits(message_bytes_max, streams_max);
   }
 
+  /// Whose share of the node's memory it takes; before start().
+  void set_memory_owner(wire::MemoryOwner owner);
+
   /// No frame is read, nor handled, until resume_reading(): backpressure towards the other side. That it went away is
   /// not noticed meanwhile, except by sending.
   void pause_reading();
@@ -163,6 +174,11 @@ class Connection final : private IoSource, private TurnOutput {
   void write();
   void watch_for_stall();
   void check_stall();
+  void watch_streams();
+  void check_streams();
+  [[nodiscard]] bool is_input_stalled();
+  [[nodiscard]] bool has_memory_to_read();
+  void settle_memory();
   void check_linger();
   void end(base::Status reason);
   void report_closed();
@@ -192,7 +208,16 @@ class Connection final : private IoSource, private TurnOutput {
   std::uint64_t linger_bytes_out_ = 0;  // sent when the linger timer was set
   std::optional<Timer> stall_;
   std::uint64_t stall_bytes_out_ = 0;  // sent when the stall timer was set
-  bool* destroyed_ = nullptr;          // set while callbacks run, so that they may destroy this connection
+  int stall_steps_ = 0;
+  wire::Charge output_;
+  wire::Charge input_;
+  bool starved_ = false;            // there is no memory for the frame that has begun
+  std::optional<Timer> hunger_;     // until it is looked for again
+  std::optional<Timer> sweep_;      // while something is under way that may stall
+  std::uint64_t sweep_frames_ = 0;  // come at the last sweep
+  std::uint64_t sweep_bytes_ = 0;
+  std::uint32_t sweep_idle_ = 0;
+  bool* destroyed_ = nullptr;  // set while callbacks run, so that they may destroy this connection
 };
 
 }  // namespace kaido::daemon

@@ -1,5 +1,6 @@
 #include "daemon/net/establish.h"
 
+#include <span>
 #include <utility>
 
 #include "proto/base/check.h"
@@ -16,6 +17,10 @@ AcceptGate::AcceptGate(Loop& loop, SecurityProvider& security, const ListenOptio
 void AcceptGate::admit(std::unique_ptr<ByteStream> raw) {
   if (*live_ >= options_.connections_max) {
     ++stats_.refused_limit;
+    // Nobody waits for it: what the stream does not take at once is not said.
+    const auto farewell = std::as_bytes(std::span(options_.farewell));
+    if (!farewell.empty()) static_cast<void>(raw->write({&farewell, 1}));
+    if (options_.on_refused) options_.on_refused();
     return;
   }
   ++*live_;

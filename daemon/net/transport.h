@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "daemon/net/address.h"
 #include "daemon/net/connection.h"
@@ -14,8 +15,11 @@
 namespace kaido::daemon {
 
 struct ListenOptions {
-  /// Connections of this listener that live at one time; further ones are closed at once, and counted.
+  /// Connections of this listener that live at one time; further ones are told `farewell`, as it stands, closed at
+  /// once, counted and reported to `on_refused`.
   std::size_t connections_max = 4096;
+  std::string farewell;
+  std::function<void()> on_refused;
   /// A connection whose handshake takes longer is closed.
   base::Duration handshake_timeout = std::chrono::seconds(5);
   /// Mode bits of a Unix socket's file.

@@ -111,6 +111,25 @@ void report_link(MetricSink& sink, std::string_view link, std::uint64_t connecti
   add(sink, metric::kNetFrames, traffic.bytes.frames_out, {link, "out"});
   add(sink, metric::kNetQueuedBytes, traffic.queued_bytes, {link});
   add(sink, metric::kNetBadFrames, bad, {link});
+  const wire::StreamStats& streams = traffic.streams;
+  add(sink, metric::kNetStreams, streams.begun, {link, "begun"});
+  add(sink, metric::kNetStreams, streams.refused, {link, "refused"});
+  add(sink, metric::kNetStreams, streams.stalled, {link, "stalled"});
+  add(sink, metric::kNetStreams, streams.violations, {link, "violation"});
+  add(sink, metric::kNetStreams, streams.stray_chunks, {link, "stray_chunk"});
+}
+
+void report_memory(const Rooms& rooms, MetricSink& sink) {
+  const wire::MemoryBudget& memory = rooms.machine.memory();
+  std::uint64_t refused = 0;
+  for (std::size_t i = 0; i < wire::kMemoryKinds; ++i) {
+    const auto kind = static_cast<wire::MemoryKind>(i);
+    add(sink, metric::kMemoryBytes, memory.used(kind), {wire::name(kind)});
+    add(sink, metric::kMemoryRefused, memory.refused(kind), {wire::name(kind)});
+    refused += memory.refused(kind);
+  }
+  add(sink, metric::kMemoryBudget, memory.max());
+  add(sink, metric::kNetLimitHits, refused, {"memory"});
 }
 
 void report_net(const Rooms& rooms, MetricSink& sink) {
@@ -161,6 +180,7 @@ void report_metrics(const Rooms& rooms, MetricSink& sink) {
   report_execution(rooms, sink);
   report_peers(rooms, sink);
   report_net(rooms, sink);
+  report_memory(rooms, sink);
   add_outcomes(sink, metric::kAdminCalls, rooms.operator_calls.counters().ended);
 }
 

@@ -1,5 +1,7 @@
 #include "daemon/node/node.h"
 
+#include <malloc.h>
+
 #include <array>
 #include <chrono>
 #include <ctime>
@@ -9,6 +11,7 @@
 #include "daemon/admin/admin_server.h"
 #include "daemon/admin/http_server.h"
 #include "daemon/node/admin_view.h"
+#include "daemon/node/memory_return.h"
 #include "daemon/node/metrics_report.h"
 #include "daemon/node/preflight.h"
 #include "daemon/node/rooms.h"
@@ -27,6 +30,9 @@ constexpr base::Duration kDrainPoll = std::chrono::milliseconds(20);
 constexpr base::Duration kGoodbyeTime = std::chrono::milliseconds(100);
 /// What finished results may take to leave, before that.
 constexpr base::Duration kGoodbyeTimeMax = std::chrono::seconds(5);
+
+/// How often a node looks whether memory is to be returned to the system.
+constexpr base::Duration kMemoryInterval = std::chrono::seconds(1);
 
 /// From the system's randomness: nobody can guess it, and no two lives share it.
 std::uint64_t random_nonce() {
@@ -76,7 +82,8 @@ class Node::Impl final {
             loop.io(), [&loop](std::function<void()> function) { loop.post(std::move(function)); }, queries_,
             admin_options(settings)),
         drain_timer_(loop, [this] { look_whether_drained(); }),
-        watchdog_timer_(loop, [this] { watch(); }) {
+        watchdog_timer_(loop, [this] { watch(); }),
+        memory_timer_(loop, [this] { watch_memory(); }) {
     if (settings.listen.http) http_.emplace(loop.io(), http_options(settings), http_sources());
   }
 
@@ -98,6 +105,7 @@ class Node::Impl final {
     if (const auto exposed = plaintext_warning(rooms_.settings)) log_.warn("unprotected", {"what", *exposed});
     notify_.ready("node " + rooms_.settings.node.name + " serves");
     watch();
+    watch_memory();
     return absl::OkStatus();
   }
 
@@ -164,6 +172,11 @@ class Node::Impl final {
     watchdog_timer_.set_after(*interval);
   }
 
+  void watch_memory() {
+    if (memory_return_.is_due(rooms_.machine.memory().used())) ::malloc_trim(0);
+    memory_timer_.set_after(kMemoryInterval);
+  }
+
   Loop& loop_;
   Logger log_;
   std::unique_ptr<StateFolder> state_;
@@ -177,6 +190,8 @@ class Node::Impl final {
   ServiceNotify notify_;
   Timer drain_timer_;
   Timer watchdog_timer_;
+  Timer memory_timer_;
+  MemoryReturn memory_return_;
   base::Instant drain_deadline_{};
   base::Instant goodbye_deadline_{};
   std::string stop_reason_;

@@ -31,6 +31,7 @@ ListenOptions listen_options(const Settings& settings, std::uint32_t connections
   options.handshake_timeout = settings.timeouts.handshake;
   options.connection.frame_bytes_max = settings.limits.max_frame_bytes.count + headroom;
   options.connection.queued_bytes_max = settings.limits.queued_bytes_per_connection.count;
+  options.connection.stalled_after = settings.timeouts.stalled;
   return options;
 }
 
@@ -73,6 +74,7 @@ PeersOptions peer_options(const Settings& settings, const Identity& identity, co
   options.session.node_name = settings.node.name;
   options.session.life = life;
   options.session.templates_max = settings.limits.templates_per_connection;
+  options.session.template_bytes_max = settings.limits.template_bytes_per_connection.count;
   options.session.max_frame_bytes = static_cast<std::uint32_t>(settings.limits.max_frame_bytes.count);
   options.session.handshake_timeout = settings.timeouts.handshake;
   options.session.ping_interval = settings.timeouts.ping_interval;
@@ -113,6 +115,7 @@ NodeMachineOptions machine_options(const Settings& settings, const Identity& ide
   options.tasks = task_options(settings, identity, life);
   options.apps = app_options(settings, identity);
   options.peers = peer_options(settings, identity, life);
+  options.memory_bytes = settings.limits.memory.count;
   return options;
 }
 

@@ -106,6 +106,12 @@ class CrossChecker {
                    to_string(limits.queued_bytes_per_connection) +
                    "); raise queued_bytes_per_connection or lower max_frame_bytes");
     }
+    if (limits.memory.count / 4 < limits.max_frame_bytes.count) {
+      complain({"limits.memory", "limits.max_frame_bytes"},
+               "the largest message (" + to_string(limits.max_frame_bytes) +
+                   ") would not fit into what one call may have of it (a quarter of " + to_string(limits.memory) +
+                   "); raise memory or lower max_frame_bytes");
+    }
     for (const auto& [path, calls] : {std::pair{"limits.calls_per_app", limits.calls_per_app},
                                       std::pair{"limits.calls_per_peer", limits.calls_per_peer}}) {
       if (calls <= limits.calls_per_node) continue;

@@ -66,6 +66,11 @@ constexpr SettingKey kTable[] = {
     {"security.insecure_http", BoolType{FIELD(security.insecure_http)},
      "Lets HTTP listen beyond this host. Whoever reaches it can read names of nodes and functions and all counters."},
 
+    {"limits.memory", SizeType{FIELD(limits.memory), Bytes{256 * kKiB.count}, Bytes{1024 * kGiB.count}},
+     "What the node keeps for its apps and peers, in all: prepared placements, node infos, arguments that wait, large "
+     "payloads on their way, queued output. Nobody may have more than half of what is left for all others: one alone, "
+     "a quarter of it. Beyond it, new work is "
+     "rejected with a time to retry after. At least four times max_frame_bytes; the process takes up to 32 MiB more."},
     {"limits.max_frame_bytes", SizeType{FIELD(limits.max_frame_bytes), Bytes{64 * kKiB.count}, kGiB},
      "Largest message, arguments included. Raising it lets one call take more memory at each hop."},
     {"limits.queued_bytes_per_connection",
@@ -89,7 +94,9 @@ constexpr SettingKey kTable[] = {
      "Prepared placements that one connection may keep here."},
     {"limits.template_bytes_per_connection",
      SizeType{FIELD(limits.template_bytes_per_connection), Bytes{64 * kKiB.count}, kGiB},
-     "Bytes that the prepared placements of one app may take; further ones are refused, and so are their calls."},
+     "Bytes that the prepared placements of one app, or of one link to a peer, may take; further ones are refused, and "
+     "so "
+     "are their calls."},
 
     {"timeouts.handshake", DurationType{FIELD(timeouts.handshake), milliseconds(10), seconds(60)},
      "How long a new connection may take to say who it is."},
@@ -103,6 +110,12 @@ constexpr SettingKey kTable[] = {
      "An app silent for this long is gone: what it ran ends as app lost. It answers pings by itself, so only one that "
      "is "
      "frozen or stopped in a debugger is silent. At least twice ping_interval."},
+    {"timeouts.stalled", DurationType{FIELD(timeouts.stalled), milliseconds(100), hours(1)},
+     "An app or peer that takes nothing of what waits for it, or sends half a message and not the rest, for this long "
+     "is "
+     "cut off; a large payload of which nothing moves is given up, and its call ends. Raising it lets one that is "
+     "stuck "
+     "hold its memory for longer; lowering it cuts off those that are slow."},
     {"timeouts.reconnect_initial", DurationType{FIELD(timeouts.reconnect_initial), milliseconds(1), seconds(60)},
      "Wait before a lost peer is first tried again; doubles with each failure, with jitter."},
     {"timeouts.reconnect_max", DurationType{FIELD(timeouts.reconnect_max), milliseconds(1), hours(1)},

@@ -80,6 +80,7 @@ struct SecuritySettings {
 
 /// Every bound that protects the node from its apps and peers. When one is hit the caller is told, and it is counted.
 struct LimitSettings {
+  Bytes memory{512ULL << 20};                       // what is kept for apps and peers, in all
   Bytes max_frame_bytes{64ULL << 20};               // one frame: header, metadata and payload
   Bytes queued_bytes_per_connection{256ULL << 20};  // unsent; beyond it the connection counts as stalled and is closed
   std::uint32_t calls_per_app = 4096;               // in flight, per connected app: its credits
@@ -99,6 +100,7 @@ struct TimeoutSettings {
   Duration ping_interval = std::chrono::seconds(1);  // to a peer that is otherwise silent
   Duration peer = std::chrono::seconds(5);           // a peer silent for this long is lost
   Duration app = std::chrono::seconds(5);            // an app silent for this long is gone
+  Duration stalled = std::chrono::seconds(30);       // who takes nothing of what it is sent for this long is cut off
   Duration reconnect_initial = std::chrono::milliseconds(100);
   Duration reconnect_max = std::chrono::seconds(10);
   Duration reconnect_grace = std::chrono::seconds(1);  // a node without a link for this long is lost

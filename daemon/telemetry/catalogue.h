@@ -104,6 +104,16 @@ inline constexpr MetricDescriptor kNetBadFrames{
     "kaido_net_bad_frames_total", "Connections closed for a bad frame.", kCounter, {"link"}};
 inline constexpr MetricDescriptor kNetLimitHits{
     "kaido_net_limit_hits_total", "How often a limit held something back.", kCounter, {"limit"}};
+inline constexpr MetricDescriptor kNetStreams{
+    "kaido_net_streams_total", "Large payloads that came in chunks, by result.", kCounter, {"link", "result"}};
+
+// What is kept for apps and peers.
+inline constexpr MetricDescriptor kMemoryBytes{
+    "kaido_memory_bytes", "Bytes kept for apps and peers.", kGauge, {"kind"}};
+inline constexpr MetricDescriptor kMemoryBudget{
+    "kaido_memory_budget_bytes", "Bytes that may be kept in all: limits.memory.", kGauge, {}};
+inline constexpr MetricDescriptor kMemoryRefused{
+    "kaido_memory_refused_total", "How often something was refused for want of memory.", kCounter, {"kind"}};
 
 // Operators and probes.
 inline constexpr MetricDescriptor kAdminConnections{
@@ -180,6 +190,10 @@ inline constexpr std::array kMetricCatalogue = {
     &metric::kNetQueuedBytes,
     &metric::kNetBadFrames,
     &metric::kNetLimitHits,
+    &metric::kNetStreams,
+    &metric::kMemoryBytes,
+    &metric::kMemoryBudget,
+    &metric::kMemoryRefused,
     &metric::kAdminConnections,
     &metric::kAdminHttpRequests,
     &metric::kAdminCalls,

@@ -17,21 +17,24 @@ constexpr std::size_t kSmallChunkBytes = 4U << 10;
 }  // namespace
 
 std::string_view name(BodyFailure failure) {
-  static constexpr std::array<std::string_view, 6> kNames = {
+  static constexpr std::array<std::string_view, 8> kNames = {
       "nothing failed",
       "its sender gave it up",
       "the connection that it came by was lost",
       "it is larger than its receiver accepts",
       "too many large payloads are under way on its connection",
       "its sender broke the protocol",
+      "its receiver has no memory for it now (limits.memory); try again later",
+      "nothing of it came, or was taken, for too long (timeouts.stalled)",
   };
   return kNames[static_cast<std::size_t>(failure)];
 }
 
 Body::Body(std::size_t size) : Counted(Kind::kBody), size_(std::max<std::size_t>(size, 1)) {}
 
-Payload Body::make(std::size_t size, BodySource& source) {
+Payload Body::make(std::size_t size, BodySource& source, Charge charge) {
   auto* const body = new Body(size);
+  body->charge_ = std::move(charge);
   body->source_ = &source;
   Payload handle(*body);
   --body->references;  // the handle's is the only one
@@ -60,6 +63,7 @@ void Body::push(const Payload& chunk) {
     chunks_.push_back({arrived_, is_retained_ ? chunk.kept() : chunk});
   }
   arrived_ += chunk.size();
+  settle_charge();
   if (is_complete()) source_ = nullptr;
   if (sink_ != nullptr) sink_->on_chunk();
 }
@@ -82,9 +86,15 @@ void Body::push_copy(std::span<const std::byte> bytes) {
   tail_room_ -= bytes.size();
 }
 
+void Body::settle_charge() { charge_.set(is_retained_ || has_failed() ? 0 : arrived_ - released_); }
+
 void Body::compact() {
-  if (sink_ != nullptr) return;
-  for (Chunk& chunk : chunks_) chunk.bytes = chunk.bytes.kept();
+  if (sink_ != nullptr && is_open_) return;
+  for (Chunk& chunk : chunks_) {
+    if (sink_ != nullptr && chunk.bytes.footprint() <= kChunkPinnedFactor * chunk.bytes.size() + sizeof(Block))
+      continue;
+    chunk.bytes = chunk.bytes.kept();
+  }
 }
 
 void Body::fail(BodyFailure failure) {
@@ -93,6 +103,7 @@ void Body::fail(BodyFailure failure) {
   failure_ = failure;
   source_ = nullptr;
   chunks_.clear();
+  settle_charge();
   if (sink_ != nullptr) std::exchange(sink_, nullptr)->on_failed();
 }
 
@@ -101,8 +112,9 @@ void Body::disown(BodyFailure failure) {
   fail(failure);
 }
 
-void Body::attach(BodySink& sink) {
+void Body::attach(BodySink& sink, MemoryOwner owner) {
   KAIDO_CHECK(is_replayable());
+  charge_.pass_to(owner);
   if (sink_ != nullptr) std::exchange(sink_, nullptr)->on_detached();
   sink_ = &sink;
 }
@@ -132,12 +144,14 @@ void Body::release(std::size_t offset) {
   released_ = offset;
   while (!is_retained_ && !chunks_.empty() && chunks_.front().offset + chunks_.front().bytes.size() <= released_)
     chunks_.pop_front();
+  settle_charge();
   if (source_ != nullptr) source_->on_demand(*this);
 }
 
 void Body::retain() {
   KAIDO_CHECK(is_replayable());
   is_retained_ = true;
+  settle_charge();
   for (Chunk& chunk : chunks_) chunk.bytes = chunk.bytes.kept();
 }
 

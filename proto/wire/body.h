@@ -6,6 +6,7 @@
 #include <deque>
 #include <string_view>
 
+#include "proto/wire/memory_budget.h"
 #include "proto/wire/payload.h"
 
 namespace kaido::wire {
@@ -20,6 +21,8 @@ enum class BodyFailure : std::uint8_t {
   kTooLarge,        ///< its announced size is beyond the receiver's limit
   kTooManyStreams,  ///< more are under way on its connection than the receiver takes
   kBrokeProtocol,   ///< its sender sent what it may not: beyond its window, beyond its size, with a gap
+  kNoMemory,        ///< the receiver has no memory for its beginning
+  kStalled,         ///< its sender, or its taker, did nothing for too long
 };
 
 /// For error texts, e.g. "its sender gave it up".
@@ -62,22 +65,26 @@ class Body final : public Counted {
  public:
   /// The only handle of a new body of `size` bytes, at least one. `source` is told what becomes of it until it is
   /// complete, has failed or was disowned.
-  [[nodiscard]] static Payload make(std::size_t size, BodySource& source);
+  /// `charge`: what pays for the bytes that are here, and holds none yet.
+  [[nodiscard]] static Payload make(std::size_t size, BodySource& source, Charge charge = {});
   /// One that has failed already.
   [[nodiscard]] static Payload make_failed(std::size_t size, BodyFailure failure);
 
   // --- the source's side ---
   /// The next bytes. No more than are missing.
   void push(const Payload& chunk);
-  /// What waits for a taker must not pin the blocks of whole reads: called when the turn in which it came is over.
+  /// What waits for a taker, or for its taker's own, must not pin the blocks of whole reads: called when the turn in
+  /// which it came is over.
   void compact();
+  /// Whether so many bytes more may be here.
+  [[nodiscard]] bool has_memory(std::size_t bytes) const { return charge_.has_room(bytes); }
   void fail(BodyFailure failure);
   /// The source is no more; what is missing will not come.
   void disown(BodyFailure failure);
 
   // --- the taker's side ---
-  /// From now on this is the one sink. Only of a replayable body.
-  void attach(BodySink& sink);
+  /// From now on this is the one sink, and its connection pays. Only of a replayable body.
+  void attach(BodySink& sink, MemoryOwner owner = {});
   void detach(BodySink& sink);
   /// The taker can pass on more than the first chunk: its own receiver has granted something.
   void open();
@@ -87,7 +94,7 @@ class Body final : public Counted {
   void release(std::size_t offset);
 
   // --- whoever holds a handle ---
-  /// Keeps all chunks for as long as the body lives. Only while it is replayable.
+  /// Keeps all chunks for as long as the body lives, and whoever asks for it pays. Only while it is replayable.
   void retain();
   /// Whether a taker can start from the first byte.
   [[nodiscard]] bool is_replayable() const { return is_retained_ || released_ == 0; }
@@ -110,9 +117,13 @@ class Body final : public Counted {
     Payload bytes;
   };
 
+  /// How much larger than itself a block may be that a chunk pins while its taker has not opened.
+  static constexpr std::size_t kChunkPinnedFactor = 4;
+
   explicit Body(std::size_t size);
   ~Body() = default;
   void push_copy(std::span<const std::byte> bytes);
+  void settle_charge();
 
   const std::size_t size_;
   std::size_t arrived_ = 0;
@@ -121,6 +132,7 @@ class Body final : public Counted {
   BlockRef tail_;  // Where small chunks go: from tail_end_ on there is tail_room_.
   std::byte* tail_end_ = nullptr;
   std::size_t tail_room_ = 0;
+  Charge charge_;
   BodySource* source_ = nullptr;
   BodySink* sink_ = nullptr;
   BodyFailure failure_ = BodyFailure::kNone;

@@ -26,6 +26,7 @@ enum class SendResult : std::uint8_t {
   kTooLarge,        ///< the receiver does not accept a message of that size: fail this one
   kTooManyStreams,  ///< as many large payloads are under way as the receiver takes: as kFull
   kUnsendable,      ///< the payload's own sender has failed, or its beginning is gone: fail this one
+  kNoMemory,        ///< the receiver's share of the node's memory is used up: fail this one
 };
 
 /// Frames over a stream of bytes, in both directions: large payloads travel in chunks between the other frames, as far
@@ -68,6 +69,14 @@ class Channel {
   /// Bytes of a frame that is not complete: not zero at the end of a stream means it was cut.
   [[nodiscard]] std::size_t pending_input() const { return reader_.pending_bytes(); }
 
+  /// Whose memory it is that this connection takes, from here on.
+  void set_memory_owner(MemoryOwner owner) {
+    options_.owner = owner;
+    outgoing_.set_owner(owner);
+  }
+  /// How large a frame that has not come whole is to become, where that is more than one read; else 0.
+  [[nodiscard]] std::size_t wanted_input() const { return reader_.wanted() > kReadBytes ? reader_.wanted() : 0; }
+
   /// For what begins from here on: the other side may send more, or less, than the options said.
   void set_message_bytes_max(std::size_t bytes) { options_.message_bytes_max = bytes; }
 
@@ -97,6 +106,16 @@ class Channel {
   [[nodiscard]] std::size_t streams_in() const { return incoming_.size(); }
   [[nodiscard]] std::size_t assembling_bytes() const { return incoming_.assembling_bytes(); }
   [[nodiscard]] const StreamStats& stream_stats() const { return incoming_.stats(); }
+
+  /// The output waits for its reader: it is to pin no more memory than it has bytes.
+  void compact_output() { writer_.compact(); }
+
+  /// Called at an interval: gives up payloads that stall. True if the other side takes nothing at all of what it was
+  /// announced, for the length of two intervals.
+  [[nodiscard]] bool drop_stalled() {
+    incoming_.drop_stalled();
+    return outgoing_.drop_stalled();
+  }
 
   /// Nothing that was given to send() will be sent: the other side takes nothing any more. It may still be read from.
   void drop_output();

@@ -38,6 +38,8 @@ class FrameReader {
 
   /// `count` bytes were read into what writable() returned.
   void commit(std::size_t count);
+  /// The length of the frame that has begun and not come whole; 0: none.
+  [[nodiscard]] std::size_t wanted() const { return wanted_; }
 
   /// The next complete frame, if there is one.
   [[nodiscard]] std::optional<FrameView> next() {

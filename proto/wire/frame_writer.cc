@@ -78,7 +78,7 @@ void FrameWriter::consume(std::size_t count) {
     ++first_;
   }
   segments_.clear();
-  first_ = 0;
+  first_ = compacted_ = 0;
   run_begin_ += count;
   if (run_begin_ != run_end_) return;
   block_.reset();
@@ -89,7 +89,13 @@ void FrameWriter::consume(std::size_t count) {
 void FrameWriter::drop_sent_segments() {
   if (first_ < kMaxSegments || first_ < segments_.size() / 2) return;
   segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first_));
+  compacted_ -= std::min(compacted_, first_);
   first_ = 0;
+}
+
+void FrameWriter::compact() {
+  for (compacted_ = std::max(compacted_, first_); compacted_ < segments_.size(); ++compacted_)
+    segments_[compacted_] = segments_[compacted_].kept();
 }
 
 void FrameWriter::clear() { consume(pending_); }

@@ -57,6 +57,10 @@ class FrameWriter {
   /// The first `count` pending bytes were sent.
   void consume(std::size_t count);
 
+  /// What is queued will wait: it must not pin the blocks of whole reads. Costs a look at what was queued since the
+  /// last call.
+  void compact();
+
   /// Forgets everything, as when the stream is lost.
   void clear();
 
@@ -68,6 +72,7 @@ class FrameWriter {
 
   std::vector<Payload> segments_;  ///< closed runs and referenced payloads, before the open run
   std::size_t first_ = 0;          ///< of segments_, those before it are sent
+  std::size_t compacted_ = 0;      ///< of segments_, those before it pin no more than they should
   BlockRef block_;                 ///< of the open run
   std::size_t run_begin_ = 0;
   std::size_t run_end_ = 0;

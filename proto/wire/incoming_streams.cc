@@ -31,7 +31,7 @@ IncomingStreams::Begin IncomingStreams::begin(FrameView& frame) {
   streams_.emplace(prefix.stream, std::move(owned));
   stream.granted = first.size();
   if (!options_.assemble) {
-    frame.payload = Body::make(size, stream);
+    frame.payload = Body::make(size, stream, charge());
     stream.body = frame.payload.body();
     put(stream, first);
     fresh_.push_back(stream.id);
@@ -81,7 +81,11 @@ BodyFailure IncomingStreams::judge(const FrameView& frame, const StreamPrefix& p
   const std::size_t others = kHeaderBytes + frame.metadata.size();
   if (others > options_.message_bytes_max || prefix.size > options_.message_bytes_max - others)
     return BodyFailure::kTooLarge;
-  return streams_.size() >= options_.streams_max ? BodyFailure::kTooManyStreams : BodyFailure::kNone;
+  if (streams_.size() >= options_.streams_max) return BodyFailure::kTooManyStreams;
+  // A frame that has been read is there, whatever was to pay for it; what counts is that it is not kept.
+  const bool has_memory =
+      options_.memory == nullptr || options_.memory->has_room(options_.owner, MemoryKind::kStreams, first);
+  return has_memory ? BodyFailure::kNone : BodyFailure::kNoMemory;
 }
 
 void IncomingStreams::handle_chunk(const FrameView& frame) {
@@ -108,6 +112,7 @@ void IncomingStreams::handle_chunk(const FrameView& frame) {
 void IncomingStreams::put(Stream& stream, const Payload& chunk) {
   const std::size_t at = stream.received;
   stream.received += chunk.size();
+  has_moved_ = true;
   if (stream.body != nullptr) return stream.body->push(chunk);
   if (!chunk.empty()) std::memcpy(stream.block.data() + at, chunk.bytes().data(), chunk.size());
 }
@@ -129,17 +134,36 @@ void IncomingStreams::grant(Stream& stream) {
 
 void IncomingStreams::grant_to(Stream& stream, std::size_t offset) {
   std::size_t more = offset - stream.granted;
+  const bool is_behind = stream.granted != stream.body->released();
+  if (is_behind && !stream.body->has_memory(more)) return;  // when more of it was taken
   if (options_.budget != nullptr) {
     const std::size_t taken = options_.budget->take(more);
     const std::size_t least = std::min(more, kChunkBytes);
-    const bool is_stuck = stream.granted == stream.body->released();
-    if (taken < least && !is_stuck) return options_.budget->give_back(taken);  // when more of it was taken
+    if (taken < least && is_behind) return options_.budget->give_back(taken);  // when more of it was taken
     if (taken < least) options_.budget->take_anyway(least - taken);
     more = std::max(taken, least);
     stream.charged += more;
   }
   stream.granted += more;
   send_window(stream, 0);
+}
+
+void IncomingStreams::drop_stalled() {
+  std::vector<std::uint64_t> stalled;
+  const bool has_moved = std::exchange(has_moved_, false);
+  for (const auto& [id, stream] : streams_) {
+    const bool may_come = stream->granted > stream->received;
+    stream->idle = may_come && stream->seen == stream->received ? stream->idle + 1 : 0;
+    stream->seen = stream->received;
+    if (stream->idle >= 2 * (has_moved ? kStalledPatience : 1)) stalled.push_back(id);
+  }
+  for (const std::uint64_t id : stalled) {
+    const auto found = streams_.find(id);
+    if (found == streams_.end()) continue;  // the end of another one was its end, too
+    ++stats_.stalled;
+    send_window(*found->second, kAbort);
+    fail(*found->second, BodyFailure::kStalled);
+  }
 }
 
 void IncomingStreams::send_window(const Stream& stream, std::uint8_t flags) {

@@ -15,6 +15,7 @@
 #include "proto/wire/frame.h"
 #include "proto/wire/frame_writer.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/memory_budget.h"
 #include "proto/wire/payload.h"
 #include "proto/wire/window_budget.h"
 
@@ -34,14 +35,27 @@ struct ChannelOptions {
   std::size_t assembling_bytes_max = kMaxAssemblingBytes;
   /// Of all channels together; null: none.
   WindowBudget* budget = nullptr;
+  /// The node's memory, for payloads that are handed out at once, and whose it is until they are taken; null: none.
+  MemoryBudget* memory = nullptr;
+  MemoryOwner owner;
 };
 
 /// Counts of what was refused; each concerned one call.
 struct StreamStats {
   std::uint64_t begun = 0;
-  std::uint64_t refused = 0;       ///< too large, or too many
+  std::uint64_t refused = 0;       ///< too large, or too many, or no memory
+  std::uint64_t stalled = 0;       ///< given up, since their sender sent nothing of them
   std::uint64_t violations = 0;    ///< beyond the window or the size, or with a gap
   std::uint64_t stray_chunks = 0;  ///< of streams that nobody wants any more, or that never were
+
+  StreamStats& operator+=(const StreamStats& other) {
+    begun += other.begun;
+    refused += other.refused;
+    stalled += other.stalled;
+    violations += other.violations;
+    stray_chunks += other.stray_chunks;
+    return *this;
+  }
 };
 
 /// Judges what is announced before anything is allocated for it, grants as takers take, and tells the sender when
@@ -67,6 +81,10 @@ class IncomingStreams {
 
   /// Before the next read: first chunks that nobody has taken at once leave the block that they were read into.
   void compact();
+
+  /// Gives up what its sender may send and does not: nothing of it came for two intervals, or for kStalledPatience
+  /// times as many while others came. Called at an interval.
+  void drop_stalled();
 
   /// A Chunk frame.
   void handle_chunk(const FrameView& frame);
@@ -98,6 +116,8 @@ class IncomingStreams {
     std::size_t received = 0;
     std::size_t granted = 0;
     std::size_t charged = 0;  ///< of the budget
+    std::size_t seen = 0;     ///< had come at the last drop_stalled()
+    std::uint32_t idle = 0;   ///< calls of it in which nothing had come
     Body* body = nullptr;     ///< its handles are the takers'; null: assembled here
     BlockRef block;           ///< once it is its turn
     Payload first;            ///< until then
@@ -106,6 +126,7 @@ class IncomingStreams {
   };
 
   [[nodiscard]] BodyFailure judge(const FrameView& frame, const StreamPrefix& prefix, std::size_t first) const;
+  [[nodiscard]] Charge charge() const { return Charge(options_.memory, options_.owner, MemoryKind::kStreams); }
   void start_assembly(Stream& stream);
   void start_waiting();
   void grant(Stream& stream);
@@ -125,6 +146,7 @@ class IncomingStreams {
   std::size_t assembling_ = 0;
   std::vector<std::uint64_t> fresh_;  ///< begun since the last read
   std::deque<Held> held_;
+  bool has_moved_ = false;  ///< since the last drop_stalled()
   StreamStats stats_;
 };
 

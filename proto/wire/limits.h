@@ -76,6 +76,11 @@ inline constexpr std::size_t kMaxStreams = 1024;
 /// wait. A single one may be larger.
 inline constexpr std::size_t kMaxAssemblingBytes = 256U << 20;
 
+/// A chunked payload that does not move while others of its connection do is given up after so many times the time
+/// after which all of them together count as stalled. Raising it lets one that nobody takes hold its place for longer;
+/// lowering it gives up those that only wait for their turn.
+inline constexpr std::uint32_t kStalledPatience = 10;
+
 /// How many bytes of chunks are in a connection's output at once: what a small frame waits behind, besides small ones.
 inline constexpr std::size_t kBulkQueuedBytes = 256U << 10;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "proto/base/check.h"
 #include "proto/wire/limits.h"
@@ -19,7 +20,7 @@ void OutgoingStreams::begin(FrameHeader header, std::span<const std::byte> metad
   auto stream = std::make_unique<Stream>(*this, last_id_, header, payload);
   stream->sent = stream->granted = first.size();
   if (body != nullptr) {
-    body->attach(*stream);
+    body->attach(*stream, owner_);
   } else {
     held_bytes_ += payload.size() - first.size();
   }
@@ -34,6 +35,7 @@ void OutgoingStreams::handle_window(const FrameHeader& header) {
   const std::size_t granted = std::min<std::size_t>(header.aux, stream.payload.size());
   if (granted <= stream.granted) return;
   stream.granted = granted;
+  has_moved_ = true;
   if (Body* const body = stream.payload.body(); body != nullptr) {
     body->open();
     body->release(stream.sent);
@@ -47,6 +49,25 @@ void OutgoingStreams::abort_call(const FrameHeader& cancel) {
     return frame.kind == FrameKind::kCall && cancels(cancel, frame);
   });
   if (found != streams_.end()) abort(*found->second);
+}
+
+bool OutgoingStreams::drop_stalled() {
+  std::vector<std::uint64_t> stalled;
+  const bool has_moved = std::exchange(has_moved_, false);
+  bool all_wait = !streams_.empty() && !has_moved;
+  for (const auto& [id, stream] : streams_) {
+    const bool is_waiting = stream->sent == stream->granted && stream->seen == stream->sent;
+    stream->idle = is_waiting ? stream->idle + 1 : 0;
+    stream->seen = stream->sent;
+    all_wait = all_wait && stream->idle >= 2;
+    if (stream->idle >= 2 * kStalledPatience) stalled.push_back(id);
+  }
+  if (all_wait) return true;
+  for (const std::uint64_t id : stalled) {
+    const auto found = streams_.find(id);
+    if (found != streams_.end()) abort(*found->second);
+  }
+  return false;
 }
 
 void OutgoingStreams::make_ready(Stream& stream) {

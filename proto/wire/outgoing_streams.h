@@ -29,6 +29,9 @@ class OutgoingStreams {
   OutgoingStreams(const OutgoingStreams&) = delete;
   OutgoingStreams& operator=(const OutgoingStreams&) = delete;
 
+  /// Who pays for streamed payloads that are on their way out.
+  void set_owner(MemoryOwner owner) { owner_ = owner; }
+
   /// Queues the frame with the first chunk. A streamed payload is replayable and has not failed.
   void begin(FrameHeader header, std::span<const std::byte> metadata, const Payload& payload);
 
@@ -42,6 +45,10 @@ class OutgoingStreams {
   void fill();
   /// So many bytes of the writer's were sent.
   void consumed(std::size_t bytes);
+
+  /// Gives up what its receiver does not take: it granted nothing more for two intervals, or for kStalledPatience times
+  /// as many while it took others. True, and nothing is given up, if it took nothing at all of anything.
+  [[nodiscard]] bool drop_stalled();
 
   /// Whether fill() has something to queue, now or when some of what is queued was sent.
   [[nodiscard]] bool has_ready() const { return !ready_.empty(); }
@@ -67,6 +74,8 @@ class OutgoingStreams {
     std::size_t sent = 0;
     std::size_t granted = 0;  ///< may be sent up to here
     bool is_ready = false;    ///< in ready_
+    std::size_t seen = 0;     ///< was sent at the last drop_stalled()
+    std::uint32_t idle = 0;   ///< calls of it in which nothing had been
   };
   struct Queued {
     std::uint64_t end;  ///< where in all that was ever written it ends
@@ -88,6 +97,8 @@ class OutgoingStreams {
   std::size_t held_bytes_ = 0;
   std::uint64_t consumed_ = 0;
   std::uint64_t last_id_ = 0;
+  bool has_moved_ = false;  ///< since the last drop_stalled()
+  MemoryOwner owner_;
 };
 
 }  // namespace kaido::wire

@@ -19,6 +19,11 @@ TaskResult failure_of(const FrameOut& frame, Unsent why, const std::string& what
       return {wire::Outcome::kRejected, make_error({.message = size + " found the app's connection full"}), {}};
     case Unsent::kTooLarge:
       return {wire::Outcome::kRejected, make_error({.message = size + " are larger than the app takes"}), {}};
+    case Unsent::kNoMemory:
+      return {wire::Outcome::kRejected,
+              make_error({.message = size + " were dropped: as much waits for the app as may (limits.memory); read "
+                                            "faster, or have fewer calls in flight"}),
+              {}};
     case Unsent::kUnsendable:
       break;
   }

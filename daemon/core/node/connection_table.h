@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/core/node/connection_id.h"
+#include "daemon/core/view/memory_owner.h"
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
@@ -19,7 +20,7 @@ namespace kaido::daemon {
 /// Lifetime: a link stays where it is until release().
 enum class Half : std::uint8_t { kApps, kPeers };
 
-inline constexpr std::uint32_t kConnectionSlotBits = 18;
+inline constexpr std::uint32_t kConnectionSlotBits = kConnectionPlaceBits;
 /// Connections of one half at one time. The shell's own bounds are far below.
 inline constexpr std::uint32_t kConnectionsMax = 1U << (kConnectionSlotBits - 1);
 inline constexpr std::uint32_t kHalfBit = kConnectionsMax;

@@ -7,11 +7,22 @@
 
 namespace kaido::daemon {
 
+namespace {
+
+NodeMachineOptions with(wire::MemoryBudget& memory, NodeMachineOptions options) {
+  options.tasks.memory = options.tasks.ledger.memory = options.tasks.executor.memory = &memory;
+  options.apps.memory = options.peers.session.memory = &memory;
+  return options;
+}
+
+}  // namespace
+
 NodeMachine::NodeMachine(NodeMachineOptions options, base::Instant now)
     : now_(now),
-      tasks_(now_, std::move(options.tasks), outbox_),
-      apps_(now_, std::move(options.apps), tasks_, outbox_),
-      peers_(now_, std::move(options.peers), tasks_, outbox_) {
+      memory_(options.memory_bytes),
+      tasks_(now_, with(memory_, options).tasks, outbox_),
+      apps_(now_, with(memory_, options).apps, tasks_, outbox_),
+      peers_(now_, with(memory_, options).peers, tasks_, outbox_) {
   tasks_.bind(apps_, peers_);
 }
 

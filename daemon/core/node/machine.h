@@ -1,6 +1,7 @@
 /// The node as one machine without I/O: connections, frames, timers and operators in; frames and commands out.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "proto/base/status.h"
 #include "proto/base/time.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/memory_budget.h"
 
 namespace kaido::daemon {
 
@@ -20,6 +22,7 @@ struct NodeMachineOptions {
   TaskFlowOptions tasks;
   AppSessionOptions apps;
   PeersOptions peers;
+  std::size_t memory_bytes = 512U << 20;  ///< limits.memory
 };
 
 /// Decides all that a node decides: which session gets a frame, what the ledger's and the executor's effects lead to
@@ -102,9 +105,13 @@ class NodeMachine {
   [[nodiscard]] const TaskFlow& tasks() const { return tasks_; }
   [[nodiscard]] const Apps& apps() const { return apps_; }
   [[nodiscard]] const Peers& peers() const { return peers_; }
+  /// What the node keeps for others; the shell takes what it queues from it, too.
+  [[nodiscard]] wire::MemoryBudget& memory() { return memory_; }
+  [[nodiscard]] const wire::MemoryBudget& memory() const { return memory_; }
 
  private:
   base::Instant now_;
+  wire::MemoryBudget memory_;
   Outbox outbox_;
   TaskFlow tasks_;
   Apps apps_;

@@ -20,7 +20,9 @@ class Peers::Link final : public PeerSessionActions {
         connection_(connection),
         remote_(std::move(remote)),
         dialer_(dialer),
-        session_(peers.options_.session, role, *this, peers.now_) {}
+        session_(peers.options_.session, role, *this, peers.now_) {
+    session_.set_memory_owner(memory_owner_of_connection(connection.value));
+  }
 
   // --- PeerSessionActions ---
   void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload&& payload) override {

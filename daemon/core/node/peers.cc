@@ -81,7 +81,7 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
                    make_error({.message = "the arguments were still on their way when their sender was lost"}),
                    {}});
     }
-    const bool is_full = why == Unsent::kFull;
+    const bool is_full = why == Unsent::kFull || why == Unsent::kNoMemory;
     if (is_full) ++counters_.link_full;
     return tasks_.attempt_redirected(report, is_full ? RedirectReason::kLinkFull : RedirectReason::kTooLarge,
                                      is_full ? kLinkRetryAfter : base::Duration(0), frame.payload);
@@ -100,6 +100,11 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
       failure = {wire::Outcome::kRejected,
                  make_error({.message = "the result of " + std::to_string(frame.payload.size()) +
                                         " bytes is larger than the origin takes"}),
+                 {}};
+    } else if (why == Unsent::kNoMemory) {
+      failure = {wire::Outcome::kRejected,
+                 make_error({.message = "the result of " + std::to_string(frame.payload.size()) +
+                                        " bytes was dropped: as much waits for the origin as may (limits.memory)"}),
                  {}};
     }
     return link->session().send_result({sequence, attempt, std::move(failure)}, tasks_.load());
@@ -176,6 +181,11 @@ base::Status Peers::attach(Link& link, NodeInfo info) {
   const base::NodeId id = info.id;
   const ClusterTable::Seen seen = tasks_.node_seen(std::move(info));
   if (!seen.accepted()) {
+    if (seen.refusal == ClusterTable::Refusal::kNoMemory) {
+      return absl::ResourceExhaustedError(
+          "there is no memory for all that the node says of itself (limits.memory): offer less there, or raise it "
+          "here");
+    }
     return seen.refusal == ClusterTable::Refusal::kTooManyNodes
                ? absl::ResourceExhaustedError("this node knows as many nodes as it can, and none of them was lost")
                : absl::FailedPreconditionError("a later life of this node is known");

@@ -67,6 +67,7 @@ enum class Unsent : std::uint8_t {
   kFull,        ///< the connection has as much to send as it may have
   kTooLarge,    ///< the other side does not take a message of that size
   kUnsendable,  ///< the payload was still on its way here, and its sender is gone
+  kNoMemory,    ///< the receiver has as much of the node's memory as it may have
 };
 
 /// A line for the log: constant message, variable fields.

@@ -17,7 +17,7 @@ TaskFlow::TaskFlow(const base::Instant& now, TaskFlowOptions options, Outbox& ou
       forget_after_(options.forget_after),
       self_(std::move(options.self)),
       registry_(options.registry),
-      table_(self_),
+      table_(self_, options.memory),
       chooser_(options.seed, table_.view(), options.chooser),
       ledger_(options.ledger, chooser_),
       executor_(options.executor, table_.view()) {
@@ -294,6 +294,7 @@ void TaskFlow::send_attempt(LedgerEffect& effect) {
     request.budget = effect.budget;
     request.trace = effect.trace;
     request.payload = std::move(effect.payload);
+    request.session = effect.session;
     return executor_.admit(now_, request);
   }
   send_to_peer(effect.node, {effect.sequence, effect.attempt, std::move(effect.placement), effect.budget, effect.trace,

@@ -31,6 +31,7 @@ struct TaskFlowOptions {
   ChooserOptions chooser;
   LedgerOptions ledger;
   ExecutorOptions executor;
+  wire::MemoryBudget* memory = nullptr;  ///< what other nodes say of themselves is taken from it; null: none
   /// A node that was lost for so long is forgotten, and its place given to another. Raising it keeps lost nodes in
   /// lists and explanations for longer.
   base::Duration forget_after = std::chrono::hours(1);

@@ -2,13 +2,14 @@
 
 #include <utility>
 
+#include "daemon/core/view/memory_owner.h"
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
 namespace {
 
-/// Of a template beside its texts: the record, the placement and the caches that hang on it.
-constexpr std::size_t kTemplateOverhead = 512;
+/// What a template was refused for is remembered in few words: an app may have many such.
+constexpr std::size_t kRefusalBytes = 512;
 
 }  // namespace
 
@@ -19,7 +20,11 @@ AppSession::AppSession(const AppSessionOptions& options, std::uint64_t session, 
       actions_(actions),
       handshake_deadline_(now + options.handshake_timeout),
       last_heard_(now),
-      next_ping_(now + options.ping_interval) {}
+      next_ping_(now + options.ping_interval),
+      templates_({options.templates_max, options.template_bytes_max},
+                 wire::Charge(options.memory, memory_owner_of_connection(static_cast<std::uint32_t>(session)),
+                              wire::MemoryKind::kTemplates)),
+      crowded_(refuse(wire::Outcome::kRejected, "there is no room for the template of this call (limits.memory)")) {}
 
 void AppSession::handle_frame(base::Instant now, const wire::FrameView& frame) {
   const wire::FrameKind kind = frame.header.kind;
@@ -61,6 +66,7 @@ void AppSession::handle_rare_frame(base::Instant now, const wire::FrameView& fra
     }
     case wire::FrameKind::kGoodbye:
       state_ = AppState::kClosed;
+      templates_.clear();
       return actions_.close(absl::OkStatus());
     default:
       return;  // pong: it was heard, which is all that it is for; yield and resume: a call keeps its slot until it ends
@@ -113,7 +119,9 @@ void AppSession::handle_register(const wire::FrameView& frame) {
     for (FunctionInfo& function : functions) function.is_task = false;
   }
   if (auto offered = actions_.offer(std::move(functions), slots); !offered.ok()) {
-    return close(std::move(offered), /*retry=*/false);
+    // What another app is in the way of may succeed when that is gone; nobody is sent away for good by somebody else.
+    const bool may_succeed_later = absl::IsFailedPrecondition(offered) || absl::IsUnavailable(offered);
+    return close(std::move(offered), may_succeed_later);
   }
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kRegistered;
@@ -122,32 +130,40 @@ void AppSession::handle_register(const wire::FrameView& frame) {
 
 void AppSession::handle_prepare(const wire::FrameView& frame) {
   const std::uint32_t id = frame.header.template_or_status;
-  if (id == 0 || id > options_.templates_max) {
-    const auto error = refuse(wire::Outcome::kInvalidArgument,
-                              "template ids go from 1 to " + std::to_string(options_.templates_max) +
-                                  " (limits.templates_per_connection); rebind those that were used least recently")
-                           .error;
-    wire::FrameHeader header;
-    header.kind = wire::FrameKind::kPrepared;
-    header.call_id = id;
-    header.template_or_status = static_cast<std::uint32_t>(wire::Outcome::kInvalidArgument);
-    return send_message(header, to_message(*error).SerializeAsString());
+  if (!templates_.is_id(id)) {
+    return send_refusal(id,
+                        refuse(wire::Outcome::kInvalidArgument,
+                               "template ids go from 1 to " + std::to_string(options_.templates_max) +
+                                   " (limits.templates_per_connection); rebind those that were used least recently"));
   }
-  if (id > templates_.size()) templates_.resize(id);
-  Template& known = templates_[id - 1];
-  template_bytes_ -= known.bytes;
-  known = Template{};
-  known = prepare(frame);
-  template_bytes_ += known.bytes;
-  if (known.placement != nullptr) return;
+  if (!templates_.make_place(id)) {
+    return send_refusal(id, refuse(wire::Outcome::kRejected,
+                                   "the node has no memory for so many templates of this app "
+                                   "(limits.memory); use the lowest ids that are free"));
+  }
+  std::size_t bytes = 0;
+  Template prepared = prepare(frame, bytes);
+  if (prepared.placement == nullptr) {
+    send_refusal(id, prepared);
+    bytes = kRefusalBytes;
+    if (!templates_.has_room(bytes)) {
+      // Words that cost nothing more: all such templates share them.
+      prepared = crowded_;
+      bytes = 0;
+    }
+  }
+  templates_.put(id, std::move(prepared), bytes);
+}
+
+void AppSession::send_refusal(std::uint32_t id, const Template& refused) {
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kPrepared;
   header.call_id = id;
-  header.template_or_status = static_cast<std::uint32_t>(known.refusal);
-  send_message(header, to_message(*known.error).SerializeAsString());
+  header.template_or_status = static_cast<std::uint32_t>(refused.refusal);
+  send_message(header, to_message(*refused.error).SerializeAsString());
 }
 
-AppSession::Template AppSession::prepare(const wire::FrameView& frame) {
+AppSession::Template AppSession::prepare(const wire::FrameView& frame, std::size_t& bytes) {
   auto message = parse_metadata<v1::Prepare>(frame);
   if (!message.ok()) return refuse(wire::Outcome::kInvalidArgument, std::string(message.status().message()));
   auto spec = to_placement(*message);
@@ -155,20 +171,18 @@ AppSession::Template AppSession::prepare(const wire::FrameView& frame) {
     return refuse(wire::Outcome::kInvalidArgument,
                   "the placement was refused: " + std::string(spec.status().message()));
   }
-  const std::size_t bytes = kTemplateOverhead + frame.metadata.size();
-  if (bytes > options_.template_bytes_max - template_bytes_) {
-    return refuse(wire::Outcome::kRejected, "the templates of this app take " + std::to_string(template_bytes_) +
-                                                " bytes, near their bound (limits.template_bytes_per_connection); "
-                                                "rebind those that were used least recently, or use fewer rules");
+  bytes = footprint(*spec);
+  if (!templates_.has_room(bytes)) {
+    return refuse(wire::Outcome::kRejected,
+                  "the templates of this app take " + std::to_string(templates_.bytes()) +
+                      " bytes, near what one app may take (limits.template_bytes_per_connection) or has left of the "
+                      "node's memory (limits.memory); rebind those that were used least recently, or use fewer rules");
   }
   Template prepared;
   prepared.placement = actions_.prepare(*std::move(spec));
-  if (prepared.placement == nullptr) {
-    return refuse(wire::Outcome::kRejected,
-                  "this node remembers too many placements; drop some, or reuse placement builders");
-  }
-  prepared.bytes = bytes;
-  return prepared;
+  if (prepared.placement != nullptr) return prepared;
+  return refuse(wire::Outcome::kRejected,
+                "this node remembers too many placements; drop some, or reuse placement builders");
 }
 
 AppSession::Template AppSession::refuse(wire::Outcome outcome, std::string why) const {
@@ -182,12 +196,12 @@ AppSession::Template AppSession::refuse(wire::Outcome outcome, std::string why) 
 
 void AppSession::handle_call(const wire::FrameView& frame) {
   const std::uint32_t id = frame.header.template_or_status;
-  if (id == 0 || id > templates_.size() ||
-      (templates_[id - 1].placement == nullptr && templates_[id - 1].error == nullptr)) [[unlikely]] {
+  const Template* const known = templates_.find(id);
+  if (known == nullptr || (known->placement == nullptr && known->error == nullptr)) [[unlikely]] {
     return send_result(frame.header.call_id, wire::Outcome::kInvalidArgument,
                        {.message = "the call names template " + std::to_string(id) + ", which was not prepared"});
   }
-  const Template& prepared = templates_[id - 1];
+  const Template& prepared = *known;
   if (prepared.placement == nullptr) [[unlikely]] {
     return send_result(frame.header.call_id, prepared.refusal, *prepared.error);
   }
@@ -293,6 +307,7 @@ void AppSession::cancel_at_worker(std::uint64_t call) {
 void AppSession::close(base::Status reason, bool retry) {
   if (state_ == AppState::kClosed) return;
   state_ = AppState::kClosed;
+  templates_.clear();
   v1::Goodbye goodbye;
   goodbye.set_reason(std::string(reason.message()));
   goodbye.set_retry(retry);

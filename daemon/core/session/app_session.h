@@ -9,6 +9,7 @@
 
 #include "daemon/core/session/messages.h"
 #include "daemon/core/session/frame_rules.h"
+#include "daemon/core/session/template_table.h"
 #include "daemon/core/task/attempt.h"
 #include "daemon/core/view/placement.h"
 #include "proto/base/ids.h"
@@ -17,6 +18,7 @@
 #include "proto/wire/frame.h"
 #include "proto/wire/handshake.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/memory_budget.h"
 #include "proto/wire/outcome.h"
 
 namespace kaido::daemon {
@@ -34,6 +36,8 @@ struct AppSessionOptions {
   std::uint32_t max_metadata_bytes = wire::kMaxMetadataBytes;
   /// What the templates of one app may take, as they lie in memory; further ones are refused, and so are their calls.
   std::size_t template_bytes_max = wire::kMaxTemplateBytes;
+  /// The node's memory, from which they are taken; null: none.
+  wire::MemoryBudget* memory = nullptr;
   base::Duration handshake_timeout = std::chrono::seconds(5);
   base::Duration ping_interval = std::chrono::seconds(1);
   /// How long the node bears an app's silence before it takes it for dead; any frame ends the silence.
@@ -118,7 +122,8 @@ class AppSession {
   [[nodiscard]] const std::string& app_name() const { return app_name_; }
   [[nodiscard]] std::uint32_t calls_in_flight() const { return calls_in_flight_; }
   [[nodiscard]] std::uint64_t calls_over_credit() const { return calls_over_credit_; }
-  [[nodiscard]] std::size_t template_bytes() const { return template_bytes_; }
+  /// What its templates take in memory, the refused ones included.
+  [[nodiscard]] std::size_t template_bytes() const { return templates_.bytes(); }
 
  private:
   /// What a template id stands for: a placement, or why it was refused.
@@ -126,15 +131,15 @@ class AppSession {
     PlacementRef placement;
     wire::Outcome refusal = wire::Outcome::kSucceeded;
     TaskErrorRef error;
-    std::size_t bytes = 0;
   };
 
   [[gnu::noinline]] void handle_rare_frame(base::Instant now, const wire::FrameView& frame);
   void handle_hello(const wire::FrameView& frame);
   void handle_register(const wire::FrameView& frame);
   void handle_prepare(const wire::FrameView& frame);
-  [[nodiscard]] Template prepare(const wire::FrameView& frame);
+  [[nodiscard]] Template prepare(const wire::FrameView& frame, std::size_t& bytes);
   [[nodiscard]] Template refuse(wire::Outcome outcome, std::string why) const;
+  void send_refusal(std::uint32_t id, const Template& refused);
   void handle_call(const wire::FrameView& frame);
   void handle_result(const wire::FrameView& frame);
   void violation(std::string what);
@@ -150,8 +155,8 @@ class AppSession {
   base::Instant next_ping_;
   bool has_registered_ = false;
   std::string app_name_ = "unnamed";
-  std::vector<Template> templates_;  ///< by template id minus one
-  std::size_t template_bytes_ = 0;
+  TemplateTable<Template> templates_;
+  const Template crowded_;  ///< of those whose refusal finds no room either
   std::uint32_t calls_in_flight_ = 0;
   std::uint64_t calls_over_credit_ = 0;
 };

@@ -263,6 +263,14 @@ TEST_F(AppSessionTest, ARefusedOfferEndsTheSessionWithTheReason) {
   expect_violation("one id for two names");
 }
 
+TEST_F(AppSessionTest, AnAppThatAnotherOneIsInTheWayOfMayComeBack) {
+  node.offer_answer = absl::FailedPreconditionError("signature mismatch: another app offers another version");
+  say_hello();
+  say(wire::FrameKind::kRegister, v1::Register().SerializeAsString());
+  ASSERT_EQ(node.sent.back().header.kind, wire::FrameKind::kGoodbye);
+  EXPECT_TRUE(node.last<v1::Goodbye>().retry());
+}
+
 TEST_F(AppSessionTest, ANamelessFunctionIsRefused) {
   say_hello();
   v1::Register message;
@@ -340,7 +348,9 @@ TEST_F(AppSessionTest, ATemplateIdOutOfBoundsIsRefusedAndHarmsNoOther) {
 
 TEST_F(AppSessionTest, TemplatesAreBoundedInBytesAndReplacingOneGivesItsBytesBack) {
   AppSessionOptions small = options();
-  small.template_bytes_max = 2000;
+  PlacementSpec spec;
+  spec.node_name = std::string(200, 'n');
+  small.template_bytes_max = 3 * footprint(spec);  // what the table takes leaves room for two
   AppSession session(small, 43, node, kStart);
   const auto prepare = [&](std::uint32_t id, std::size_t name_bytes) {
     v1::Prepare message;
@@ -364,16 +374,48 @@ TEST_F(AppSessionTest, TemplatesAreBoundedInBytesAndReplacingOneGivesItsBytesBac
   prepare(1, 200);
   prepare(2, 200);
   EXPECT_EQ(node.sent.back().header.kind, wire::FrameKind::kWelcome);
-  const std::size_t two = session.template_bytes();
-  EXPECT_GT(two, 1200U);
+  EXPECT_GT(session.template_bytes(), 2 * footprint(spec));
   prepare(3, 200);
   expect_answer(wire::FrameKind::kPrepared, 3, wire::Outcome::kRejected, "limits.template_bytes_per_connection");
-  EXPECT_EQ(session.template_bytes(), two);
+  const std::size_t two = session.template_bytes();
   const std::size_t answers = node.sent.size();
   for (int i = 0; i < 100; ++i) prepare(2, 200);
   EXPECT_EQ(node.sent.size(), answers) << "again and again is no more";
   EXPECT_EQ(session.template_bytes(), two);
   EXPECT_FALSE(node.closed);
+}
+
+TEST_F(AppSessionTest, TemplatesAreTakenFromTheNodesMemoryAndGivenBackWhenTheSessionEnds) {
+  wire::MemoryBudget memory(64U << 10);
+  AppSessionOptions options = this->options();
+  options.templates_max = 65536;
+  options.memory = &memory;
+  AppSession session(options, 43, node, kStart);
+  const auto say = [&](wire::FrameKind kind, const google::protobuf::MessageLite& message, std::uint32_t id) {
+    const std::string bytes = message.SerializeAsString();
+    wire::FrameView frame;
+    frame.header.kind = kind;
+    frame.header.template_or_status = id;
+    frame.metadata = wire::as_span(bytes);
+    session.handle_frame(kStart, frame);
+  };
+  v1::Hello hello;
+  hello.mutable_versions()->set_min(wire::kVersions.min);
+  hello.mutable_versions()->set_max(wire::kVersions.max);
+  say(wire::FrameKind::kHello, hello, 0);
+  v1::Prepare prepare;
+  prepare.mutable_function()->set_name("f");
+  for (int i = 0; i < 64; ++i) prepare.mutable_placement()->add_tolerations()->set_key(std::string(64, 'k'));
+  say(wire::FrameKind::kPrepare, prepare, 1);
+  EXPECT_EQ(node.sent.back().header.kind, wire::FrameKind::kPrepared) << "of 16 KiB, one may have 5";
+  prepare.mutable_placement()->mutable_tolerations()->DeleteSubrange(8, 56);
+  say(wire::FrameKind::kPrepare, prepare, 1);
+  EXPECT_EQ(node.sent.back().header.kind, wire::FrameKind::kPrepared) << "nothing more was sent";
+  EXPECT_GT(memory.used(wire::MemoryKind::kTemplates), 8 * sizeof(Toleration));
+  say(wire::FrameKind::kPrepare, prepare, 60000);
+  expect_answer(wire::FrameKind::kPrepared, 60000, wire::Outcome::kRejected, "(limits.memory); use the lowest ids");
+  session.close(absl::UnavailableError("the node stops"), /*retry=*/true);
+  EXPECT_EQ(memory.used(), 0U);
 }
 
 TEST_F(AppSessionTest, PreparingATemplateAgainReplacesIt) {

@@ -45,7 +45,12 @@ PeerSession::PeerSession(const PeerSessionOptions& options, Role role, PeerSessi
       actions_(actions),
       handshake_deadline_(now + options.handshake_timeout),
       last_heard_(now),
-      next_ping_(now + options.ping_interval) {}
+      next_ping_(now + options.ping_interval),
+      received_templates_({options.templates_max, options.template_bytes_max}, {}) {}
+
+void PeerSession::set_memory_owner(wire::MemoryOwner owner) {
+  received_templates_.set_charge(wire::Charge(options_.memory, owner, wire::MemoryKind::kTemplates));
+}
 
 // ---------------------------------------------------------------- the handshake
 
@@ -190,8 +195,10 @@ void PeerSession::handle_established(base::Instant now, const wire::FrameView& f
     }
     case wire::FrameKind::kPong:
       return handle_pong(now, header);
+    case wire::FrameKind::kPrepared:
+      return sent_templates_.forget(static_cast<std::uint32_t>(header.call_id));
     default:
-      return;  // prepared: calls of a refused template come back by themselves
+      return;
   }
 }
 
@@ -202,22 +209,33 @@ void PeerSession::handle_pong(base::Instant now, const wire::FrameHeader& header
   actions_.round_trip(now - sent);
 }
 
+// A refusal is told, so that the origin prepares it again when it needs it next: calls that come before then go back.
 void PeerSession::handle_prepare(const wire::FrameView& frame) {
   const std::uint32_t id = frame.header.template_or_status;
-  if (id == 0 || id > options_.templates_max) return;  // its calls name it again, and come back
-  if (id > received_templates_.size()) received_templates_.resize(id);
-  PlacementRef& known = received_templates_[id - 1];
-  known = nullptr;
+  if (!received_templates_.is_id(id)) return;  // its calls name it again, and come back
+  if (received_templates_.make_place(id)) {
+    std::size_t bytes = 0;
+    if (PlacementRef placement = prepare(frame, bytes)) return received_templates_.put(id, std::move(placement), bytes);
+  }
+  wire::FrameHeader refusal = header_of(wire::FrameKind::kPrepared, id, 0);
+  refusal.template_or_status = static_cast<std::uint32_t>(wire::Outcome::kRejected);
+  actions_.send(refusal, {}, {});
+}
+
+PlacementRef PeerSession::prepare(const wire::FrameView& frame, std::size_t& bytes) {
   auto message = parse_metadata<v1::Prepare>(frame);
-  if (!message.ok()) return;
-  if (auto spec = to_placement(*message); spec.ok()) known = actions_.prepare(*std::move(spec));
+  if (!message.ok()) return nullptr;
+  auto spec = to_placement(*message);
+  if (!spec.ok()) return nullptr;
+  bytes = footprint(*spec);
+  return received_templates_.has_room(bytes) ? actions_.prepare(*std::move(spec)) : nullptr;
 }
 
 void PeerSession::handle_call(const wire::FrameView& frame) {
   const wire::FrameHeader& header = frame.header;
   const std::uint32_t id = header.template_or_status;
-  const bool is_prepared = id != 0 && id <= received_templates_.size() && received_templates_[id - 1] != nullptr;
-  if (!is_prepared) [[unlikely]] {
+  const PlacementRef* const known = received_templates_.find(id);
+  if (known == nullptr || *known == nullptr) [[unlikely]] {
     // Refused here, or never told: somebody else has to run it.
     return actions_.hand_back(
         {header.call_id, header.attempt(), RedirectReason::kQueueFull, base::Duration(0), frame.payload});
@@ -227,8 +245,7 @@ void PeerSession::handle_call(const wire::FrameView& frame) {
         {header.call_id, header.attempt(), failure_of(frame.payload, "the arguments", wire::Outcome::kCancelled)},
         load_);
   }
-  actions_.call({header.call_id, header.attempt(), received_templates_[id - 1], to_duration(header.budget_ns),
-                 header.trace, frame.payload});
+  actions_.call({header.call_id, header.attempt(), *known, to_duration(header.budget_ns), header.trace, frame.payload});
 }
 
 void PeerSession::handle_result(const wire::FrameView& frame) {
@@ -430,6 +447,7 @@ void PeerSession::close(base::Status reason, bool retry) {
   if (state_ == PeerState::kClosed) return;
   if (state_ != PeerState::kRetiring) send_goodbye(std::string(reason.message()), retry, /*replaced=*/false);
   state_ = PeerState::kClosed;
+  received_templates_.clear();
   actions_.close(std::move(reason), /*said_goodbye=*/false);
 }
 

@@ -11,6 +11,7 @@
 #include "daemon/core/session/messages.h"
 #include "daemon/core/session/frame_rules.h"
 #include "daemon/core/session/sent_templates.h"
+#include "daemon/core/session/template_table.h"
 #include "daemon/core/task/attempt.h"
 #include "daemon/core/view/placement.h"
 #include "proto/base/ids.h"
@@ -20,6 +21,7 @@
 #include "proto/wire/frame.h"
 #include "proto/wire/handshake.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/memory_budget.h"
 #include "proto/wire/outcome.h"
 
 namespace kaido::daemon {
@@ -32,6 +34,10 @@ struct PeerSessionOptions {
   wire::VersionRange versions = wire::kVersions;
   std::uint64_t features = wire::kFeatures;
   std::uint32_t templates_max = wire::kMaxTemplates;
+  /// What the templates of one link may take, as they lie in memory; further ones are refused, and their calls go back.
+  std::size_t template_bytes_max = wire::kMaxTemplateBytes;
+  /// The node's memory, from which they are taken; null: none.
+  wire::MemoryBudget* memory = nullptr;
   std::uint32_t max_frame_bytes = wire::kMaxFrameBytes;
   std::uint32_t max_metadata_bytes = wire::kMaxMetadataBytes;
   base::Duration handshake_timeout = std::chrono::seconds(5);
@@ -139,6 +145,8 @@ class PeerSession {
   PeerSession(const PeerSession&) = delete;
   PeerSession& operator=(const PeerSession&) = delete;
 
+  /// Whose memory the other side's templates are; before start().
+  void set_memory_owner(wire::MemoryOwner owner);
   /// Says hello. Called once, first.
   void start();
 
@@ -194,6 +202,7 @@ class PeerSession {
   void send_goodbye(const std::string& reason, bool retry, bool replaced);
   void send_welcome();
   void violation(std::string what);
+  [[nodiscard]] PlacementRef prepare(const wire::FrameView& frame, std::size_t& bytes);
   [[nodiscard]] std::optional<std::uint32_t> template_for(const PreparedPlacement& placement);
 
   const PeerSessionOptions& options_;
@@ -211,7 +220,7 @@ class PeerSession {
   bool peer_retired_ = false;  ///< the other side sends nothing more here
   wire::Load load_;            ///< as last told to us by handle_timeout(), ping() or an answer: for pongs
   SentTemplates sent_templates_;
-  std::vector<PlacementRef> received_templates_;  ///< by template id minus one; null: refused
+  TemplateTable<PlacementRef> received_templates_;  ///< null: refused
 };
 
 }  // namespace kaido::daemon

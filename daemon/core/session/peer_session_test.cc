@@ -264,6 +264,35 @@ TEST_F(PeerSessionTest, ARefusedTemplateSendsItsCallsBackWhole) {
   EXPECT_EQ(a.events[0], "redirect 10.1 " + std::string(name(RedirectReason::kQueueFull)) + " 0 arguments");
 }
 
+TEST_F(PeerSessionTest, ARefusedTemplateIsPreparedAgainWhenItIsNeededNext) {
+  establish();
+  b.refuse_placements = true;
+  const PlacementRef rules = placement();
+  EXPECT_TRUE(a.session->send_attempt({10, 1, rules, 0ms, {}, payload("arguments")}));
+  exchange();
+  b.refuse_placements = false;
+  EXPECT_TRUE(a.session->send_attempt({11, 1, rules, 0ms, {}, payload("arguments")}));
+  exchange();
+  ASSERT_FALSE(b.events.empty());
+  EXPECT_EQ(b.events.back().rfind("call 11.1", 0), 0U) << b.events.back();
+}
+
+TEST_F(PeerSessionTest, ATemplateThatThereIsNoMemoryForIsRefusedAndTheLinkGoesOn) {
+  wire::MemoryBudget memory(1000);
+  b.options.memory = &memory;
+  b.session->set_memory_owner({1});
+  establish();
+  EXPECT_TRUE(a.session->send_attempt({10, 1, placement(), 0ms, {}, payload("arguments")}));
+  exchange();
+  ASSERT_EQ(a.events.size(), 1U);
+  EXPECT_EQ(a.events[0].rfind("redirect 10.1", 0), 0U) << a.events[0];
+  EXPECT_LT(memory.used(), 100U) << "the table alone";
+  EXPECT_EQ(memory.refused(wire::MemoryKind::kTemplates), 1U);
+  EXPECT_TRUE(a.session->is_established() && b.session->is_established());
+  b.session.reset();
+  EXPECT_EQ(memory.used(), 0U);
+}
+
 TEST_F(PeerSessionTest, WhatThePeerDoesNotTakeIsNotSent) {
   b.options.max_frame_bytes = 100;
   establish();

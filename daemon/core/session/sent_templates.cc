@@ -27,7 +27,18 @@ SentTemplates::Use SentTemplates::use(std::uint32_t index, std::uint64_t serial)
   return {id, true};
 }
 
+void SentTemplates::forget(std::uint32_t id) {
+  if (id == 0 || id > ids_.size() || by_index_[ids_[id - 1].index].id != id) return;
+  unbind(id);
+  free_.push_back(id);
+}
+
 std::uint32_t SentTemplates::give_id() {
+  if (!free_.empty()) {
+    const std::uint32_t id = free_.back();
+    free_.pop_back();
+    return id;
+  }
   if (ids_.size() < ids_max_) {
     ids_.emplace_back();
     return static_cast<std::uint32_t>(ids_.size());

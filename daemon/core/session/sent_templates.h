@@ -24,11 +24,9 @@ class SentTemplates {
   /// The id for a placement, given now if it has none.
   [[nodiscard]] Use use(std::uint32_t index, std::uint64_t serial);
 
-  /// The id was given but not prepared after all.
-  void forget(std::uint32_t id) {
-    unbind(id);
-    ids_[id - 1].used = 0;
-  }
+  /// The id was given but is not prepared after all: the placement that has it gets another one when it is used next.
+  /// Without effect for an id that nobody has.
+  void forget(std::uint32_t id);
 
   [[nodiscard]] std::size_t size() const { return ids_.size(); }
 
@@ -52,6 +50,7 @@ class SentTemplates {
   std::uint64_t clock_ = 0;
   std::vector<ByIndex> by_index_;
   std::vector<ById> ids_;  ///< by id minus one
+  std::vector<std::uint32_t> free_;
 };
 
 }  // namespace kaido::daemon

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/core/view/memory_owner.h"
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
@@ -19,7 +20,7 @@ std::uint32_t hash_of(const AttemptKey& key) { return mix(key.sequence, key.orig
 }  // namespace
 
 Executor::Executor(const ExecutorOptions& options, ClusterViewRef view)
-    : options_(options), view_(std::move(view)), queued_bytes_(options.queued_bytes_max) {
+    : options_(options), view_(std::move(view)), queued_bytes_(options.queued_bytes_max, options.memory) {
   KAIDO_CHECK(view_ != nullptr);
   origins_.resize(1);
 }
@@ -112,7 +113,9 @@ std::optional<Executor::Start> Executor::admit_at_once(base::Instant now, const 
   const std::uint32_t slot = records_.acquire(options_.attempts_max);
   if (slot == kNone) return redirect(RedirectReason::kQueueFull);
   Record& record = records_[slot];
-  if (must_queue && !record.kept.keep_until_sent(queued_bytes_, request.payload)) {
+  const MemoryOwner owner =
+      request.key.origin == kSelf ? memory_owner_of_connection(request.session) : memory_owner_of(request.key.origin);
+  if (must_queue && !record.kept.keep_until_sent(queued_bytes_, request.payload, owner)) {
     records_.release(slot);
     return redirect(RedirectReason::kQueueFull);
   }

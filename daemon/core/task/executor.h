@@ -33,6 +33,8 @@ struct ExecutorOptions {
   std::uint32_t queue_max = 65536;
   /// Bytes of arguments that wait.
   std::size_t queued_bytes_max = 256U << 20;
+  /// The node's memory, of which that is a part; null: none.
+  wire::MemoryBudget* memory = nullptr;
   /// Attempts that run at once on this node; 0: as many as the workers' slots.
   std::uint32_t slots_max = 0;
   /// Attempts known at once, queued, running or given up by us but not yet by their worker.
@@ -50,6 +52,7 @@ struct AdmitRequest {
   base::Duration budget{0};  ///< until the deadline; 0: none
   wire::TraceContext trace;
   Payload payload;
+  std::uint32_t session = 0;  ///< of one of this node's own apps: whose arguments they are
 };
 
 /// What an effect says in plain values; which of them mean something is said by its kind.

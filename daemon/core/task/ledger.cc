@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/core/view/memory_owner.h"
 #include "proto/base/check.h"
 #include "proto/wire/body.h"
 #include "proto/wire/limits.h"
@@ -20,7 +21,7 @@ constexpr std::size_t kFailedNodesMax = 8;
 }  // namespace
 
 Ledger::Ledger(const LedgerOptions& options, Placer& placer)
-    : options_(options), placer_(placer), kept_(options.kept_bytes_max) {}
+    : options_(options), placer_(placer), kept_(options.kept_bytes_max, options.memory) {}
 
 // ---------------------------------------------------------------- what every call passes through: inline, so first
 
@@ -169,11 +170,14 @@ std::uint32_t Ledger::attempts_allowed(const PlacementSpec& spec) const {
 
 // Keeps the arguments, or fails the task where that exceeds the bound.
 bool Ledger::keep(std::uint32_t slot, const Payload& payload) {
-  if (records_[slot].kept.keep(kept_, payload)) return true;
+  const auto owner = memory_owner_of_connection(records_[slot].session);
+  if (records_[slot].kept.keep(kept_, payload, owner)) return true;
   ++counters_.kept_bytes_full;
   fail(slot, Outcome::kRejected,
-       {.message = "the node keeps " + std::to_string(kept_.used()) +
-                   " bytes of arguments for retries and waiting tasks, near its bound; try again later",
+       {.message = "no memory for " + std::to_string(payload.size()) + " bytes of arguments: the node keeps " +
+                   std::to_string(kept_.used()) +
+                   " for retries and waiting tasks, near what they, or this app's alone, may take (limits.memory); try "
+                   "again later",
         .retry_after = options_.retry_after});
   return false;
 }

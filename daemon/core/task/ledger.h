@@ -31,6 +31,8 @@ struct LedgerOptions {
   std::uint32_t waiting_max = 16384;
   /// Bytes of arguments kept for retries and waiting; a task that would exceed it is `rejected`.
   std::size_t kept_bytes_max = 256U << 20;
+  /// The node's, of which that is a part; null: none.
+  wire::MemoryBudget* memory = nullptr;
   /// Nodes that may hand one task back before it is `rejected` with their reasons.
   std::uint32_t redirects_max = 3;
   /// Attempts of an idempotent task that does not say how many.

@@ -163,6 +163,21 @@ TEST(Kept, PinsNoMoreThanItIsCountedFor) {
   EXPECT_TRUE(block.is_unique()) << "a small part of a large block was copied out of it";
 }
 
+TEST(Kept, TakesWhatItPinsFromItsOwnersShare) {
+  wire::MemoryBudget memory(16U << 10);
+  ByteBudget budget(1U << 20, &memory);
+  const wire::MemoryOwner owner{3};
+  Kept kept;
+  ASSERT_TRUE(kept.keep(budget, Payload::copy_of(std::vector<std::byte>(1000)), owner));
+  EXPECT_EQ(memory.used(wire::MemoryKind::kArguments), kept.payload().footprint());
+  Kept more;
+  EXPECT_FALSE(more.keep(budget, Payload::copy_of(std::vector<std::byte>(8000)), owner));
+  EXPECT_EQ(budget.used(), 1000U) << "what was refused is not counted";
+  kept.release(budget);
+  EXPECT_EQ(memory.used(), 0U);
+  EXPECT_EQ(memory.refused(wire::MemoryKind::kArguments), 1U);
+}
+
 TEST(Kept, AnEmptyPayloadIsKeptToo) {
   ByteBudget budget(0);
   Kept kept;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/core/view/memory_owner.h"
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
@@ -16,7 +17,7 @@ std::shared_ptr<const NodeInfo> sorted(NodeInfo info) {
 
 }  // namespace
 
-ClusterTable::ClusterTable(NodeInfo self) {
+ClusterTable::ClusterTable(NodeInfo self, wire::MemoryBudget* memory) : memory_(memory) {
   indices_.emplace(self.id, kSelf);
   nodes_.push_back({.index = kSelf, .alive = true, .info = sorted(std::move(self))});
 }
@@ -26,7 +27,7 @@ ClusterTable::Seen ClusterTable::node_seen(NodeInfo info) {
   if (it == indices_.end()) {
     if (free_.empty() && nodes_.size() >= kMaxNodes) {
       if (lost_.empty()) return {.refusal = Refusal::kTooManyNodes};
-      forget_lost_before(base::after(*oldest_loss(), base::Duration(1)));
+      forget_oldest_loss();
     }
     NodeIndex index{static_cast<std::uint32_t>(nodes_.size())};
     if (free_.empty()) {
@@ -34,6 +35,11 @@ ClusterTable::Seen ClusterTable::node_seen(NodeInfo info) {
     } else {
       index = free_.back();
       free_.pop_back();
+    }
+    if (!charge(index, footprint(info))) {
+      nodes_[index.value] = {.index = index, .is_known = false, .info = NodeView::nobody()};
+      free_.push_back(index);
+      return {.refusal = Refusal::kNoMemory};
     }
     indices_.emplace(info.id, index);
     nodes_[index.value] = {.index = index, .alive = true, .info = sorted(std::move(info))};
@@ -49,6 +55,7 @@ ClusterTable::Seen ClusterTable::node_seen(NodeInfo info) {
   const Seen seen{.index = index, .is_new_life = ends_a_life, .lost_life = node.info->life};
   auto next = sorted(std::move(info));
   if (node.alive && *next == *node.info) return seen;
+  if (!charge(index, footprint(*next))) return {.refusal = Refusal::kNoMemory};
   node.info = std::move(next);
   if (!node.alive) lost_.erase({lost_at_[index.value], index});
   node.alive = true;
@@ -63,6 +70,8 @@ bool ClusterTable::node_lost(base::Instant now, NodeIndex index) {
   // What it offered is of no use to anybody, and may be megabytes.
   NodeInfo rest = *nodes_[index.value].info;
   rest.functions.clear();
+  rest.functions.shrink_to_fit();
+  if (index.value < charges_.size()) charges_[index.value].set(footprint(rest));
   nodes_[index.value].info = std::make_shared<const NodeInfo>(std::move(rest));
   if (index.value >= lost_at_.size()) lost_at_.resize(index.value + std::size_t{1});
   lost_at_[index.value] = now;
@@ -70,6 +79,25 @@ bool ClusterTable::node_lost(base::Instant now, NodeIndex index) {
   changed();
   return true;
 }
+
+// Those that are lost give way to what is alive, the longest lost first.
+bool ClusterTable::charge(NodeIndex index, std::size_t bytes) {
+  if (memory_ == nullptr) return true;
+  while (charges_.size() <= index.value) {
+    const NodeIndex next{static_cast<std::uint32_t>(charges_.size())};
+    charges_.emplace_back(memory_, memory_owner_of(next), wire::MemoryKind::kNodeInfos);
+  }
+  wire::Charge& charge = charges_[index.value];
+  if (bytes <= charge.bytes()) {
+    charge.set(bytes);
+    return true;
+  }
+  while (!charge.has_room(bytes - charge.bytes()) && !lost_.empty() && lost_.begin()->second != index)
+    forget_oldest_loss();
+  return charge.grow(bytes - charge.bytes());
+}
+
+void ClusterTable::forget_oldest_loss() { forget_lost_before(base::after(*oldest_loss(), base::Duration(1))); }
 
 std::optional<base::Instant> ClusterTable::oldest_loss() const {
   if (lost_.empty()) return std::nullopt;
@@ -84,6 +112,7 @@ bool ClusterTable::forget_lost_before(base::Instant then) {
     NodeView& node = nodes_[index.value];
     indices_.erase(node.info->id);
     node.info = NodeView::nobody();
+    if (index.value < charges_.size()) charges_[index.value].set(0);
     node.is_known = false;
     free_.push_back(index);
   }

@@ -1,6 +1,7 @@
 /// The mutable side of the view: what the shell that knows peers feeds, and where snapshots come from.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -10,6 +11,7 @@
 
 #include "daemon/core/view/cluster_view.h"
 #include "proto/base/time.h"
+#include "proto/wire/memory_budget.h"
 
 namespace kaido::daemon {
 
@@ -19,7 +21,8 @@ namespace kaido::daemon {
 ///     if (auto changed = table.take_change()) chooser.set_view(*changed);
 ///
 /// Threading: confined to the node's loop; the snapshots are not.
-/// Errors: node_seen refuses (nothing is changed) what is older than what is known, and more than kMaxNodes nodes.
+/// Errors: node_seen refuses (nothing is changed) what is older than what is known, more than kMaxNodes nodes, and more
+/// bytes than there is memory for when all that were lost are forgotten.
 class ClusterTable {
  public:
   /// How many nodes are remembered, lost ones included. Raising it costs memory (about 300 bytes a node) and the time
@@ -31,6 +34,7 @@ class ClusterTable {
   enum class Refusal : std::uint8_t {
     kStaleEpoch,    ///< a later life of this node is known
     kTooManyNodes,  ///< kMaxNodes
+    kNoMemory,      ///< what it says takes more than its share of the node's memory
     kIsSelf,        ///< this node's own id: use self_changed()
   };
   struct Seen {
@@ -41,7 +45,8 @@ class ClusterTable {
     [[nodiscard]] bool accepted() const { return index != kNoNode; }
   };
 
-  explicit ClusterTable(NodeInfo self);
+  /// `memory`: what others say of themselves is taken from it; null: it is not counted. Outlives the table.
+  explicit ClusterTable(NodeInfo self, wire::MemoryBudget* memory = nullptr);
 
   /// A node told about itself: new, changed, or back in a new epoch. Marks it alive.
   Seen node_seen(NodeInfo info);
@@ -68,6 +73,8 @@ class ClusterTable {
 
  private:
   void changed() { ++version_; }
+  [[nodiscard]] bool charge(NodeIndex index, std::size_t bytes);
+  void forget_oldest_loss();
 
   std::uint64_t version_ = 1;
   std::uint64_t taken_version_ = 0;
@@ -76,6 +83,8 @@ class ClusterTable {
   std::set<std::pair<base::Instant, NodeIndex>> lost_;  ///< those that are, the longest ago first
   std::vector<base::Instant> lost_at_;                  ///< by index: when last
   std::unordered_map<base::NodeId, NodeIndex> indices_;
+  wire::MemoryBudget* const memory_;
+  std::vector<wire::Charge> charges_;  ///< by index
   ClusterViewRef view_;
 };
 

@@ -45,6 +45,46 @@ TEST(ClusterTable, IndicesAreDenseAndSurviveLossAndNewLife) {
   EXPECT_TRUE(table.view()->find(first.index)->alive);
 }
 
+NodeInfo talkative(std::uint8_t id, std::size_t bytes) {
+  NodeInfo info = node(id, "talkative");
+  info.functions = {{{7}, std::string(bytes, 'f'), 70, ""}};
+  return info;
+}
+
+TEST(ClusterTable, TakesWhatNodesSayOfThemselvesFromTheNodesMemory) {
+  wire::MemoryBudget memory(600000);  // a quarter of it is for what lasts, and a third of that for one alone
+  ClusterTable table(node(1, "a"), &memory);
+  const auto kind = wire::MemoryKind::kNodeInfos;
+  EXPECT_EQ(table.node_seen(talkative(2, 60000)).refusal, ClusterTable::Refusal::kNoMemory);
+  EXPECT_EQ(memory.used(kind), 0U);
+  EXPECT_FALSE(table.node(NodeIndex{1}).is_known) << "and its place is free";
+  ASSERT_TRUE(table.node_seen(talkative(2, 40000)).accepted());
+  EXPECT_GT(memory.used(kind), 40000U);
+  EXPECT_FALSE(table.node_seen(talkative(2, 80000)).accepted()) << "an announcement";
+  EXPECT_EQ(table.node(NodeIndex{1}).info->functions.front().name.size(), 40000U) << "it stays what it was known as";
+  ASSERT_TRUE(table.node_seen(talkative(2, 10000)).accepted());
+  EXPECT_LT(memory.used(kind), 12000U);
+}
+
+TEST(ClusterTable, ForgetsTheLostWhereTheLivingNeedTheirMemory) {
+  wire::MemoryBudget memory(600000);  // of which 150 000 for what lasts
+  ClusterTable table(node(1, "a"), &memory);
+  const auto lost = [&](std::uint8_t id) {
+    NodeInfo info = node(id, "lost");
+    info.tags = {{"k", std::string(20000, 'v')}};
+    return info;
+  };
+  for (std::uint8_t id = 2; id < 5; ++id) {
+    ASSERT_TRUE(table.node_seen(lost(id)).accepted());
+    table.node_lost(kStart + id * 1s, table.index_of(node(id, "").id));
+  }
+  ASSERT_TRUE(table.node_seen(talkative(9, 40000)).accepted());
+  EXPECT_EQ(table.index_of(node(2, "").id), kNoNode) << "lost first";
+  EXPECT_NE(table.index_of(node(4, "").id), kNoNode) << "lost last, and there is room for it";
+  table.forget_lost_before(kStart + 1h);
+  EXPECT_LT(memory.used(wire::MemoryKind::kNodeInfos), 42000U);
+}
+
 TEST(ClusterTable, RefusesAnOlderEpochAndItsOwnId) {
   ClusterTable table(node(1, "a"));
   ASSERT_TRUE(table.node_seen(node(2, "b", 5)).accepted());

@@ -1,6 +1,7 @@
 /// What one node says about itself, and what this node makes of it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -72,6 +73,11 @@ struct NodeInfo {
   std::string address;
   bool operator==(const NodeInfo&) const = default;
 };
+
+/// What keeping it takes in memory, the objects around its texts included; schemas that are shared count in full.
+[[nodiscard]] std::size_t footprint(const NodeInfo& info);
+[[nodiscard]] std::size_t footprint(const FunctionInfo& function);
+[[nodiscard]] std::size_t footprint(const Tag& tag);
 
 /// One node of a ClusterView.
 struct NodeView {

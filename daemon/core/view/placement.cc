@@ -51,6 +51,17 @@ std::string version_text(const std::string& signature, std::uint64_t fingerprint
 
 }  // namespace
 
+std::size_t footprint(const PlacementSpec& spec) {
+  // Beside its texts: the placement, the caches that hang on it, and the tables that find it.
+  constexpr std::size_t kOverhead = 512;
+  std::size_t sum = sizeof(PreparedPlacement) + kOverhead + spec.function_name.size() + spec.signature.size() +
+                    spec.schema.bytes().size() + spec.node_name.size();
+  for (const Tag& tag : spec.tags) sum += footprint(tag);
+  for (const Toleration& each : spec.tolerations)
+    sum += sizeof each + each.key.size() + each.value.size() + each.effect.size();
+  return sum;
+}
+
 bool tolerates(std::span<const Toleration> tolerations, const Taint& taint) {
   if (taint.effect == "PreferNoSchedule") return true;
   return std::any_of(tolerations.begin(), tolerations.end(), [&](const Toleration& toleration) {

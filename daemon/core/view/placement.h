@@ -44,6 +44,9 @@ struct PlacementSpec {
   auto operator<=>(const PlacementSpec&) const = default;
 };
 
+/// What keeping it takes in memory, the objects around its texts included.
+[[nodiscard]] std::size_t footprint(const PlacementSpec& spec);
+
 /// Why a node does not fit. Order matters: it is the order in which rules are tried, and the first that fails is told.
 enum class Mismatch : std::uint8_t { kNone, kLost, kDraining, kNodeName, kTag, kTaint, kNotOffered, kSignature };
 
