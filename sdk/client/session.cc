@@ -112,6 +112,7 @@ bool Session::handle_frame(wire::FrameView& frame, TimePoint now) {
       return handle_welcome(frame, now);
     case wire::FrameKind::kRegistered:
       is_registered_ = true;
+      backoff_.reset();  // not before: a node that refuses the functions for now is asked less and less often
       return true;
     case wire::FrameKind::kPrepared:
       handle_prepared(frame);
@@ -152,7 +153,7 @@ bool Session::handle_welcome(const wire::FrameView& frame, TimePoint now) {
   handshake_deadline_.reset();
   give_up_at_.reset();
   failure_.reset();
-  backoff_.reset();
+  if (functions_.empty()) backoff_.reset();
   node_name_ = welcome.node_name();
   credits_ = welcome.credits();
   set_limits(welcome);

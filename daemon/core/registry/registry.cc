@@ -17,6 +17,9 @@ std::string describe(const FunctionInfo& function) {
          fingerprint + ")";
 }
 
+/// An app's part of what other apps' functions have left.
+constexpr std::size_t kShareDivisor = 2;
+
 std::size_t bytes_of(const FunctionInfo& function) {
   return function.name.size() + function.signature.size() + function.schema.bytes().size();
 }
@@ -98,17 +101,25 @@ std::optional<Registry::Refusal> Registry::check_functions(std::span<const Funct
   const auto limit = [](const std::string& text) {
     return Refusal{absl::ResourceExhaustedError(text), &RegistryCounters::refused_limit};
   };
-  if (functions_.size() + new_functions > options_.functions_max) {
-    return limit("this node would offer more than " + std::to_string(options_.functions_max) + " functions");
+  // What others hold may be given back, so the app may try again; and it may have no more than half of what is left, so
+  // that a few apps with many functions leave something for one with a few.
+  const auto full = [](const std::string& text) {
+    return Refusal{absl::UnavailableError(text), &RegistryCounters::refused_limit};
+  };
+  if (new_functions > (options_.functions_max - functions_.size()) / kShareDivisor) {
+    return full("this node offers " + std::to_string(functions_.size()) + " functions of " +
+                std::to_string(options_.functions_max) + " that it may, too many for " + std::to_string(new_functions) +
+                " more of one app; offer fewer");
   }
   if (bytes > options_.bytes_per_app_max) {
     return limit("the app's functions are described in " + std::to_string(bytes) + " bytes, more than the " +
                  std::to_string(options_.bytes_per_app_max) +
                  " that one app may take; offer fewer, or with smaller types");
   }
-  if (bytes_ + new_bytes > options_.bytes_max) {
-    return limit("this node would describe its functions in more than " + std::to_string(options_.bytes_max) +
-                 " bytes");
+  if (new_bytes > (options_.bytes_max - bytes_) / kShareDivisor) {
+    return full("this node describes its functions in " + std::to_string(bytes_) + " bytes of " +
+                std::to_string(options_.bytes_max) + " that it may, too many for " + std::to_string(new_bytes) +
+                " more of one app; offer fewer, or with smaller types");
   }
   // Last, for reading schemas is what costs.
   for (const FunctionInfo& function : functions) {

@@ -98,7 +98,7 @@ TEST(Registry, AMalformedOrTooLargeSchemaIsRefusedByNameAndCounted) {
 TEST(Registry, DescriptionsAreBoundedPerAppAndPerNodeAndGivenBack) {
   const Schema schema = schema_of("string text = 1;", "int64 value = 1;");
   const std::size_t each = schema.bytes().size() + 2 + function(1, "f1").signature.size();
-  Registry registry({.bytes_per_app_max = 2 * each, .bytes_max = 3 * each});
+  Registry registry({.bytes_per_app_max = 2 * each, .bytes_max = 5 * each});
   const auto offer = [&](std::uint32_t session, std::vector<std::uint64_t> ids) {
     std::vector<FunctionInfo> functions;
     for (const std::uint64_t id : ids) functions.push_back(described(id, schema));
@@ -106,15 +106,26 @@ TEST(Registry, DescriptionsAreBoundedPerAppAndPerNodeAndGivenBack) {
   };
   EXPECT_EQ(offer(1, {1, 2, 3}), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(offer(1, {1, 2}), absl::StatusCode::kOk);
-  EXPECT_EQ(offer(2, {3, 4}), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(offer(2, {3, 4}), absl::StatusCode::kUnavailable) << "half of what is left: it may come back";
   EXPECT_EQ(offer(2, {1, 3}), absl::StatusCode::kOk) << "what is on offer already takes nothing";
   EXPECT_EQ(registry.counters().refused_limit, 2U);
   registry.unregister_session(1);
   EXPECT_EQ(offer(3, {4}), absl::StatusCode::kOk);
 }
 
+TEST(Registry, AppsWithManyFunctionsLeaveRoomForOneWithFew) {
+  Registry registry({.functions_per_app_max = 4096, .functions_max = 16384});
+  std::uint64_t id = 1;
+  for (std::uint32_t session = 1; session < 20; ++session) {
+    std::vector<FunctionInfo> many;
+    for (int i = 0; i < 2000; ++i) many.push_back(function(id, "f" + std::to_string(id))), ++id;
+    static_cast<void>(registry.register_session(session, many, 1));
+  }
+  EXPECT_TRUE(registry.register_session(99, std::vector{function(id, "honest")}, 1).ok());
+}
+
 TEST(Registry, EachBoundRefuses) {
-  Registry registry({.functions_per_app_max = 2, .functions_max = 3, .name_bytes_max = 8, .slots_per_app_max = 16});
+  Registry registry({.functions_per_app_max = 2, .functions_max = 5, .name_bytes_max = 8, .slots_per_app_max = 16});
   EXPECT_EQ(registry.register_session(1, std::vector{function(1, "a"), function(2, "b"), function(3, "c")}, 1).code(),
             absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(registry.register_session(1, std::vector{function(1, "a")}, 17).code(),
@@ -125,7 +136,7 @@ TEST(Registry, EachBoundRefuses) {
   EXPECT_TRUE(registry.register_session(1, std::vector{function(1, "a"), function(2, "b")}, 16).ok());
   EXPECT_EQ(registry.register_session(1, std::vector{function(3, "c")}, 1).code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(registry.register_session(2, std::vector{function(3, "c"), function(4, "d")}, 1).code(),
-            absl::StatusCode::kResourceExhausted);
+            absl::StatusCode::kUnavailable);
   EXPECT_TRUE(registry.register_session(2, std::vector{function(1, "a"), function(3, "c")}, 1).ok());
 }
 
