@@ -240,7 +240,8 @@ void Connection::flush() {
     report_closed();  // may destroy this
     return;
   }
-  if (output_blocked_) channel_.compact_output();
+  // Chunks of large payloads alone never get that far: they go out of the blocks that they came in.
+  if (output_blocked_ && congested_) channel_.compact_output();
   settle_memory();
   watch_streams();
   update_interest();
@@ -320,6 +321,7 @@ void Connection::watch_for_stall() {
 void Connection::check_stall() {
   if (!output_blocked_ || state_ != State::kOpen) return;
   if (stats_.bytes_out != stall_bytes_out_) return watch_for_stall();
+  channel_.compact_output();
   const bool is_in_the_way =
       options_.memory != nullptr && options_.memory->is_tight() && channel_.pending_bytes() >= options_.congested_bytes;
   if (++stall_steps_ < kStallSteps && !is_in_the_way) return stall_->set_after(options_.stalled_after / kStallSteps);

@@ -135,7 +135,10 @@ void IncomingStreams::grant(Stream& stream) {
 void IncomingStreams::grant_to(Stream& stream, std::size_t offset) {
   std::size_t more = offset - stream.granted;
   const bool is_behind = stream.granted != stream.body->released();
-  if (is_behind && !stream.body->has_memory(more)) return;  // when more of it was taken
+  if (!stream.body->has_memory(more)) {
+    if (is_behind) return;  // when more of it was taken
+    more = std::min(more, kChunkBytes);
+  }
   if (options_.budget != nullptr) {
     const std::size_t taken = options_.budget->take(more);
     const std::size_t least = std::min(more, kChunkBytes);

@@ -141,10 +141,13 @@ TaskError to_task_error(const v1::ResultError& message) {
   error.node = mended_text(message.node(), wire::kMaxNameBytes);
   error.attempt = message.attempt();
   error.retry_after = to_duration(message.retry_after_ns());
+  std::size_t reason_bytes = 0;
   for (const v1::NodeReason& reason : message.reasons()) {
-    if (error.reasons.size() == kMaxReasonsPerError) break;
-    error.reasons.push_back(
-        {mended_text(reason.node(), wire::kMaxNameBytes), mended_text(reason.reason(), kMaxErrorTextBytes)});
+    NodeReason mended{mended_text(reason.node(), wire::kMaxNameBytes),
+                      mended_text(reason.reason(), kMaxErrorTextBytes)};
+    reason_bytes += sizeof mended + mended.node.size() + mended.reason.size();
+    if (error.reasons.size() == kMaxReasonsPerError || reason_bytes > kMaxReasonBytes) break;
+    error.reasons.push_back(std::move(mended));
   }
   return error;
 }

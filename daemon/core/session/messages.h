@@ -25,8 +25,9 @@ inline constexpr int kMaxTaintsPerMessage = 64;
 /// The longest text of an error that is passed on; what is longer is cut, and says so. Raising it lets one failing
 /// function take more of every connection on its way.
 inline constexpr std::size_t kMaxErrorTextBytes = 16U << 10;
-/// How many reasons of nodes an error passes on.
+/// How many reasons of nodes an error passes on, and what their texts may take in all; the rest is left out.
 inline constexpr int kMaxReasonsPerError = 256;
+inline constexpr std::size_t kMaxReasonBytes = 64U << 10;
 
 /// Parses a frame's metadata. Errors: kInvalidArgument naming the frame.
 template <class Message>

@@ -77,6 +77,14 @@ TEST(Messages, RedirectReasonsRoundTripAndUnknownOnesKeepTheirMeaning) {
   EXPECT_EQ(to_redirect_reason(later), RedirectReason::kQueueFull);
 }
 
+TEST(Messages, TheReasonsOfAnErrorAreBoundedInAll) {
+  v1::ResultError message;
+  for (int i = 0; i < kMaxReasonsPerError; ++i) message.add_reasons()->set_reason(std::string(1000, 'r'));
+  const TaskError error = to_task_error(message);
+  EXPECT_GT(error.reasons.size(), 50U);
+  EXPECT_LE(error.reasons.size() * 1000, kMaxReasonBytes);
+}
+
 TEST(Messages, ForeignDurationsNeverOverflow) {
   EXPECT_GT(to_duration(~std::uint64_t{0}), 24h * 365);
   EXPECT_EQ(to_duration(5), 5ns);

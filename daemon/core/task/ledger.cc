@@ -372,6 +372,7 @@ void Ledger::attempt_lost(base::Instant now, std::uint32_t slot, Outcome outcome
   if (known.failed.size() >= kFailedNodesMax) known.failed.erase(known.failed.begin());
   known.failed.push_back(record.node);
   known.loss = outcome;
+  why.reasons = {};  // found anew when the task ends; until then they would be kept
   known.loss_error = std::move(why);
   leave_node(record);
   place(now, slot, {});
