@@ -6,6 +6,7 @@
 
 #include "daemon/core/view/memory_owner.h"
 #include "daemon/links/advertised_address.h"
+#include "daemon/telemetry/on_behalf_of.h"
 #include "proto/kaido/v1/node.pb.h"
 #include "proto/wire/frame_writer.h"
 
@@ -37,6 +38,7 @@ class Links::Link final : public ConnectionHandler {
 
   // --- ConnectionHandler ---
   void on_frame(Connection&, const wire::FrameView& frame) override {
+    const OnBehalfOf sender(connection_->remote());
     links_.machine_.frame(links_.loop_.now(), id_, frame);
   }
   void on_drained(Connection&) override {

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/telemetry/on_behalf_of.h"
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
@@ -25,13 +26,15 @@ void say(const Logger& log, LogLevel level, const std::string& message, const ch
   const LogField what("what", message);
   const LogField where("at", std::string_view(file));
   const LogField number("line", line);
+  const std::string* const sender = OnBehalfOf::current();
+  const LogField from = sender != nullptr ? LogField("from", *sender) : LogField::none();
   switch (level) {
     case LogLevel::kError:
-      return log.error("the library says", what, where, number);
+      return log.error("the library says", what, where, number, from);
     case LogLevel::kWarn:
-      return log.warn("the library says", what, where, number);
+      return log.warn("the library says", what, where, number, from);
     default:
-      return log.debug("the library says", what, where, number);
+      return log.debug("the library says", what, where, number, from);
   }
 }
 

@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "daemon/telemetry/on_behalf_of.h"
+
 namespace kaido::daemon {
 namespace {
 
@@ -31,6 +33,27 @@ TEST(LibraryLogs, GoThroughOurLog) {
             std::string::npos)
       << out;
   EXPECT_NE(out.find("grpc: the library says what=\"out of luck\" at=file.cc line=7\n"), std::string::npos) << out;
+}
+
+TEST(LibraryLogs, NameWhoseBytesTheyWere) {
+  std::string out;
+  const LibraryLogs logs(Logger(make_memory_log({LogLevel::kDebug, LogFormat::kText}, out)));
+  const std::string peer = "tcp:10.0.0.7:7420";
+  const std::string app = "unix:pid 7";
+  {
+    const OnBehalfOf of_peer(peer);
+    {
+      const OnBehalfOf of_app(app);
+      provoke_protobuf();
+    }
+    provoke_protobuf();
+  }
+  const std::size_t first = out.find(" from=\"unix:pid 7\"\n");
+  EXPECT_NE(first, std::string::npos) << out;
+  EXPECT_NE(out.find(" from=tcp:10.0.0.7:7420\n", first), std::string::npos) << out;
+  out.clear();
+  provoke_protobuf();
+  EXPECT_EQ(out.find("from="), std::string::npos) << out;
 }
 
 TEST(LibraryLogs, RestoreWhatTheLibrariesDidBefore) {
