@@ -3,9 +3,10 @@
 namespace kaido::wire {
 namespace {
 
+// Empty: a number that is not used any more.
 constexpr std::array<std::string_view, 24> kNames = {
-    "unknown", "hello",   "welcome", "register", "registered", "prepare",   "prepared", "call",
-    "started", "result",  "cancel",  "redirect", "credit",     "node info", "load",     "ping",
+    "",        "hello",   "welcome", "register", "registered", "prepare",   "prepared", "call",
+    "started", "result",  "cancel",  "redirect", "",           "node info", "",         "ping",
     "pong",    "goodbye", "chunk",   "window",   "yield",      "resume",    "queued",   "inquire",
 };
 
@@ -13,12 +14,12 @@ constexpr std::array<std::string_view, 24> kNames = {
 
 std::string_view name(FrameKind kind) {
   const auto index = static_cast<std::size_t>(kind);
-  return index < kNames.size() ? kNames[index] : kNames[0];
+  return index < kNames.size() && !kNames[index].empty() ? kNames[index] : "unknown";
 }
 
 bool is_known(FrameKind kind) {
   const auto index = static_cast<std::size_t>(kind);
-  return index != 0 && index < kNames.size();
+  return index < kNames.size() && !kNames[index].empty();
 }
 
 }  // namespace kaido::wire

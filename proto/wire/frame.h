@@ -21,7 +21,8 @@ namespace kaido::wire {
 
 inline constexpr std::size_t kHeaderBytes = 64;
 
-/// What a frame says. Values are part of the protocol: never reused, never renumbered.
+/// What a frame says. Values are part of the protocol: never reused, never renumbered. 12 and 14 are taken: nobody ever
+/// sent what they stood for.
 enum class FrameKind : std::uint8_t {
   kHello = 1,
   kWelcome = 2,
@@ -34,9 +35,7 @@ enum class FrameKind : std::uint8_t {
   kResult = 9,
   kCancel = 10,
   kRedirect = 11,
-  kCredit = 12,
   kNodeInfo = 13,
-  kLoad = 14,
   kPing = 15,
   kPong = 16,
   kGoodbye = 17,

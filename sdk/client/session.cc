@@ -119,13 +119,6 @@ bool Session::handle_frame(wire::FrameView& frame, TimePoint now) {
       return true;
     case wire::FrameKind::kPong:
       return true;
-    case wire::FrameKind::kCredit: {
-      v1::Credit credit;
-      if (!parse(frame, credit)) return disconnect("the node sent a malformed credit");
-      credits_ = credit.credits();
-      send_waiting(now);
-      return true;
-    }
     case wire::FrameKind::kPing: {
       wire::FrameHeader pong = frame.header;
       pong.kind = wire::FrameKind::kPong;

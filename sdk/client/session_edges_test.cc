@@ -163,7 +163,7 @@ TEST_F(SessionTest, ASilentNodeIsAskedAndGivenUp) {
   for (int i = 0; i < 3; ++i) {  // Alive for as long as anything comes.
     now_ = session_->next_timeout().value();
     ASSERT_TRUE(session_->handle_timeout(now_));
-    deliver(Kind::kCredit, v1::Credit().SerializeAsString());
+    deliver(Kind::kPrepared);
   }
   now_ = session_->next_timeout().value();
   ASSERT_TRUE(session_->handle_timeout(now_));

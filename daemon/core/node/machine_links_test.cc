@@ -188,7 +188,7 @@ TEST_F(MachineLinksTest, WhatIsKeptForANodeWithoutALinkIsBounded) {
   world.dials_hang = true;
   world.cut(*world.wire(*a, *b));
   world.settle();
-  for (const TestApp::Work& work : large.work) large.answer(work, std::string(Peers::kParkedBytesMax / 2 - 1, 'x'));
+  for (const TestApp::Work& work : large.work) large.answer(work, std::string(Parking::kBytesMax / 2 - 1, 'x'));
   world.settle();
   EXPECT_EQ(b->machine->peers().counters().replies_dropped, 1U);
   world.dials_hang = false;
@@ -281,6 +281,82 @@ TEST_F(MachineLinksTest, ANodeThatDoesNotComeBackWithinTheGraceTimeIsLost) {
   EXPECT_EQ(client->result(1), "") << "nobody knows where it listens: it may come back";
   world.run_for(200ms);
   EXPECT_TRUE(begins(client->result(1), "node lost")) << client->result(1);
+}
+
+// The node's daemon is started again before anybody gave it up: what had left for its former life is lost, what waited
+// here for a link has never left.
+TEST_F(MachineLinksTest, WhatWaitedForALinkGoesToTheNextLifeAndWhatHadLeftIsLost) {
+  for (const bool offers_at_once : {true, false}) {
+    const std::string name = offers_at_once ? "c" : "d";
+    const auto number = static_cast<std::uint8_t>(offers_at_once ? 3 : 4);
+    TestNode& hidden = world.start({.name = name, .number = number, .peers = {"a"}, .address = ""});
+    world.worker(hidden, "worker", 8, {"h"}).answers_at_once = false;
+    ASSERT_TRUE(world.run_until([&] { return hidden.peers() == 1 && a->peers() == 2; }));
+    world.settle();
+    const std::uint64_t id = offers_at_once ? 10 : 20;
+    client->call(id, spec_for("h"));
+    world.settle();
+    world.kill(hidden);
+    world.settle();
+    PlacementSpec spec = spec_for("h");
+    if (!offers_at_once) spec.wait = 10s;
+    client->call(id + 1, spec, "parked");
+    world.settle();
+    EXPECT_EQ(client->result(id + 1), "");
+    TestNode& again = world.add({.name = name, .number = number, .life = {{2}, 0}, .peers = {"a"}, .address = ""});
+    TestApp* next = offers_at_once ? &world.worker(again, "worker", 8, {"h"}) : nullptr;
+    world.settle();
+    world.start(again);
+    ASSERT_TRUE(world.run_until([&] { return again.peers() == 1; }, 900ms));
+    if (!offers_at_once) next = &world.worker(again, "worker", 8, {"h"});
+    world.settle();
+    EXPECT_TRUE(begins(client->result(id), "node lost")) << client->result(id);
+    EXPECT_EQ(client->result(id + 1), "succeeded did parked");
+    EXPECT_EQ(next->work.size(), 1U);
+    world.kill(again);
+    world.run_for(2s);
+  }
+  EXPECT_EQ(a->machine->peers().counters().nodes_lost, 4U) << "lives that ended";
+}
+
+TEST_F(MachineLinksTest, WhatComesLateOnALinkThatWasGivenUpBringsNoLostNodeBack) {
+  Wire& former = *world.wire(*a, *b);
+  former.half_of(*a).is_held = true;
+  world.worker(*b, "another", 8, {"late"});  // announced on the link that is slow
+  world.settle();
+  ASSERT_TRUE(b->machine->replace_link(world.now, b->index_of(*a)).ok());
+  world.settle();
+  ASSERT_EQ(world.wires(*a, *b), 2U);
+  const NodeIndex index = a->index_of(*b);
+  world.routes.clear();
+  world.cut(*world.wire(*a, *b));
+  world.run_for(10ms);
+  ASSERT_EQ(a->machine->peers().counters().nodes_lost, 1U);
+  world.hold(former, false);
+  world.settle();
+  EXPECT_FALSE(a->machine->tasks().view().find(index)->alive);
+  client->call(1, spec_for("late"));
+  world.settle();
+  EXPECT_TRUE(begins(client->result(1), "unschedulable")) << client->result(1);
+}
+
+// A cancel goes by the new link while its call is still on its way on the old one.
+TEST_F(MachineLinksTest, ACancelThatOvertakesItsCallIsNotLost) {
+  worker->answers_at_once = false;
+  Wire& former = *world.wire(*a, *b);
+  former.half_of(*b).is_held = true;
+  client->call(1, spec_for("f"));
+  world.settle();
+  ASSERT_TRUE(a->machine->replace_link(world.now, a->index_of(*b)).ok());
+  world.settle();
+  ASSERT_EQ(world.wires(*a, *b), 2U);
+  client->say(wire::FrameKind::kCancel, {}, {}, 0, 1);
+  world.settle();
+  EXPECT_TRUE(begins(client->result(1), "cancelled")) << client->result(1);
+  world.hold(former, false);
+  world.settle();
+  EXPECT_TRUE(worker->work.empty()) << "nobody would take its result";
+  EXPECT_EQ(b->machine->tasks().load().busy, 0U);
 }
 
 TEST_F(MachineLinksTest, ANodeAtWhoseAddressNobodyAnswersIsLostAtOnce) {

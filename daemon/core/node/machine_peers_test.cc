@@ -4,75 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "daemon/core/node/machine_fixture.h"
-#include "proto/kaido/v1/node.pb.h"
-#include "proto/kaido/v1/peer.pb.h"
-#include "proto/wire/handshake.h"
+#include "daemon/core/node/stranger.h"
 
 namespace kaido::daemon {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Somebody who speaks by hand.
-class Stranger final : public WireEnd {
- public:
-  Stranger(World& world, TestNode& to) : world_(world), wire_(world.connect(*this, to)) {}
-  ~Stranger() override { leave(); }
-
-  void say(wire::FrameKind kind, const std::string& metadata = {}, std::uint64_t call_id = 0, wire::Load load = {}) {
-    FrameInTransit frame;
-    frame.header.kind = kind;
-    frame.header.call_id = call_id;
-    frame.header.set_attempt(1);
-    frame.header.set_load(load);
-    frame.metadata = metadata;
-    world_.send(wire_, wire_.halves[0], frame);
-    world_.settle();
-  }
-  void say_hello(std::uint8_t number, base::Life life, const std::string& name = "stranger") {
-    v1::PeerHello hello;
-    hello.mutable_versions()->set_min(wire::kVersions.min);
-    hello.mutable_versions()->set_max(wire::kVersions.max);
-    hello.set_node_id(base::to_bytes(id_of(number)));
-    hello.set_node_name(name);
-    hello.set_epoch(life.epoch.value);
-    hello.set_nonce(life.nonce);
-    hello.set_max_frame_bytes(1U << 20);
-    hello.set_max_metadata_bytes(1U << 20);
-    hello.set_max_templates(1000);
-    say(wire::FrameKind::kHello, hello.SerializeAsString());
-  }
-  void say_info(std::uint8_t number, base::Life life, const std::string& name = "stranger") {
-    NodeInfo info;
-    info.id = id_of(number);
-    info.life = life;
-    info.name = name;
-    say(wire::FrameKind::kNodeInfo, to_message(info).SerializeAsString());
-  }
-  /// Without a word.
-  void leave() {
-    wire_.halves[0].is_open = false;
-    wire_.halves[1].gets_eof = true;
-  }
-  static base::NodeId id_of(std::uint8_t number) {
-    base::NodeId id;
-    id.bytes[0] = number;
-    return id;
-  }
-  void take(ConnectionId, const FrameInTransit& frame) override {
-    if (frame.header.kind != wire::FrameKind::kGoodbye) return;
-    v1::Goodbye message;
-    EXPECT_TRUE(message.ParseFromString(frame.metadata));
-    goodbye = message.reason();
-  }
-  void ended(ConnectionId, const base::Status&) override {}
-
-  std::string goodbye;
-
- private:
-  World& world_;
-  Wire& wire_;
-};
 
 class MachinePeersTest : public testing::Test {
  protected:
@@ -185,6 +122,44 @@ TEST_F(MachinePeersTest, WhoeverChallengesOftenDoesNotWinByIt) {
   }
   EXPECT_EQ(a->machine->peers().counters().nodes_lost, 0U);
   EXPECT_EQ(a->peers(), 1U);
+}
+
+TEST_F(MachinePeersTest, AnIncumbentThatIsNotIntroducedYetIsAskedToo) {
+  a = &world.start({.name = "a", .number = 1});
+  for (const bool answers : {true, false}) {
+    Stranger incumbent(world, *a);
+    incumbent.say_hello(9, {{1}, 1}, "nine");
+    incumbent.say(wire::FrameKind::kWelcome);
+    Stranger challenger(world, *a);
+    challenger.say_hello(9, {{2}, 2}, "nine");
+    challenger.say(wire::FrameKind::kWelcome);
+    ASSERT_EQ(incumbent.pings.size(), 1U);
+    if (answers) incumbent.say(wire::FrameKind::kPong, {}, incumbent.pings[0]);
+    world.run_for(1100ms);
+    EXPECT_EQ(challenger.goodbye.empty(), !answers) << challenger.goodbye;
+    EXPECT_EQ(incumbent.goodbye.empty(), answers) << incumbent.goodbye;
+    incumbent.leave();
+    challenger.leave();
+    world.run_for(1s);
+  }
+}
+
+TEST_F(MachinePeersTest, AnAnswerToAnEarlierPingIsNoneToTheChallenge) {
+  a = &world.start({.name = "a", .number = 1});
+  Stranger incumbent(world, *a);
+  incumbent.say_hello(9, {{1}, 1}, "nine");
+  incumbent.say(wire::FrameKind::kWelcome);
+  incumbent.say_info(9, {{1}, 1}, "nine");
+  world.run_for(1100ms);
+  ASSERT_EQ(incumbent.pings.size(), 1U);
+  Stranger challenger(world, *a);
+  challenger.say_hello(9, {{2}, 2}, "nine");
+  challenger.say(wire::FrameKind::kWelcome);
+  incumbent.say(wire::FrameKind::kPong, {}, incumbent.pings[0]);  // was under way when its host went
+  EXPECT_EQ(challenger.goodbye, "");
+  world.run_for(1100ms);
+  EXPECT_EQ(challenger.goodbye, "");
+  EXPECT_NE(incumbent.goodbye.find("another life"), std::string::npos) << incumbent.goodbye;
 }
 
 TEST_F(MachinePeersTest, AnIncumbentThatIsDeadGivesWayToTheNextLife) {

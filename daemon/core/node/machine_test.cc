@@ -296,6 +296,27 @@ TEST_F(MachineTest, ADrainingNodeFinishesWhatRunsAndRefusesWhatIsNew) {
   EXPECT_TRUE(b->machine->is_idle());
 }
 
+// The first signal hands the queue back, the second does not wait for it.
+TEST(Machine, WhatIsQueuedOnANodeThatStopsIsUnavailable) {
+  for (const bool at_once : {false, true}) {
+    World world;
+    TestNode& node = world.start({.name = "a", .number = 1});
+    world.worker(node, "worker", 1).answers_at_once = false;
+    TestApp& client = world.app(node, "client");
+    world.settle();
+    client.call(1, spec_for("f"));
+    client.call(2, spec_for("f"));
+    world.settle();
+    node.machine->drain(world.now, at_once ? world.now : world.now + 1h, "test");
+    world.settle();
+    EXPECT_EQ(client.result(2).rfind("unavailable", 0), 0U) << client.result(2);
+    EXPECT_EQ(client.result(1).empty(), !at_once) << client.result(1);
+    node.machine->drain(world.now, world.now, "again");
+    world.settle();
+    EXPECT_EQ(client.result(1).rfind("unavailable", 0), 0U) << client.result(1);
+  }
+}
+
 TEST_F(MachineTest, TheEndOfADrainAnswersEverybodyAndGoodbyeReachesThemAll) {
   join();
   slow_worker(*b);

@@ -71,15 +71,21 @@ void Peers::dial_failed(DialId dial, const base::Status& reason) {
   check_liveness();
 }
 
+// Dialers of configured addresses that led to the node, and rest because it had a link, go on. False: none led there.
+bool Peers::rouse(const base::NodeId& id, void (Dialer::*resume)(base::Instant)) {
+  bool is_configured = false;
+  for (const auto& dialer : dialers_) {
+    if (dialer->id() != id || dialer->sought() != kNoNode) continue;
+    is_configured = true;
+    if (dialer->state() == Dialer::State::kResting) ((*dialer).*resume)(now_);
+  }
+  return is_configured;
+}
+
 // A node that lost its links is looked for where it says it listens, unless a configured address leads there anyway.
 void Peers::seek(NodeIndex index, const Node& node) {
   if (closing_) return;
-  bool is_configured = false;
-  for (const auto& dialer : dialers_) {
-    if (dialer->id() != node.id || dialer->sought() != kNoNode) continue;
-    is_configured = true;
-    if (dialer->state() == Dialer::State::kResting) dialer->hurry(now_);
-  }
+  const bool is_configured = rouse(node.id, &Dialer::hurry);
   const NodeView* const view = tasks_.view().find(index);
   if (is_configured || view == nullptr || view->info->address.empty()) return dial_due();
   auto dialer = std::make_unique<Dialer>(view->info->address, options_.reconnect_initial, options_.reconnect_max,

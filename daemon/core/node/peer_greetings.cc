@@ -45,9 +45,9 @@ void Peers::judge_commitment(Link& link, const PeerGreeting& peer) {
   if (other.session().is_committed()) {
     // We dialed at the same moment, and the connection that the smaller id dialed is the one that lives.
     if (options_.session.node_id < peer.id) {
-      return link.session().close(absl::AlreadyExistsError("the nodes are connected already"), /*retry=*/false);
+      return link.session().close(absl::AlreadyExistsError("the nodes are connected already"));
     }
-    other.session().close(absl::UnavailableError("replaced by another connection"), /*retry=*/false);
+    other.session().close(absl::UnavailableError("replaced by another connection"));
     return link.session().agree();
   }
   // The same life: the other side would not have committed unless it had lost the link that we still have, or wanted
@@ -58,17 +58,20 @@ void Peers::judge_commitment(Link& link, const PeerGreeting& peer) {
 
 // Two lives of one node: one is over, or there are two daemons with one id. Who is connected is asked whether it lives.
 void Peers::challenge(Link& incumbent, ConnectionId challenger) {
-  const bool is_asked = std::any_of(challenges_.begin(), challenges_.end(), [&](const Challenge& challenge) {
+  const auto earlier = std::find_if(challenges_.begin(), challenges_.end(), [&](const Challenge& challenge) {
     return challenge.incumbent == incumbent.connection();
   });
-  challenges_.push_back({incumbent.connection(), challenger, base::after(now_, options_.challenge_time)});
-  // Once: another ping would make the answer to the first an old one, and who challenges often enough would win.
+  // Asked once: if the answer had to be younger than the latest challenge, who challenges often enough would win.
+  const bool is_asked = earlier != challenges_.end();
+  const base::Instant asked = is_asked ? earlier->asked : now_;
+  challenges_.push_back({incumbent.connection(), challenger, asked, base::after(now_, options_.challenge_time)});
   if (!is_asked) incumbent.session().ping(now_, tasks_.load());
 }
 
-void Peers::incumbent_lives(const Link& incumbent) {
+// `asked`: when the ping was sent that it has answered.
+void Peers::incumbent_lives(const Link& incumbent, base::Instant asked) {
   for (const Challenge& challenge : std::exchange(challenges_, {})) {
-    if (challenge.incumbent != incumbent.connection()) {
+    if (challenge.incumbent != incumbent.connection() || challenge.asked > asked) {
       challenges_.push_back(challenge);
       continue;
     }
@@ -79,7 +82,7 @@ void Peers::incumbent_lives(const Link& incumbent) {
     conflict.second = challenger != nullptr ? challenger->claimant() : Claimant{"another daemon", "turned away before"};
     const std::string what = describe(conflict);
     conflicts_.noticed(now_, std::move(conflict));
-    if (challenger != nullptr) challenger->session().close(absl::FailedPreconditionError(what), /*retry=*/false);
+    if (challenger != nullptr) challenger->session().close(absl::FailedPreconditionError(what));
   }
 }
 
@@ -107,8 +110,7 @@ void Peers::expire_challenges() {
     Link* const incumbent = links_.find(connection);
     if (incumbent == nullptr) continue;
     incumbent->session().close(
-        absl::DeadlineExceededError("another life of the node came, and this one did not answer"),
-        /*retry=*/true);
+        absl::DeadlineExceededError("another life of the node came, and this one did not answer"));
   }
   // Whoever had no link any more when it was looked for.
   std::erase_if(challenges_, [&](const Challenge& challenge) { return challenge.deadline <= now_; });

@@ -65,7 +65,7 @@ void Peers::Link::announce(const NodeInfo& self) {
 
 void Peers::Link::round_trip(base::Duration time) {
   round_trip_ = time;
-  peers_.incumbent_lives(*this);
+  peers_.incumbent_lives(*this, peers_.now_ - time);
   for (const std::uint64_t call : std::exchange(pings_, {})) {
     Command& pong = peers_.outbox_.command(Command::Kind::kPong);
     pong.call = call;

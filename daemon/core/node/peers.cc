@@ -12,16 +12,6 @@ namespace {
 
 constexpr const char* kRoom = "peers";
 
-// What a parked one counts for.
-std::size_t bytes_of(const TaskErrorRef& error) {
-  if (error == nullptr) return 0;
-  std::size_t sum = error->message.size() + error->exception_type.size();
-  for (const NodeReason& reason : error->reasons) sum += sizeof reason + reason.reason.size();
-  return sum;
-}
-
-std::size_t bytes_of(const PeerAttempt& attempt) { return attempt.payload.is_whole() ? attempt.payload.size() : 0; }
-
 }  // namespace
 
 Peers::Peers(const base::Instant& now, PeersOptions options, TaskFlow& tasks, Outbox& outbox)
@@ -65,7 +55,7 @@ void Peers::heard(ConnectionId connection) {
 }
 
 void Peers::malformed(ConnectionId connection, const base::Status& reason) {
-  if (Link* const link = links_.find(connection)) link->session().close(reason, /*retry=*/false);
+  if (Link* const link = links_.find(connection)) link->session().close(reason);
 }
 
 void Peers::unsent(const FrameOut& frame, Unsent why) {
@@ -89,8 +79,7 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
   if (is_answer(frame) && why == Unsent::kTooLarge && frame.payload.empty()) {
     // An error, or a redirect: there is nothing smaller to say.
     return link->session().close(
-        absl::FailedPreconditionError("the peer takes no answer of " + std::to_string(frame.metadata_size) + " bytes"),
-        /*retry=*/false);
+        absl::FailedPreconditionError("the peer takes no answer of " + std::to_string(frame.metadata_size) + " bytes"));
   }
   if (is_answer(frame) && why != Unsent::kFull) {
     TaskResult failure{wire::Outcome::kAppLost,
@@ -111,7 +100,7 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
   }
   if (why == Unsent::kFull && frame.header.kind != wire::FrameKind::kGoodbye) {
     // Answers are bounded by what the origin asked for: who does not even take those has stopped reading.
-    link->session().close(absl::ResourceExhaustedError("the peer does not read what it is sent"), /*retry=*/true);
+    link->session().close(absl::ResourceExhaustedError("the peer does not read what it is sent"));
   }
 }
 
@@ -188,16 +177,24 @@ base::Status Peers::attach(Link& link, NodeInfo info) {
     }
     return seen.refusal == ClusterTable::Refusal::kTooManyNodes
                ? absl::ResourceExhaustedError("this node knows as many nodes as it can, and none of them was lost")
-               : absl::FailedPreconditionError("a later life of this node is known");
+               : absl::UnavailableError("a later life of this node is known, and not lost yet");
   }
   if (link.index() != kNoNode) {
     tasks_.cluster_changed();
     return absl::OkStatus();
   }
   link.set_index(seen.index);
+  Node former;
   Node& node = nodes_[seen.index];
-  if (node.life != link.life()) node = Node{id, link.life(), std::move(node.links), false, {}, 0};
+  if (node.life != link.life()) {
+    former = std::exchange(node, Node());
+    node.id = id;
+    node.life = link.life();
+  }
   node.links.push_back(&link);
+  if (!seen.is_new_life) return absl::OkStatus();
+  former.life = seen.lost_life;
+  end_life(seen.index, former);
   return absl::OkStatus();
 }
 
@@ -270,17 +267,10 @@ void Peers::left(Link& link, Departure how) {
       inquire(index, node, *active(index));
     }
   }
-  if (peer && !closing_ && !by_id_.contains(peer->id)) wake_dialer(peer->id);
+  // The dialer that rested because its node had a link.
+  if (peer && !closing_ && !by_id_.contains(peer->id)) static_cast<void>(rouse(peer->id, &Dialer::wait));
   forget_challenges(link);
   check_liveness();
-}
-
-/// The one that rested because its node had a link.
-void Peers::wake_dialer(const base::NodeId& id) {
-  for (const auto& dialer : dialers_) {
-    const bool rests = dialer->state() == Dialer::State::kResting && dialer->sought() == kNoNode;
-    if (rests && dialer->id() == id) dialer->wait(now_);
-  }
 }
 
 void Peers::check_liveness() {
@@ -290,19 +280,27 @@ void Peers::check_liveness() {
 void Peers::lose(NodeIndex index) {
   const auto found = nodes_.find(index);
   if (found == nodes_.end()) return;
-  const base::Life life = found->second.life;
-  ++counters_.nodes_lost;
-  outbox_.warn(kRoom, "node lost",
-               {{"node", tasks_.view().find(index)->info->name}, {"epoch", std::to_string(life.epoch.value)}});
   stop_seeking(index);
-  const Node lost = std::move(found->second);
+  Node lost = std::move(found->second);
   nodes_.erase(found);
   tasks_.node_forsaken(index);
-  for (const Parked& item : lost.parked) {
-    const auto* const attempt = std::get_if<PeerAttempt>(&item);
-    if (attempt != nullptr) hand_back(lost, index, *attempt, RedirectReason::kUnreachable);
+  end_life(index, lost);
+}
+
+// Of a node that is lost, or has begun another life: by now nothing more is placed on the one that ends. What never
+// left this node starts elsewhere, or in the next life; what was under way is lost.
+void Peers::end_life(NodeIndex index, Node& lost) {
+  ++counters_.nodes_lost;
+  outbox_.warn(kRoom, "node lost",
+               {{"node", tasks_.view().find(index)->info->name}, {"epoch", std::to_string(lost.life.epoch.value)}});
+  // Given up before, and still open: nothing that comes there counts any more.
+  for (Link* const link : std::exchange(lost.links, {})) {
+    link->session().close(absl::UnavailableError("this life of the node is over"));
   }
-  tasks_.node_lost(index, life);
+  for (PeerAttempt& attempt : lost.parked.take_attempts()) {
+    hand_back(lost, index, std::move(attempt), RedirectReason::kUnreachable);
+  }
+  tasks_.node_lost(index, lost.life);
 }
 
 // ---------------------------------------------------------------- attempts and answers
@@ -313,10 +311,7 @@ std::optional<Peers::Refusal> Peers::send_attempt(NodeIndex index, const PeerAtt
     // It may be back in a moment, and is lost otherwise: then the attempt, which never left, goes elsewhere.
     const auto node = nodes_.find(index);
     if (node == nodes_.end()) return Refusal{RedirectReason::kUnreachable, kLinkRetryAfter};
-    PeerAttempt kept = attempt;
-    kept.payload = attempt.payload.kept();
-    const std::size_t bytes = bytes_of(kept);
-    if (park(node->second, std::move(kept), bytes)) return std::nullopt;
+    if (node->second.parked.add(attempt)) return std::nullopt;
     return Refusal{RedirectReason::kLinkFull, kLinkRetryAfter};
   }
   if (link->is_congested()) {
@@ -331,18 +326,10 @@ void Peers::send_cancel(NodeIndex index, std::uint64_t sequence, std::uint32_t a
   if (Link* const link = active(index)) return link->session().send_cancel(sequence, attempt);
   const auto node = nodes_.find(index);
   if (node == nodes_.end()) return;
-  std::vector<Parked>& parked = node->second.parked;
-  const auto found = std::find_if(parked.begin(), parked.end(), [&](const Parked& item) {
-    const auto* const one = std::get_if<PeerAttempt>(&item);
-    return one != nullptr && one->sequence == sequence && one->attempt == attempt;
-  });
-  if (found == parked.end()) {
-    // It went before the link did. Beyond what is kept it runs on, as it does when the node never comes back.
-    static_cast<void>(park(node->second, PeerCancel{sequence, attempt}, 0));
-    return;
-  }
-  node->second.parked_bytes -= bytes_of(std::get<PeerAttempt>(*found));
-  parked.erase(found);
+  Parking& parked = node->second.parked;
+  if (parked.cancel(sequence, attempt)) return;
+  // It went before the link did. Beyond what is kept it runs on, as it does when the node never comes back.
+  static_cast<void>(parked.add(Parking::Cancel{sequence, attempt}));
 }
 
 void Peers::reply_queued(const AttemptKey& key) {
@@ -357,11 +344,7 @@ void Peers::reply_result(const AttemptKey& key, TaskResult&& result) {
   PeerResult answer{key.sequence, key.attempt, std::move(result)};
   if (Link* const link = active(key)) [[likely]]
     return link->session().send_result(std::move(answer), tasks_.load());
-  answer.result.payload = answer.result.payload.kept();
-  const std::size_t bytes = answer.result.payload.size() + bytes_of(answer.result.error);
-  Node* const node = origin(key);
-  // An answer beyond what is kept: the origin asks for it, and learns that it is lost.
-  if (node != nullptr && !park(*node, std::move(answer), bytes)) ++counters_.replies_dropped;
+  park_answer(key, std::move(answer));
 }
 
 void Peers::reply_redirect(const AttemptKey& key, RedirectReason reason, base::Duration retry_after, Payload payload) {
@@ -369,32 +352,23 @@ void Peers::reply_redirect(const AttemptKey& key, RedirectReason reason, base::D
   if (!payload.is_whole()) payload = {};
   PeerRedirect answer{key.sequence, key.attempt, reason, retry_after, std::move(payload)};
   if (Link* const link = active(key)) return link->session().send_redirect(std::move(answer), tasks_.load());
-  answer.payload = answer.payload.kept();
-  const std::size_t bytes = answer.payload.size();
-  Node* const node = origin(key);
-  if (node != nullptr && !park(*node, std::move(answer), bytes)) ++counters_.replies_dropped;
+  park_answer(key, std::move(answer));
 }
 
-Peers::Node* Peers::origin(const AttemptKey& key) {
-  const auto found = nodes_.find(key.origin);
-  return found != nodes_.end() && found->second.life == key.origin_life ? &found->second : nullptr;
-}
-
-bool Peers::park(Node& node, Parked item, std::size_t bytes) {
-  if (node.parked.size() >= kParkedMax || bytes > kParkedBytesMax - node.parked_bytes) return false;
-  node.parked_bytes += bytes;
-  node.parked.push_back(std::move(item));
-  return true;
+// An answer beyond what is kept: the origin asks for it, and learns that it is lost.
+void Peers::park_answer(const AttemptKey& key, Parking::Item answer) {
+  const auto origin = nodes_.find(key.origin);
+  if (origin == nodes_.end() || origin->second.life != key.origin_life) return;
+  if (!origin->second.parked.add(std::move(answer))) ++counters_.replies_dropped;
 }
 
 void Peers::unpark(Node& node, Link& link) {
-  node.parked_bytes = 0;
-  for (Parked& item : std::exchange(node.parked, {})) {
+  for (Parking::Item& item : node.parked.take()) {
     if (auto* const result = std::get_if<PeerResult>(&item)) {
       link.session().send_result(std::move(*result), tasks_.load());
     } else if (auto* const redirect = std::get_if<PeerRedirect>(&item)) {
       link.session().send_redirect(std::move(*redirect), tasks_.load());
-    } else if (const auto* const cancel = std::get_if<PeerCancel>(&item)) {
+    } else if (const auto* const cancel = std::get_if<Parking::Cancel>(&item)) {
       link.session().send_cancel(cancel->sequence, cancel->attempt);
     } else if (auto& attempt = std::get<PeerAttempt>(item); !link.session().send_attempt(attempt)) {
       hand_back(node, link.index(), std::move(attempt), RedirectReason::kTooLarge);
@@ -453,7 +427,7 @@ void Peers::ping(NodeIndex index, std::uint64_t call) {
 
 void Peers::close_all(const std::string& reason) {
   closing_ = true;
-  links_.for_each([&](Link& link) { link.session().close(absl::UnavailableError(reason), /*retry=*/true); });
+  links_.for_each([&](Link& link) { link.session().close(absl::UnavailableError(reason)); });
 }
 
 std::vector<PeerSummary> Peers::list() const {

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <variant>
 #include <vector>
 
 #include "daemon/core/node/conflicts.h"
@@ -16,6 +15,7 @@
 #include "daemon/core/node/deadlines.h"
 #include "daemon/core/node/dialer.h"
 #include "daemon/core/node/liveness.h"
+#include "daemon/core/node/parking.h"
 #include "daemon/core/session/peer_session.h"
 #include "proto/base/status.h"
 #include "proto/base/time.h"
@@ -74,10 +74,6 @@ struct PeerSummary {
 /// Lifetime: `now`, tasks and outbox outlive it.
 class Peers {
  public:
-  /// Answers and attempts that wait for a link to their node, per node. Raising them carries more over a broken
-  /// connection; beyond them an origin learns `node lost` for an answer, and an attempt goes elsewhere.
-  static constexpr std::size_t kParkedMax = 4096;
-  static constexpr std::size_t kParkedBytesMax = 16U << 20;
   /// What an attempt is told to wait whose node's link is full.
   static constexpr base::Duration kLinkRetryAfter = std::chrono::milliseconds(20);
 
@@ -141,26 +137,19 @@ class Peers {
  private:
   class Link;
 
-  /// What waits for a link to its node: answers to it, and attempts for it.
-  struct PeerCancel {
-    std::uint64_t sequence;
-    std::uint32_t attempt;
-  };
-  using Parked = std::variant<PeerResult, PeerRedirect, PeerAttempt, PeerCancel>;
-
   /// A node that has, or had until lately, a link.
   struct Node {
     base::NodeId id;
     base::Life life;
     std::vector<Link*> links;  ///< introduced, the newest last
     bool was_cut = false;      ///< a link broke: what was under way on it is to be asked for
-    std::vector<Parked> parked;
-    std::size_t parked_bytes = 0;
+    Parking parked;
   };
   /// Another daemon claims the id of a node that is connected: the node is asked whether it lives.
   struct Challenge {
     ConnectionId incumbent;
     ConnectionId challenger;  ///< kNoConnection: it was turned away and will come back
+    base::Instant asked;      ///< when the incumbent was: only what it answered since then counts
     base::Instant deadline;
   };
 
@@ -168,6 +157,7 @@ class Peers {
   Link& add_link(PeerSession::Role role, std::string remote, Dialer* dialer);
   void dial(Dialer& dialer);
   [[nodiscard]] Dialer* find_dialer(DialId dial) const;
+  [[nodiscard]] bool rouse(const base::NodeId& id, void (Dialer::*resume)(base::Instant));
   void seek(NodeIndex index, const Node& node);
   void stop_seeking(NodeIndex index);
   void dial_due();
@@ -177,7 +167,7 @@ class Peers {
   void judge_commitment(Link& link, const PeerGreeting& peer);
   [[nodiscard]] base::Status greeted_self(Link& link, const PeerGreeting& peer);
   void challenge(Link& incumbent, ConnectionId challenger);
-  void incumbent_lives(const Link& incumbent);
+  void incumbent_lives(const Link& incumbent, base::Instant asked);
   void forget_challenges(const Link& link);
   void expire_challenges();
 
@@ -186,13 +176,12 @@ class Peers {
   void introduced(Link& link);
   void note_name_conflict(const Link& link, const NodeInfo& info);
   void left(Link& link, Departure how);
-  void wake_dialer(const base::NodeId& id);
   void lose(NodeIndex index);
+  void end_life(NodeIndex index, Node& lost);
   void check_liveness();
   [[nodiscard]] Link* active(NodeIndex index) const;
   [[nodiscard]] Link* active(const AttemptKey& key) const;
-  [[nodiscard]] Node* origin(const AttemptKey& key);
-  [[nodiscard]] bool park(Node& node, Parked item, std::size_t bytes);
+  void park_answer(const AttemptKey& key, Parking::Item answer);
   void hand_back(const Node& node, NodeIndex index, PeerAttempt attempt, RedirectReason reason);
   void unpark(Node& node, Link& link);
   void inquire(NodeIndex index, Node& node, Link& link);

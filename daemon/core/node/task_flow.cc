@@ -137,12 +137,8 @@ void TaskFlow::session_closed(std::uint32_t session) {
 
 ClusterTable::Seen TaskFlow::node_seen(NodeInfo info) {
   const ClusterTable::Seen seen = table_.node_seen(std::move(info));
-  if (seen.accepted() && seen.is_new_life) {
-    // The view first: a retry placed by the old one would carry the former life, and its result would count as late.
-    apply_view_change();
-    ledger_.node_lost(now_, seen.index, seen.lost_life);
-    executor_.origin_lost(now_, seen.index, seen.lost_life);
-  }
+  // The view first: a retry placed by the old one would carry the former life, and its result would count as late.
+  if (seen.accepted() && seen.is_new_life) apply_view_change();
   return seen;
 }
 

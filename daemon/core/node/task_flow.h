@@ -69,7 +69,8 @@ class TaskFlow {
   void session_closed(std::uint32_t session);
 
   // --- from peers ---
-  /// A peer told about itself. cluster_changed() follows once attempts can be sent to the node.
+  /// A peer told about itself. cluster_changed() follows once attempts can be sent to the node; before it, where
+  /// another life ended by this, node_lost().
   [[nodiscard]] ClusterTable::Seen node_seen(NodeInfo info);
   /// Lets the cores see what node_seen() learned.
   void cluster_changed();

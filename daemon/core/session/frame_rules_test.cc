@@ -30,7 +30,7 @@ constexpr PeerState kInfo = PeerState::kAwaitInfo;
 constexpr PeerState kUp = PeerState::kEstablished;
 constexpr PeerState kOld = PeerState::kRetiring;
 
-// What a peer may say, and when. A peer never says register, registered or credit.
+// What a peer may say, and when. A peer never says register or registered.
 const std::map<int, std::set<PeerState>> kPeerMay = {
     {1, {PeerState::kAwaitHello}},                                                                     // hello
     {2, {PeerState::kAwaitCommit, PeerState::kCommitted}},                                             // welcome
@@ -76,6 +76,10 @@ TEST(FrameRules, EveryStateHasANameOfItsOwn) {
   for (std::size_t state = 0; state < kPeerStates; ++state) names.insert(name(static_cast<PeerState>(state)));
   EXPECT_EQ(names.size(), kPeerStates);
   EXPECT_FALSE(names.contains(""));
+}
+
+TEST(FrameRules, NumbersThatWereGivenUpAreUnknown) {
+  for (const int number : {0, 12, 14, 26}) EXPECT_FALSE(wire::is_known(static_cast<wire::FrameKind>(number))) << number;
 }
 
 TEST(FrameRules, WhatIsHandledIsAKindThatThisVersionKnows) {

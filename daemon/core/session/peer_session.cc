@@ -96,13 +96,15 @@ void PeerSession::handle_goodbye(const wire::FrameView& frame) {
   state_ = PeerState::kClosed;
   is_retired_ = was_replaced && goodbye.ok() && goodbye->replaced();
   if (was_replaced) return actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
-  const std::string reason = goodbye.ok() ? goodbye->reason() : "no readable reason";
-  actions_.close(absl::UnavailableError("the peer said goodbye: " + reason), /*said_goodbye=*/true);
+  const std::string what = "the peer said goodbye: " + (goodbye.ok() ? goodbye->reason() : "no readable reason");
+  const bool may_return = !goodbye.ok() || goodbye->retry();
+  actions_.close(may_return ? absl::UnavailableError(what) : absl::FailedPreconditionError(what),
+                 /*said_goodbye=*/true);
 }
 
 void PeerSession::retire(base::Instant now) {
   if (state_ != PeerState::kEstablished) return;
-  send_goodbye("another link takes over", /*retry=*/true, /*replaced=*/true);
+  send_goodbye("another link takes over", /*may_return=*/true, /*replaced=*/true);
   state_ = PeerState::kRetiring;
   retire_deadline_ = now + options_.handshake_timeout;
   if (!peer_retired_) return;
@@ -117,22 +119,24 @@ void PeerSession::handle_hello(const wire::FrameView& frame) {
   const wire::VersionRange theirs{hello->versions().min(), hello->versions().max()};
   const auto version = wire::common_version(options_.versions, theirs);
   if (!version) {
-    return close(absl::FailedPreconditionError(wire::no_common_version(options_.versions, theirs)), /*retry=*/false);
+    return close(absl::FailedPreconditionError(wire::no_common_version(options_.versions, theirs)));
   }
   const auto id = base::node_id_from_bytes(hello->node_id());
   if (!id || id->is_nil()) return violation("hello has no node id");
+  const base::Life life{base::Epoch{hello->epoch()}, hello->nonce()};
+  if (life == base::Life()) return violation("hello has neither epoch nor nonce");
   if (hello->node_name().empty() || hello->node_name().size() > wire::kMaxNameBytes) {
     return violation("hello has no node name of 1 to " + std::to_string(wire::kMaxNameBytes) + " bytes");
   }
   version_ = *version;
   peer_ = PeerGreeting{*id,
                        hello->node_name(),
-                       {base::Epoch{hello->epoch()}, hello->nonce()},
+                       life,
                        hello->max_frame_bytes(),
                        hello->max_metadata_bytes(),
                        hello->max_templates()};
   sent_templates_ = SentTemplates(std::min(peer_->max_templates, wire::kMaxTemplates));
-  if (auto agreed = actions_.greeted(*peer_); !agreed.ok()) return close(std::move(agreed), /*retry=*/false);
+  if (auto agreed = actions_.greeted(*peer_); !agreed.ok()) return close(std::move(agreed));
   if (role_ == Role::kAcceptor) {
     state_ = PeerState::kAwaitCommit;
     return;
@@ -157,7 +161,6 @@ void PeerSession::agree() {
 void PeerSession::send_welcome() {
   v1::PeerWelcome welcome;
   welcome.set_version(version_);
-  welcome.set_features(options_.features);
   actions_.send(header_of(wire::FrameKind::kWelcome, 0, 0), wire::as_span(welcome.SerializeAsString()), {});
 }
 
@@ -203,8 +206,9 @@ void PeerSession::handle_established(base::Instant now, const wire::FrameView& f
 }
 
 void PeerSession::handle_pong(base::Instant now, const wire::FrameHeader& header) {
-  if (ping_awaited_ == 0 || header.call_id != ping_awaited_) return;  // an old one, or an invention
-  ping_awaited_ = 0;
+  // An old one, or an invention. One that comes when the next ping is out already measures all the same.
+  if (header.call_id <= ping_answered_ || header.call_id > ping_sent_) return;
+  ping_answered_ = header.call_id;
   const base::Instant sent{base::Duration(static_cast<std::int64_t>(header.call_id))};
   actions_.round_trip(now - sent);
 }
@@ -283,7 +287,7 @@ void PeerSession::handle_node_info(const wire::FrameView& frame) {
   }
   if (is_closed()) return;
   if (state_ == PeerState::kAwaitInfo) {
-    if (!refusal.ok()) return close(std::move(refusal), /*retry=*/false);
+    if (!refusal.ok()) return close(std::move(refusal));
     state_ = PeerState::kEstablished;
     actions_.introduced();
   } else if (!refusal.ok()) {
@@ -302,14 +306,13 @@ void PeerSession::handle_timeout(base::Instant now, wire::Load load) {
     return actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
   }
   if (state_ != PeerState::kEstablished) {
-    if (now >= handshake_deadline_) close(absl::DeadlineExceededError("the handshake took too long"), /*retry=*/true);
+    if (now >= handshake_deadline_) close(absl::DeadlineExceededError("the handshake took too long"));
     return;
   }
   if (now >= last_heard_ + options_.silence_timeout) {
-    return close(
-        absl::DeadlineExceededError("nothing was heard of the peer for " +
-                                    std::to_string(options_.silence_timeout / std::chrono::milliseconds(1)) + " ms"),
-        /*retry=*/true);
+    return close(absl::DeadlineExceededError("nothing was heard of the peer for " +
+                                             std::to_string(options_.silence_timeout / std::chrono::milliseconds(1)) +
+                                             " ms"));
   }
   if (now >= next_ping_) ping(now, load);
 }
@@ -330,9 +333,9 @@ std::optional<base::Instant> PeerSession::next_timeout() const {
 void PeerSession::ping(base::Instant now, wire::Load load) {
   load_ = load;
   next_ping_ = now + options_.ping_interval;
-  if (state_ != PeerState::kEstablished) return;
-  ping_awaited_ = static_cast<std::uint64_t>(now.time_since_epoch().count());
-  wire::FrameHeader header = header_of(wire::FrameKind::kPing, ping_awaited_, 0);
+  if (state_ != PeerState::kEstablished && state_ != PeerState::kAwaitInfo) return;
+  ping_sent_ = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  wire::FrameHeader header = header_of(wire::FrameKind::kPing, ping_sent_, 0);
   header.set_load(load);
   actions_.send(header, {}, {});
 }
@@ -443,24 +446,27 @@ void PeerSession::send_redirect(PeerRedirect redirect, wire::Load load) {
                 std::move(redirect.payload));
 }
 
-void PeerSession::close(base::Status reason, bool retry) {
+void PeerSession::close(base::Status reason) {
   if (state_ == PeerState::kClosed) return;
-  if (state_ != PeerState::kRetiring) send_goodbye(std::string(reason.message()), retry, /*replaced=*/false);
+  if (state_ != PeerState::kRetiring) {
+    const bool would_recur = absl::IsFailedPrecondition(reason) || absl::IsInvalidArgument(reason);
+    send_goodbye(std::string(reason.message()), !would_recur, /*replaced=*/false);
+  }
   state_ = PeerState::kClosed;
   received_templates_.clear();
   actions_.close(std::move(reason), /*said_goodbye=*/false);
 }
 
-void PeerSession::send_goodbye(const std::string& reason, bool retry, bool replaced) {
+void PeerSession::send_goodbye(const std::string& reason, bool may_return, bool replaced) {
   v1::Goodbye goodbye;
   goodbye.set_reason(reason);
-  goodbye.set_retry(retry);
+  goodbye.set_retry(may_return);
   goodbye.set_replaced(replaced);
   actions_.send(header_of(wire::FrameKind::kGoodbye, 0, 0), wire::as_span(goodbye.SerializeAsString()), {});
 }
 
 void PeerSession::violation(std::string what) {
-  close(absl::InvalidArgumentError("protocol violation: " + std::move(what)), /*retry=*/false);
+  close(absl::InvalidArgumentError("protocol violation: " + std::move(what)));
 }
 
 }  // namespace kaido::daemon

@@ -170,9 +170,11 @@ class PeerSession {
   void send_started(std::uint64_t sequence, std::uint32_t attempt, wire::Load load);
   void send_result(PeerResult&& result, wire::Load load);
   void send_redirect(PeerRedirect redirect, wire::Load load);
-  /// Measures a round trip now; its time is reported by round_trip().
+  /// Measures a round trip now; its time is reported by round_trip(). Once the handshake is agreed on.
   void ping(base::Instant now, wire::Load load);
-  void close(base::Status reason, bool retry);
+  /// Says goodbye. Whether the other side is told that it may come back follows from the reason: not where the same
+  /// would happen again (kFailedPrecondition, kInvalidArgument).
+  void close(base::Status reason);
   /// Another link to the node takes over: nothing more is sent here, and what is on its way is still taken.
   void retire(base::Instant now);
 
@@ -199,7 +201,7 @@ class PeerSession {
   void handle_node_info(const wire::FrameView& frame);
   void handle_pong(base::Instant now, const wire::FrameHeader& header);
   void handle_goodbye(const wire::FrameView& frame);
-  void send_goodbye(const std::string& reason, bool retry, bool replaced);
+  void send_goodbye(const std::string& reason, bool may_return, bool replaced);
   void send_welcome();
   void violation(std::string what);
   [[nodiscard]] PlacementRef prepare(const wire::FrameView& frame, std::size_t& bytes);
@@ -214,7 +216,8 @@ class PeerSession {
   std::uint32_t version_ = 0;
   base::Instant last_heard_;
   base::Instant next_ping_;
-  std::uint64_t ping_awaited_ = 0;  ///< the call id of the ping whose pong is due; 0: none
+  std::uint64_t ping_sent_ = 0;      ///< the call id of the last ping: when it was sent
+  std::uint64_t ping_answered_ = 0;  ///< of the last one that was answered
   base::Instant retire_deadline_;
   bool is_retired_ = false;
   bool peer_retired_ = false;  ///< the other side sends nothing more here

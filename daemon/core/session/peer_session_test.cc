@@ -37,7 +37,7 @@ class Side final : public PeerSessionActions {
   }
   void committed(const PeerGreeting& peer) override {
     events.push_back(peer.name + " committed");
-    if (!commitment_answer.ok()) return session->close(commitment_answer, /*retry=*/false);
+    if (!commitment_answer.ok()) return session->close(commitment_answer);
     session->agree();
   }
   void established(const PeerGreeting& peer) override {
@@ -464,6 +464,54 @@ TEST_F(PeerSessionTest, OnlyThePongOfTheAwaitedPingCounts) {
   EXPECT_EQ(a.events, Events{"round trip 5"}) << "once";
 }
 
+TEST_F(PeerSessionTest, ARoundTripThatIsLongerThanThePingIntervalIsMeasured) {
+  establish();
+  for (int second = 1; second <= 3; ++second) {
+    now += 1s;
+    a.session->handle_timeout(now, {});
+  }
+  const std::vector<Side::Frame> pings = std::exchange(a.out, {});
+  ASSERT_EQ(pings.size(), 3U);
+  now += 500ms;
+  for (const Side::Frame& ping : pings) {
+    wire::FrameView pong;
+    pong.header.kind = wire::FrameKind::kPong;
+    pong.header.call_id = ping.header.call_id;
+    a.session->handle_frame(now, pong);
+    now += 1s;
+  }
+  EXPECT_EQ(a.events, (Events{"round trip 2500000", "round trip 2500000", "round trip 2500000"}));
+}
+
+TEST_F(PeerSessionTest, ALifeWithoutEpochAndNonceIsNone) {
+  a.options.life = {};
+  a.session->start();
+  b.session->start();
+  deliver(a, b);
+  ASSERT_TRUE(b.closed);
+  EXPECT_TRUE(absl::IsInvalidArgument(*b.closed)) << *b.closed;
+  EXPECT_NE(b.closed->message().find("hello has neither epoch nor nonce"), std::string::npos) << *b.closed;
+  EXPECT_TRUE(b.events.empty()) << "nobody is greeted by it";
+}
+
+TEST_F(PeerSessionTest, AGoodbyeSaysWhetherComingBackMakesSense) {
+  for (const auto& [reason, may_return] : {std::pair{absl::UnavailableError("x"), true},
+                                           {absl::AlreadyExistsError("x"), true},
+                                           {absl::ResourceExhaustedError("x"), true},
+                                           {absl::FailedPreconditionError("x"), false},
+                                           {absl::InvalidArgumentError("x"), false}}) {
+    Side one("one", 3, PeerSession::Role::kDialer);
+    Side other("other", 4, PeerSession::Role::kAcceptor);
+    establish(one, other);
+    one.session->close(reason);
+    exchange(one, other);
+    ASSERT_TRUE(other.closed);
+    EXPECT_EQ(absl::IsUnavailable(*other.closed), may_return) << reason;
+    EXPECT_EQ(absl::IsFailedPrecondition(*other.closed), !may_return) << reason;
+    EXPECT_TRUE(other.heard_goodbye);
+  }
+}
+
 TEST_F(PeerSessionTest, BytesOfAFrameThatIsNotCompleteAreAProofOfLife) {
   establish();
   a.session->heard(now + 4s);
@@ -534,7 +582,7 @@ TEST_F(PeerSessionTest, ALinkThatOnlyOneSideRetiredDidNotEndInGoodOrder) {
 
 TEST_F(PeerSessionTest, GoodbyeCarriesItsReasonAndNothingIsSentAfterIt) {
   establish();
-  a.session->close(absl::UnavailableError("the node stops"), /*retry=*/true);
+  a.session->close(absl::UnavailableError("the node stops"));
   exchange();
   ASSERT_TRUE(b.closed);
   EXPECT_NE(b.closed->message().find("the node stops"), std::string::npos);

@@ -340,7 +340,7 @@ base::Duration Executor::retry_after() const {
 
 void Executor::cancel(base::Instant now, const AttemptKey& key) {
   const std::uint32_t slot = find(key);
-  if (slot == kNone) return;
+  if (slot == kNone) return memory_.remember(key);  // it may have overtaken its attempt, on another link
   ++counters_.cancelled;
   give_up(slot);
   dispatch_queued(now);

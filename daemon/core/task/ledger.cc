@@ -277,6 +277,11 @@ void Ledger::fail_unplaced(std::uint32_t slot, Placer::Verdict verdict) {
     const std::string what = differing == reasons.end() ? "signature mismatch of " + function : differing->reason;
     return fail(slot, Outcome::kSignatureMismatch, {.message = what, .reasons = std::move(reasons)});
   }
+  if (is_draining()) {
+    return fail(slot, Outcome::kUnavailable,
+                {.message = "the node is stopping, and no other one can run " + function + " now; submit it again",
+                 .reasons = std::move(reasons)});
+  }
   fail(slot, Outcome::kUnschedulable, {.message = "no node can run " + function, .reasons = std::move(reasons)});
 }
 

@@ -1,0 +1,48 @@
+/// What waits for a link to its node.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "daemon/core/session/peer_session.h"
+
+namespace kaido::daemon {
+
+/// Answers to a node, and attempts and cancels for it, in order and within bounds, from the end of its last link until
+/// there is another, or the node is lost. What is parked owns its bytes and never left this node.
+///
+/// Threading: confined to its owner.
+/// Cost: add() is O(1); cancel() looks at all that waits.
+class Parking {
+ public:
+  /// Raising them carries more over a broken connection; beyond them an origin learns `node lost` for an answer, and an
+  /// attempt goes elsewhere.
+  static constexpr std::size_t kItemsMax = 4096;
+  static constexpr std::size_t kBytesMax = 16U << 20;
+
+  struct Cancel {
+    std::uint64_t sequence = 0;
+    std::uint32_t attempt = 0;
+  };
+  using Item = std::variant<PeerResult, PeerRedirect, PeerAttempt, Cancel>;
+
+  /// False: there is no room for it, and nothing changed.
+  [[nodiscard]] bool add(Item item);
+  /// An attempt that waits here is taken out, so that it is never sent. False: it does not wait here.
+  [[nodiscard]] bool cancel(std::uint64_t sequence, std::uint32_t attempt);
+  /// All of it, in the order in which it came.
+  [[nodiscard]] std::vector<Item> take();
+  /// The attempts; all else is dropped, since nobody is there to be told.
+  [[nodiscard]] std::vector<PeerAttempt> take_attempts();
+
+  [[nodiscard]] std::size_t size() const { return items_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::vector<Item> items_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace kaido::daemon
