@@ -54,6 +54,8 @@ class Links::Link final : public ConnectionHandler {
   void on_closed(Connection&, const base::Status& reason) override { links_.remove(id_, reason); }
 
   void send(const FrameOut& frame, std::span<const std::byte> metadata) {
+    // "Nothing more comes here" comes after what waits.
+    if (frame.header.kind == wire::FrameKind::kGoodbye && !waiting_.empty()) return wait(frame, metadata);
     switch (connection_->send(frame.header, metadata, frame.payload)) {
       case wire::SendResult::kTaken:
         if (connection_->is_congested() && !std::exchange(told_, true)) {
@@ -63,8 +65,7 @@ class Links::Link final : public ConnectionHandler {
       case wire::SendResult::kNotOpen:
         return;  // its end is reported, or was
       case wire::SendResult::kTooManyStreams:
-        if (is_answer(frame))
-          return waiting_.push_back({frame.header, wire::Payload::copy_of(metadata), frame.payload});
+        if (is_answer(frame)) return wait(frame, metadata);
         [[fallthrough]];
       case wire::SendResult::kFull:
         return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kFull);
@@ -84,11 +85,31 @@ class Links::Link final : public ConnectionHandler {
     links_.machine_.heard(links_.loop_.now(), id_);
   }
 
+  /// A goodbye that waits behind answers goes now or never.
+  void close(const base::Status& reason) {
+    for (const Answer& waiting : waiting_) {
+      if (waiting.header.kind == wire::FrameKind::kGoodbye) {
+        static_cast<void>(connection_->send(waiting.header, waiting.metadata.bytes(), waiting.payload));
+      }
+    }
+    connection_->close(reason);
+  }
+  /// Ends the connection as soon as nothing is under way on it. False: not yet.
+  bool finish() {
+    if (has_streams() || connection_->streams_in() != 0) return false;
+    connection_->close(absl::OkStatus());
+    return true;
+  }
+
   [[nodiscard]] bool has_streams() const { return connection_->streams_out() != 0 || !waiting_.empty(); }
   [[nodiscard]] ConnectionId id() const { return id_; }
   [[nodiscard]] Connection& connection() { return *connection_; }
 
  private:
+  void wait(const FrameOut& frame, std::span<const std::byte> metadata) {
+    waiting_.push_back({frame.header, wire::Payload::copy_of(metadata), frame.payload});
+  }
+
   struct Answer {
     wire::FrameHeader header;
     wire::Payload metadata;
@@ -209,11 +230,16 @@ void Links::remove(ConnectionId id, const base::Status& reason) {
   link.reset();
 }
 
-Connection* Links::find(ConnectionId id) const {
+Links::Link* Links::find_link(ConnectionId id) const {
   const auto& links = (id.value & kHalfBit) != 0 ? peer_links_ : app_links_;
   const std::uint32_t slot = slot_of(id);
   const bool is_there = slot < links.size() && links[slot] != nullptr && links[slot]->id() == id;
-  return is_there ? &links[slot]->connection() : nullptr;
+  return is_there ? links[slot].get() : nullptr;
+}
+
+Connection* Links::find(ConnectionId id) const {
+  Link* const link = find_link(id);
+  return link != nullptr ? &link->connection() : nullptr;
 }
 
 void Links::dial(DialId id, const std::string& text) {
@@ -251,6 +277,10 @@ void Links::on_turn_end(base::Instant now) {
     act_on(machine_.ready());
     machine_.advance();
   }
+  std::erase_if(finishing_, [&](ConnectionId id) {
+    Link* const link = find_link(id);
+    return link == nullptr || link->finish();
+  });
   static_cast<void>(now);
   timer_.set(machine_.next_timeout());
 }
@@ -269,7 +299,10 @@ void Links::act_on(const Ready& ready) {
 void Links::act_on(const Command& command) {
   switch (command.kind) {
     case Command::Kind::kClose:
-      if (Connection* const connection = find(command.connection)) connection->close(command.status);
+      if (Link* const link = find_link(command.connection)) link->close(command.status);
+      return;
+    case Command::Kind::kFinish:
+      finishing_.push_back(command.connection);
       return;
     case Command::Kind::kPauseReading:
       if (Connection* const connection = find(command.connection)) connection->pause_reading();

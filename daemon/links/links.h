@@ -93,6 +93,7 @@ class Links final : public TurnHook {
   void act_on(const Ready& ready);
   void act_on(const Command& command);
   void write(const LogEvent& event);
+  [[nodiscard]] Link* find_link(ConnectionId id) const;
   [[nodiscard]] Connection* find(ConnectionId id) const;
   [[nodiscard]] LinkTraffic traffic(bool of_peers, const LinkTraffic& closed, const Listener* listener) const;
 
@@ -112,6 +113,7 @@ class Links final : public TurnHook {
   std::unique_ptr<Listener> peer_listener_;
   std::vector<std::unique_ptr<Link>> app_links_;  ///< by slot of the machine's id
   std::vector<std::unique_ptr<Link>> peer_links_;
+  std::vector<ConnectionId> finishing_;  ///< that end when no large payload is under way on them
   std::unordered_map<std::uint32_t, std::unique_ptr<ConnectOperation>> dials_;
   base::Instant heard_told_;
   bool refusals_told_ = false;  ///< since an app was accepted last

@@ -4,10 +4,33 @@ namespace kaido::wire {
 namespace {
 
 // Empty: a number that is not used any more.
-constexpr std::array<std::string_view, 24> kNames = {
-    "",        "hello",   "welcome", "register", "registered", "prepare",   "prepared", "call",
-    "started", "result",  "cancel",  "redirect", "",           "node info", "",         "ping",
-    "pong",    "goodbye", "chunk",   "window",   "yield",      "resume",    "queued",   "inquire",
+constexpr std::array<std::string_view, 26> kNames = {
+    "",
+    "hello",
+    "welcome",
+    "register",
+    "registered",
+    "prepare",
+    "prepared",
+    "call",
+    "started",
+    "result",
+    "cancel",
+    "redirect",
+    "",
+    "node info",
+    "",
+    "ping",
+    "pong",
+    "goodbye",
+    "chunk",
+    "window",
+    "yield",
+    "resume",
+    "queued",
+    "inquire",
+    "node info delta",
+    "node info wanted",
 };
 
 }  // namespace

@@ -41,10 +41,12 @@ enum class FrameKind : std::uint8_t {
   kGoodbye = 17,
   kChunk = 18,
   kWindow = 19,
-  kYield = 20,    ///< an app: this call waits for one of its own, and uses no slot
-  kResume = 21,   ///< an app: it goes on
-  kQueued = 22,   ///< an executor: the attempt waits for a slot; without it, it was started when it arrived
-  kInquire = 23,  ///< an origin, after a link broke: is this attempt with you?
+  kYield = 20,           ///< an app: this call waits for one of its own, and uses no slot
+  kResume = 21,          ///< an app: it goes on
+  kQueued = 22,          ///< an executor: the attempt waits for a slot; without it, it was started when it arrived
+  kInquire = 23,         ///< an origin, after a link broke: is this attempt with you?
+  kNodeInfoDelta = 24,   ///< what changed since the node info of a version
+  kNodeInfoWanted = 25,  ///< that one is not known here: all of it, please
 };
 
 /// The kind's name for logs and errors; "unknown" for a number that this version does not know.

@@ -238,7 +238,12 @@ class Play {
     const NodeWorld::Peer* const peer = any_peer();
     if (peer == nullptr) return;
     const ConnectionId to = peer->connection;
-    switch (choices_.byte() % 8) {
+    switch (choices_.byte() % 11) {
+      case 8:
+      case 9:
+        return say(to, header_of(FrameKind::kNodeInfoDelta), node_info_delta_text(choices_.byte()));
+      case 10:
+        return say(to, header_of(FrameKind::kNodeInfoWanted), {});
       case 0:
         return say(to, header_of(FrameKind::kGoodbye), goodbye_text(true));
       case 1:
@@ -315,7 +320,7 @@ class Play {
     const ConnectionId to = app != nullptr ? app->connection : peer->connection;
     if (choices_.one_in(2) && last_) return world_.frame(to, last_->header, last_->metadata, last_->payload);
     wire::FrameHeader header =
-        header_of(static_cast<FrameKind>(choices_.byte() % 26), choices_.byte(), choices_.byte());
+        header_of(static_cast<FrameKind>(choices_.byte() % 28), choices_.byte(), choices_.byte());
     header.flags = choices_.byte();
     header.set_attempt(choices_.byte());
     header.budget_ns = choices_.one_in(2) ? 0 : ~std::uint64_t{0} >> choices_.below(64);

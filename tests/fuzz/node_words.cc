@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "daemon/core/session/messages.h"
+#include "daemon/core/view/node_delta.h"
 #include "proto/kaido/v1/local.pb.h"
 #include "proto/kaido/v1/peer.pb.h"
 #include "proto/wire/handshake.h"
@@ -119,6 +120,7 @@ const std::string& peer_hello_text(std::uint8_t who, std::uint8_t choice) {
   return text_for(texts[who], choice, [&] {
     v1::PeerHello hello;
     fill(*hello.mutable_versions());
+    hello.mutable_versions()->set_features(choice % 8 == 7 ? 0 : wire::kPeerFeatures);
     hello.set_node_id(base::to_bytes(node_id(who)));
     hello.set_node_name(name_of(who));
     hello.set_epoch(life_of(choice).epoch.value);
@@ -151,7 +153,25 @@ const std::string& node_info_text(std::uint8_t who, std::uint8_t life, std::uint
   info.draining = (choice & 60) == 60;
   if ((choice & 4) == 0) info.address = "node:" + std::to_string(who);
   for (std::uint8_t i = 0; i < choice / 8 % 4; ++i) info.functions.push_back(function(i));
+  info.version = choice % 5;
   return text = to_message(info).SerializeAsString();
+}
+
+const std::string& node_info_delta_text(std::uint8_t choice) {
+  static std::array<std::string, 256> texts;
+  return text_for(texts, choice, [&] {
+    NodeInfoDelta delta;
+    delta.base_version = choice % 5;
+    delta.version = delta.base_version + choice / 5 % 4;
+    if ((choice & 1) != 0) delta.offered.push_back(function(choice / 2));
+    if ((choice & 2) != 0) delta.withdrawn.push_back(function(choice / 3).id);
+    if ((choice & 4) != 0) delta.tags.push_back({"zone", std::string(1, static_cast<char>('a' + choice % 3))});
+    if ((choice & 8) != 0) delta.tags_removed.emplace_back("zone");
+    if ((choice & 16) != 0) delta.draining = choice % 3 == 0;
+    if ((choice & 32) != 0) delta.slots = choice % 4;
+    if ((choice & 64) != 0) delta.address = "node:" + std::to_string(choice % 5);
+    return to_message(delta);
+  });
 }
 
 const std::string& error_text(std::uint8_t choice) {

@@ -24,6 +24,7 @@ inline constexpr std::uint8_t kHighestNumber = 4;
 [[nodiscard]] const std::string& peer_welcome_text();
 /// `life` is the choice of the hello whose life it repeats.
 [[nodiscard]] const std::string& node_info_text(std::uint8_t who, std::uint8_t life, std::uint8_t choice);
+[[nodiscard]] const std::string& node_info_delta_text(std::uint8_t choice);
 [[nodiscard]] const std::string& error_text(std::uint8_t choice);
 [[nodiscard]] const std::string& redirect_text(std::uint8_t choice);
 [[nodiscard]] const std::string& goodbye_text(bool replaced);

@@ -288,6 +288,7 @@ void VirtualCluster::act(std::size_t index, const Ready& ready) {
 void VirtualCluster::act(std::size_t index, const Command& command) {
   Node& node = nodes_[index];
   switch (command.kind) {
+    case Command::Kind::kFinish:  // here payloads travel in one piece
     case Command::Kind::kClose:
       if ((command.connection.value & kHalfBit) == 0) return end_app(index, command.connection, command.status);
       if (const auto found = ends_.find({index, command.connection.value}); found != ends_.end()) {

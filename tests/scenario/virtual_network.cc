@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "daemon/core/session/messages.h"
+#include "daemon/core/view/node_delta.h"
 #include "proto/base/check.h"
 #include "proto/wire/frame_writer.h"
 #include "proto/wire/written.h"
@@ -11,7 +12,19 @@ namespace kaido::daemon::testing {
 namespace {
 
 bool is_announcement(wire::FrameKind kind) {
-  return kind == wire::FrameKind::kHello || kind == wire::FrameKind::kWelcome || kind == wire::FrameKind::kNodeInfo;
+  return kind == wire::FrameKind::kHello || kind == wire::FrameKind::kWelcome || kind == wire::FrameKind::kNodeInfo ||
+         kind == wire::FrameKind::kNodeInfoDelta || kind == wire::FrameKind::kNodeInfoWanted;
+}
+
+// The announcement with what changed in it since.
+std::string brought_up_to_date(const std::string& announcement, const std::string& changes) {
+  v1::NodeInfo info;
+  v1::NodeInfoDelta delta;
+  KAIDO_CHECK(info.ParseFromString(announcement) && delta.ParseFromString(changes));
+  const auto from = to_node_info(info);
+  const auto change = to_node_info_delta(delta);
+  KAIDO_CHECK(from.ok() && change.ok());
+  return to_message(apply(*from, *change)).SerializeAsString();
 }
 
 bool is_work(wire::FrameKind kind) {
@@ -85,6 +98,8 @@ void VirtualCluster::send(std::size_t from, ConnectionId connection, const wire:
   if (header.kind == wire::FrameKind::kNodeInfo) {
     link.ends[end].announcement = metadata;
     metadata = announced(from, std::move(metadata));
+  } else if (header.kind == wire::FrameKind::kNodeInfoDelta) {
+    link.ends[end].announcement = brought_up_to_date(link.ends[end].announcement, metadata);
   }
   const bool is_instant = options_.instant_announcements && is_announcement(header.kind);
   const base::Duration after = is_instant ? base::Duration(0) : options_.latency;

@@ -33,7 +33,7 @@ void Peers::Link::established(const PeerGreeting& peer) {
   Command& limits = peers_.outbox_.command(Command::Kind::kPeerLimits);
   limits.connection = connection_;
   limits.bytes = peer.max_frame_bytes;
-  announce(peers_.tasks_.self());
+  peers_.announce(peers_.tasks_.self());
   watch();
 }
 
@@ -53,14 +53,30 @@ void Peers::Link::call(PeerAttempt&& attempt) {
   peers_.tasks_.admit(std::move(request));
 }
 
-void Peers::Link::announce(const NodeInfo& self) {
+void Peers::Link::announce() {
   const PeerState state = session_.state();
   if (state != PeerState::kEstablished && state != PeerState::kAwaitInfo) return;
-  if (announced_ == self) return;
-  announced_ = self;
-  if (session_.send_node_info(self)) return;
+  const Announcements& news = peers_.news_;
+  if (announced_ == news.version()) return;
+  const NodeInfoDelta* const changes = session_.takes_deltas() ? news.since(announced_) : nullptr;
+  if (changes == nullptr || !session_.send_node_info_delta(*changes)) return announce_all();
+  announced_ = news.version();
+}
+
+void Peers::Link::announce_all() {
+  const NodeInfo& all = peers_.news_.all();
+  announced_all_ = all.version;
+  if (session_.send_node_info(all)) {
+    announced_ = all.version;
+    return;
+  }
   peers_.outbox_.error(kRoom, "what this node says of itself is larger than the peer takes; offer fewer functions",
-                       {{"node", name()}, {"functions", std::to_string(self.functions.size())}});
+                       {{"node", name()}, {"functions", std::to_string(all.functions.size())}});
+}
+
+// Once a version: the same would not help again, and somebody might ask for it for ever.
+void Peers::Link::node_info_wanted() {
+  if (session_.is_established() && announced_all_ != peers_.news_.version()) announce_all();
 }
 
 void Peers::Link::round_trip(base::Duration time) {

@@ -29,12 +29,15 @@ class Peers::Link final : public PeerSessionActions {
     peers_.outbox_.send(connection_, header, metadata, std::move(payload));
   }
   void close(base::Status reason, bool said_goodbye) override;
+  void finish() override { peers_.outbox_.command(Command::Kind::kFinish).connection = connection_; }
   base::Status greeted(const PeerGreeting& peer) override;
   void committed(const PeerGreeting& peer) override { peers_.judge_commitment(*this, peer); }
   void established(const PeerGreeting& peer) override;
   base::Status node_info(NodeInfo info) override { return peers_.attach(*this, std::move(info)); }
   void introduced() override { peers_.introduced(*this); }
   bool may_retire() override { return peers_.active(index_) != this; }
+  base::Status node_info_delta(NodeInfoDelta delta) override { return peers_.apply_delta(*this, delta); }
+  void node_info_wanted() override;
   void announcement_refused(const base::Status& why) override;
   void load(wire::Load load) override { peers_.tasks_.load_reported(index_, load); }
   void round_trip(base::Duration time) override;
@@ -66,7 +69,8 @@ class Peers::Link final : public PeerSessionActions {
 
   /// Takes the link out of all tables; once.
   void leave(Departure how);
-  void announce(const NodeInfo& self);
+  /// What is news on this link.
+  void announce();
   void add_ping(std::uint64_t call);
   void watch();
   /// It carries work for this node from here on.
@@ -89,6 +93,7 @@ class Peers::Link final : public PeerSessionActions {
   [[nodiscard]] Claimant claimant() const { return {name(), remote_}; }
 
  private:
+  void announce_all();
   [[nodiscard]] AttemptReport report(std::uint64_t sequence, std::uint32_t attempt) const {
     return {index_, life(), sequence, attempt};
   }
@@ -105,7 +110,8 @@ class Peers::Link final : public PeerSessionActions {
   bool was_established_ = false;
   bool congested_ = false;
   bool left_ = false;
-  std::optional<NodeInfo> announced_;
+  std::uint64_t announced_ = 0;      ///< the version that the peer was told last
+  std::uint64_t announced_all_ = 0;  ///< the last one of which it was told everything
   std::optional<base::Duration> round_trip_;
   std::vector<std::uint64_t> pings_;  ///< of operators, by their call
 };

@@ -6,6 +6,7 @@
 #include "daemon/core/node/outbox.h"
 #include "daemon/core/node/peer_link.h"
 #include "daemon/core/node/task_flow.h"
+#include "daemon/core/session/messages.h"
 
 namespace kaido::daemon {
 namespace {
@@ -116,7 +117,7 @@ void Peers::closed(ConnectionId connection, const base::Status& reason) {
   Link* const link = links_.find(connection);
   if (link == nullptr) return;
   if (!reason.ok() && link->session().is_retired()) {
-    // All of theirs came; what was still to go did not.
+    // All of theirs came; the rest of a large payload did not.
     const auto node = nodes_.find(link->index());
     if (node != nodes_.end() && node->second.life == link->life()) node->second.was_cut = true;
   }
@@ -168,6 +169,12 @@ Peers::Link* Peers::active(const AttemptKey& key) const {
 base::Status Peers::attach(Link& link, NodeInfo info) {
   if (link.index() == kNoNode) note_name_conflict(link, info);
   const base::NodeId id = info.id;
+  for (const auto& [index, node] : nodes_) {
+    // What is older comes by a link that is slower than another one, or that took over in between.
+    if (node.id != id || node.life != info.life) continue;
+    const NodeInfo& known = *tasks_.view().find(index)->info;
+    if (info.version < known.version) info = known;
+  }
   const ClusterTable::Seen seen = tasks_.node_seen(std::move(info));
   if (!seen.accepted()) {
     if (seen.refusal == ClusterTable::Refusal::kNoMemory) {
@@ -198,6 +205,19 @@ base::Status Peers::attach(Link& link, NodeInfo info) {
   return absl::OkStatus();
 }
 
+// The same change comes by each link that there is to the node.
+base::Status Peers::apply_delta(Link& link, const NodeInfoDelta& delta) {
+  const NodeInfo& known = *tasks_.view().find(link.index())->info;
+  if (delta.version <= known.version) return absl::OkStatus();
+  if (delta.base_version != known.version) {
+    link.session().want_node_info();
+    return absl::OkStatus();
+  }
+  NodeInfo next = apply(known, delta);
+  KAIDO_RETURN_IF_ERROR(check_sizes(next));
+  return attach(link, std::move(next));
+}
+
 void Peers::introduced(Link& link) {
   const NodeIndex index = link.index();
   Node& node = nodes_[index];
@@ -211,6 +231,9 @@ void Peers::introduced(Link& link) {
     ++counters_.links_replaced;
     other->session().retire(now_);
     other->watch();
+  }
+  while (node.links.size() > kLinksMax) {
+    node.links.front()->session().close(absl::ResourceExhaustedError("too many links to this node are still in use"));
   }
   unpark(node, link);
   if (std::exchange(node.was_cut, false)) inquire(index, node, link);
@@ -415,7 +438,8 @@ std::optional<base::Instant> Peers::next_timeout() const {
 }
 
 void Peers::announce(const NodeInfo& self) {
-  links_.for_each([&](Link& link) { link.announce(self); });
+  news_.update(self);
+  links_.for_each([&](Link& link) { link.announce(); });
 }
 
 void Peers::ping(NodeIndex index, std::uint64_t call) {

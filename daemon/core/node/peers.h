@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "daemon/core/node/announcements.h"
 #include "daemon/core/node/conflicts.h"
 #include "daemon/core/node/connection_table.h"
 #include "daemon/core/node/deadlines.h"
@@ -74,6 +75,9 @@ struct PeerSummary {
 /// Lifetime: `now`, tasks and outbox outlive it.
 class Peers {
  public:
+  /// Links to a node that are open at a time, those included that end as soon as the payloads on them do. Raising it
+  /// lets more payloads survive that are slower than links are exchanged.
+  static constexpr std::size_t kLinksMax = 8;
   /// What an attempt is told to wait whose node's link is full.
   static constexpr base::Duration kLinkRetryAfter = std::chrono::milliseconds(20);
 
@@ -114,7 +118,7 @@ class Peers {
   void reply_result(const AttemptKey& key, TaskResult&& result);
   void reply_redirect(const AttemptKey& key, RedirectReason reason, base::Duration retry_after, Payload payload);
 
-  /// To every link on which it is news.
+  /// Every link is told what is new in it.
   void announce(const NodeInfo& self);
   /// One round trip, answered by Command::kPong.
   void ping(NodeIndex node, std::uint64_t call);
@@ -173,6 +177,7 @@ class Peers {
 
   // --- links ---
   [[nodiscard]] base::Status attach(Link& link, NodeInfo info);
+  [[nodiscard]] base::Status apply_delta(Link& link, const NodeInfoDelta& delta);
   void introduced(Link& link);
   void note_name_conflict(const Link& link, const NodeInfo& info);
   void left(Link& link, Departure how);
@@ -190,6 +195,7 @@ class Peers {
   const PeersOptions options_;
   TaskFlow& tasks_;
   Outbox& outbox_;
+  Announcements news_;
   PingLiveness liveness_;
   Conflicts conflicts_;
   ConnectionTable<Link> links_;

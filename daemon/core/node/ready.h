@@ -42,6 +42,7 @@ struct FrameOut {
 struct Command {
   enum class Kind : std::uint8_t {
     kClose,          ///< connection, status: send what is queued, then end it
+    kFinish,         ///< connection: end it with kOk once no large payload is under way on it, in either direction
     kPauseReading,   ///< connection: take nothing more from it until kResumeReading
     kResumeReading,  ///< connection
     kPeerLimits,     ///< connection, bytes: the largest message that the other side takes

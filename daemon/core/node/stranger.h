@@ -35,6 +35,7 @@ class Stranger final : public WireEnd {
     v1::PeerHello hello;
     hello.mutable_versions()->set_min(wire::kVersions.min);
     hello.mutable_versions()->set_max(wire::kVersions.max);
+    hello.mutable_versions()->set_features(wire::kPeerFeatures);
     hello.set_node_id(base::to_bytes(id_of(number)));
     hello.set_node_name(name);
     hello.set_epoch(life.epoch.value);
@@ -52,6 +53,9 @@ class Stranger final : public WireEnd {
     say_info(info);
   }
   void say_info(const NodeInfo& info) { say(wire::FrameKind::kNodeInfo, to_message(info).SerializeAsString()); }
+  void say_delta(const NodeInfoDelta& delta) {
+    say(wire::FrameKind::kNodeInfoDelta, to_message(delta).SerializeAsString());
+  }
   /// Without a word.
   void leave() {
     wire_.halves[0].is_open = false;

@@ -25,9 +25,10 @@ constexpr Row only(std::initializer_list<FrameKind> handled) {
 }
 
 constexpr std::initializer_list<FrameKind> kWork = {
-    FrameKind::kNodeInfo, FrameKind::kPrepare, FrameKind::kPrepared, FrameKind::kCall,   FrameKind::kQueued,
-    FrameKind::kStarted,  FrameKind::kResult,  FrameKind::kRedirect, FrameKind::kCancel, FrameKind::kInquire,
-    FrameKind::kPing,     FrameKind::kPong,    FrameKind::kGoodbye,
+    FrameKind::kNodeInfo, FrameKind::kNodeInfoDelta, FrameKind::kNodeInfoWanted, FrameKind::kPrepare,
+    FrameKind::kPrepared, FrameKind::kCall,          FrameKind::kQueued,         FrameKind::kStarted,
+    FrameKind::kResult,   FrameKind::kRedirect,      FrameKind::kCancel,         FrameKind::kInquire,
+    FrameKind::kPing,     FrameKind::kPong,          FrameKind::kGoodbye,
 };
 
 constexpr std::array<Row, kAppStates> kAppRules = {
@@ -44,6 +45,7 @@ constexpr std::array<Row, kPeerStates> kPeerRules = {
     only({FrameKind::kNodeInfo, FrameKind::kPing, FrameKind::kPong, FrameKind::kGoodbye}),
     only(kWork),
     only(kWork),
+    only({FrameKind::kPing, FrameKind::kGoodbye}),
     all(FrameRule::kDrop),
 };
 
@@ -61,6 +63,7 @@ std::string_view name(PeerState state) {
                                                                 "before node info",
                                                                 "established",
                                                                 "retiring",
+                                                                "draining",
                                                                 "closed"};
   return kNames[static_cast<std::size_t>(state)];
 }

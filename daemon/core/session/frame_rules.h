@@ -26,9 +26,10 @@ enum class PeerState : std::uint8_t {
   kAwaitInfo,    ///< the handshake is done but for the peer's node info, without which it cannot be given work
   kEstablished,
   kRetiring,  ///< another link took over: we send nothing more, and take what is still on its way
+  kDraining,  ///< both sides gave it up: what is left of large payloads goes on to its end
   kClosed,
 };
-inline constexpr std::size_t kPeerStates = 7;
+inline constexpr std::size_t kPeerStates = 8;
 [[nodiscard]] std::string_view name(PeerState state);
 
 /// What is done with a frame.

@@ -29,24 +29,27 @@ const std::map<int, std::set<AppState>> kAppMay = {
 constexpr PeerState kInfo = PeerState::kAwaitInfo;
 constexpr PeerState kUp = PeerState::kEstablished;
 constexpr PeerState kOld = PeerState::kRetiring;
+constexpr PeerState kLast = PeerState::kDraining;
 
 // What a peer may say, and when. A peer never says register or registered.
 const std::map<int, std::set<PeerState>> kPeerMay = {
-    {1, {PeerState::kAwaitHello}},                                                                     // hello
-    {2, {PeerState::kAwaitCommit, PeerState::kCommitted}},                                             // welcome
-    {5, {kUp, kOld}},                                                                                  // prepare
-    {6, {kUp, kOld}},                                                                                  // prepared
-    {7, {kUp, kOld}},                                                                                  // call
-    {8, {kUp, kOld}},                                                                                  // started
-    {9, {kUp, kOld}},                                                                                  // result
-    {10, {kUp, kOld}},                                                                                 // cancel
-    {11, {kUp, kOld}},                                                                                 // redirect
-    {13, {kInfo, kUp, kOld}},                                                                          // node info
-    {15, {kInfo, kUp, kOld}},                                                                          // ping
-    {16, {kInfo, kUp, kOld}},                                                                          // pong
-    {17, {PeerState::kAwaitHello, PeerState::kAwaitCommit, PeerState::kCommitted, kInfo, kUp, kOld}},  // goodbye
-    {22, {kUp, kOld}},                                                                                 // queued
-    {23, {kUp, kOld}},                                                                                 // inquire
+    {1, {PeerState::kAwaitHello}},                          // hello
+    {2, {PeerState::kAwaitCommit, PeerState::kCommitted}},  // welcome
+    {5, {kUp, kOld}},                                       // prepare
+    {6, {kUp, kOld}},                                       // prepared
+    {7, {kUp, kOld}},                                       // call
+    {8, {kUp, kOld}},                                       // started
+    {9, {kUp, kOld}},                                       // result
+    {10, {kUp, kOld}},                                      // cancel
+    {11, {kUp, kOld}},                                      // redirect
+    {13, {kInfo, kUp, kOld}},                               // node info
+    {15, {kInfo, kUp, kOld, kLast}},                        // ping
+    {16, {kInfo, kUp, kOld}},                               // pong
+    {17, {PeerState::kAwaitHello, PeerState::kAwaitCommit, PeerState::kCommitted, kInfo, kUp, kOld, kLast}},  // goodbye
+    {22, {kUp, kOld}},                                                                                        // queued
+    {23, {kUp, kOld}},                                                                                        // inquire
+    {24, {kUp, kOld}},  // node info delta
+    {25, {kUp, kOld}},  // node info wanted
 };
 
 template <class State>

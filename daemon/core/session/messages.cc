@@ -40,6 +40,25 @@ base::StatusOr<std::vector<Tag>> to_tags(const Map& message) {
   return tags;
 }
 
+template <class Messages>
+base::StatusOr<std::vector<Taint>> to_taints(const Messages& messages) {
+  KAIDO_RETURN_IF_ERROR(check_count("taints", messages.size(), kMaxTaintsPerMessage));
+  std::vector<Taint> taints;
+  for (const v1::Taint& taint : messages) {
+    for (const std::string* text : {&taint.key(), &taint.value(), &taint.effect()}) {
+      if (!text->empty()) KAIDO_RETURN_IF_ERROR(check_name("a taint's text", *text));
+    }
+    taints.push_back({taint.key(), taint.value(), taint.effect()});
+  }
+  return taints;
+}
+
+void fill(v1::Taint& message, const Taint& taint) {
+  message.set_key(taint.key);
+  message.set_value(taint.value);
+  message.set_effect(taint.effect);
+}
+
 std::uint64_t to_nanoseconds(base::Duration duration) {
   return duration.count() > 0 ? static_cast<std::uint64_t>(duration.count()) : 0;
 }
@@ -110,19 +129,15 @@ base::StatusOr<NodeInfo> to_node_info(const v1::NodeInfo& message) {
   KAIDO_RETURN_IF_ERROR(check_name("a node's name", message.name()));
   auto tags = to_tags(message.tags());
   if (!tags.ok()) return tags.status();
-  KAIDO_RETURN_IF_ERROR(check_count("taints", message.taints_size(), kMaxTaintsPerMessage));
+  auto taints = to_taints(message.taints());
+  if (!taints.ok()) return taints.status();
   NodeInfo info;
   info.id = *id;
   info.name = message.name();
   info.life = {base::Epoch{message.epoch()}, message.nonce()};
   info.tags = *std::move(tags);
-  for (const v1::Taint& taint : message.taints()) {
-    for (const std::string* text : {&taint.key(), &taint.value(), &taint.effect()}) {
-      if (!text->empty()) KAIDO_RETURN_IF_ERROR(check_name("a taint's text", *text));
-    }
-  }
+  info.taints = *std::move(taints);
   if (!message.address().empty()) KAIDO_RETURN_IF_ERROR(check_name("a node's address", message.address()));
-  for (const v1::Taint& taint : message.taints()) info.taints.push_back({taint.key(), taint.value(), taint.effect()});
   info.slots = message.slots();
   info.draining = message.draining();
   for (const v1::Function& function : message.functions()) {
@@ -131,7 +146,49 @@ base::StatusOr<NodeInfo> to_node_info(const v1::NodeInfo& message) {
     info.functions.push_back(*std::move(checked));
   }
   info.address = message.address();
+  info.version = message.version();
   return info;
+}
+
+base::StatusOr<NodeInfoDelta> to_node_info_delta(const v1::NodeInfoDelta& message) {
+  NodeInfoDelta delta;
+  delta.base_version = message.base_version();
+  delta.version = message.version();
+  for (const v1::Function& function : message.offered()) {
+    auto checked = to_function(function);
+    if (!checked.ok()) return checked.status();
+    delta.offered.push_back(*std::move(checked));
+  }
+  for (const std::uint64_t id : message.withdrawn()) delta.withdrawn.push_back(base::FunctionId{id});
+  auto tags = to_tags(message.tags());
+  if (!tags.ok()) return tags.status();
+  delta.tags = *std::move(tags);
+  delta.tags_removed.assign(message.tags_removed().begin(), message.tags_removed().end());
+  if (message.has_taints()) {
+    auto taints = to_taints(message.taints().taints());
+    if (!taints.ok()) return taints.status();
+    delta.taints = *std::move(taints);
+  }
+  if (message.has_slots()) delta.slots = message.slots();
+  if (message.has_draining()) delta.draining = message.draining();
+  if (message.has_address()) {
+    if (!message.address().empty()) KAIDO_RETURN_IF_ERROR(check_name("a node's address", message.address()));
+    delta.address = message.address();
+  }
+  return delta;
+}
+
+base::Status check_sizes(const NodeInfo& info) {
+  KAIDO_RETURN_IF_ERROR(check_count("tags", static_cast<int>(info.tags.size()), kMaxTagsPerMessage));
+  constexpr std::size_t kFunctionBytes = 32;  // its id, its fingerprint, and what encoding adds
+  std::size_t bytes = 0;
+  for (const FunctionInfo& function : info.functions) {
+    bytes += kFunctionBytes + function.name.size() + function.signature.size() + function.schema.bytes().size();
+  }
+  if (bytes <= kMaxFunctionsBytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError("the functions of node " + info.name + " take " + std::to_string(bytes) +
+                                      " bytes, more than the " + std::to_string(kMaxFunctionsBytes) +
+                                      " that are taken of one node");
 }
 
 TaskError to_task_error(const v1::ResultError& message) {
@@ -211,16 +268,30 @@ v1::NodeInfo to_message(const NodeInfo& info) {
   message.set_epoch(info.life.epoch.value);
   message.set_nonce(info.life.nonce);
   for (const Tag& tag : info.tags) (*message.mutable_tags())[tag.key] = tag.value;
-  for (const Taint& taint : info.taints) {
-    v1::Taint& added = *message.add_taints();
-    added.set_key(taint.key);
-    added.set_value(taint.value);
-    added.set_effect(taint.effect);
-  }
+  for (const Taint& taint : info.taints) fill(*message.add_taints(), taint);
   message.set_slots(info.slots);
   message.set_draining(info.draining);
   for (const FunctionInfo& function : info.functions) fill(*message.add_functions(), function);
   message.set_address(info.address);
+  message.set_version(info.version);
+  return message;
+}
+
+v1::NodeInfoDelta to_message(const NodeInfoDelta& delta) {
+  v1::NodeInfoDelta message;
+  message.set_base_version(delta.base_version);
+  message.set_version(delta.version);
+  for (const FunctionInfo& function : delta.offered) fill(*message.add_offered(), function);
+  for (const base::FunctionId id : delta.withdrawn) message.add_withdrawn(id.value);
+  for (const Tag& tag : delta.tags) (*message.mutable_tags())[tag.key] = tag.value;
+  for (const std::string& key : delta.tags_removed) message.add_tags_removed(key);
+  if (delta.taints) {
+    v1::Taints& taints = *message.mutable_taints();
+    for (const Taint& taint : *delta.taints) fill(*taints.add_taints(), taint);
+  }
+  if (delta.slots) message.set_slots(*delta.slots);
+  if (delta.draining) message.set_draining(*delta.draining);
+  if (delta.address) message.set_address(*delta.address);
   return message;
 }
 

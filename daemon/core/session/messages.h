@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "daemon/core/task/attempt.h"
+#include "daemon/core/view/node_delta.h"
 #include "daemon/core/view/node_view.h"
 #include "daemon/core/view/placement.h"
 #include "proto/base/status.h"
@@ -14,6 +15,7 @@
 #include "proto/kaido/v1/task.pb.h"
 #include "proto/wire/body.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/limits.h"
 #include "proto/wire/outcome.h"
 
 namespace kaido::daemon {
@@ -21,6 +23,8 @@ namespace kaido::daemon {
 /// Bounds on what one message may make us remember.
 inline constexpr int kMaxTagsPerMessage = 256;
 inline constexpr int kMaxTaintsPerMessage = 64;
+/// What the functions of one node may take, however many messages told of them: as much as one message may.
+inline constexpr std::size_t kMaxFunctionsBytes = wire::kMaxMetadataBytes;
 
 /// The longest text of an error that is passed on; what is longer is cut, and says so. Raising it lets one failing
 /// function take more of every connection on its way.
@@ -47,6 +51,9 @@ template <class Message>
 [[nodiscard]] base::StatusOr<FunctionInfo> to_function(const v1::Function& message);
 [[nodiscard]] base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message);
 [[nodiscard]] base::StatusOr<NodeInfo> to_node_info(const v1::NodeInfo& message);
+[[nodiscard]] base::StatusOr<NodeInfoDelta> to_node_info_delta(const v1::NodeInfoDelta& message);
+/// Of what a node says of itself, put together from several messages. Errors: kResourceExhausted, kInvalidArgument.
+[[nodiscard]] base::Status check_sizes(const NodeInfo& info);
 /// Texts that are not UTF-8 are mended, and those that are too long cut.
 [[nodiscard]] TaskError to_task_error(const v1::ResultError& message);
 /// What a Result frame says that is no success; `outcome` is what its status stands for, if this version knows it.
@@ -55,6 +62,7 @@ template <class Message>
 
 [[nodiscard]] v1::Prepare to_message(const PlacementSpec& spec);
 [[nodiscard]] v1::NodeInfo to_message(const NodeInfo& info);
+[[nodiscard]] v1::NodeInfoDelta to_message(const NodeInfoDelta& delta);
 [[nodiscard]] v1::ResultError to_message(const TaskError& error);
 
 /// How a call ends whose payload (`what`: "the arguments") will not come: refused when it was announced, or its sender

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/core/session/call_info.h"
+#include "daemon/core/view/node_delta.h"
 
 namespace kaido::daemon {
 namespace {
@@ -57,12 +58,45 @@ TEST(Messages, NodeInfoRoundTripsAndRefusesABadId) {
   info.draining = true;
   info.functions = {{base::FunctionId{1}, "f", 2, "() -> int64", Schema(std::string("\0\x01", 2))}};
   info.address = "tcp:127.0.0.1:7420";
+  info.version = 9;
   v1::NodeInfo message = to_message(info);
   const auto again = to_node_info(message);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(*again, info);
   message.set_id("short");
   EXPECT_FALSE(to_node_info(message).ok());
+}
+
+TEST(Messages, NodeInfoDeltasRoundTripAndEmptyIsNotAbsent) {
+  NodeInfoDelta delta;
+  delta.base_version = 5;
+  delta.version = 7;
+  EXPECT_EQ(*to_node_info_delta(to_message(delta)), delta);
+  delta.offered = {{base::FunctionId{1}, "f", 2, "() -> int64", Schema("s"), true}};
+  delta.withdrawn = {{3}, {4}};
+  delta.tags = {{"zone", "eu-1"}};
+  delta.tags_removed = {"arch"};
+  delta.taints = std::vector<Taint>{};
+  delta.slots = 0;
+  delta.draining = false;
+  delta.address = "";
+  const auto again = to_node_info_delta(to_message(delta));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*again, delta);
+  delta.offered[0].name.clear();
+  EXPECT_FALSE(to_node_info_delta(to_message(delta)).ok());
+}
+
+TEST(Messages, WhatDeltasAddUpToIsBounded) {
+  NodeInfo info;
+  for (int i = 0; i < kMaxTagsPerMessage; ++i) info.tags.push_back({std::to_string(i), "x"});
+  info.functions = {{base::FunctionId{1}, "f", 2, std::string(kMaxFunctionsBytes - 100, 'x')}};
+  EXPECT_TRUE(check_sizes(info).ok());
+  info.tags.push_back({"one", "more"});
+  EXPECT_FALSE(check_sizes(info).ok());
+  info.tags.clear();
+  info.functions.push_back({base::FunctionId{2}, std::string(100, 'g')});
+  EXPECT_TRUE(absl::IsResourceExhausted(check_sizes(info)));
 }
 
 TEST(Messages, RedirectReasonsRoundTripAndUnknownOnesKeepTheirMeaning) {

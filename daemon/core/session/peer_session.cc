@@ -93,8 +93,9 @@ void PeerSession::handle_goodbye(const wire::FrameView& frame) {
     return;
   }
   const bool was_replaced = state_ == PeerState::kRetiring;
+  if (was_replaced && goodbye.ok() && goodbye->replaced()) return drain(last_heard_);
+  is_retired_ = false;
   state_ = PeerState::kClosed;
-  is_retired_ = was_replaced && goodbye.ok() && goodbye->replaced();
   if (was_replaced) return actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
   const std::string what = "the peer said goodbye: " + (goodbye.ok() ? goodbye->reason() : "no readable reason");
   const bool may_return = !goodbye.ok() || goodbye->retry();
@@ -107,10 +108,14 @@ void PeerSession::retire(base::Instant now) {
   send_goodbye("another link takes over", /*may_return=*/true, /*replaced=*/true);
   state_ = PeerState::kRetiring;
   retire_deadline_ = now + options_.handshake_timeout;
-  if (!peer_retired_) return;
+  if (peer_retired_) drain(now);
+}
+
+void PeerSession::drain(base::Instant now) {
   is_retired_ = true;
-  state_ = PeerState::kClosed;
-  actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
+  state_ = PeerState::kDraining;
+  next_ping_ = now + options_.ping_interval;
+  actions_.finish();
 }
 
 void PeerSession::handle_hello(const wire::FrameView& frame) {
@@ -134,7 +139,8 @@ void PeerSession::handle_hello(const wire::FrameView& frame) {
                        life,
                        hello->max_frame_bytes(),
                        hello->max_metadata_bytes(),
-                       hello->max_templates()};
+                       hello->max_templates(),
+                       hello->versions().features() & options_.features};
   sent_templates_ = SentTemplates(std::min(peer_->max_templates, wire::kMaxTemplates));
   if (auto agreed = actions_.greeted(*peer_); !agreed.ok()) return close(std::move(agreed));
   if (role_ == Role::kAcceptor) {
@@ -188,10 +194,14 @@ void PeerSession::handle_established(base::Instant now, const wire::FrameView& f
       return handle_prepare(frame);
     case wire::FrameKind::kNodeInfo:
       return handle_node_info(frame);
+    case wire::FrameKind::kNodeInfoDelta:
+      return handle_node_info_delta(frame);
+    case wire::FrameKind::kNodeInfoWanted:
+      return actions_.node_info_wanted();
     case wire::FrameKind::kInquire:
       return actions_.inquired(header.call_id, header.attempt());
     case wire::FrameKind::kPing: {
-      if (state_ == PeerState::kRetiring) return;
+      if (state_ != PeerState::kEstablished && state_ != PeerState::kAwaitInfo) return;  // nothing more is said here
       wire::FrameHeader pong = header_of(wire::FrameKind::kPong, header.call_id, 0);
       pong.set_load(load_);
       return actions_.send(pong, {}, {});
@@ -283,6 +293,7 @@ void PeerSession::handle_node_info(const wire::FrameView& frame) {
   } else if (info->id != peer_->id || info->life != peer_->life) {
     return violation("node info speaks of another node than hello");
   } else {
+    info_wanted_ = false;
     refusal = actions_.node_info(*std::move(info));
   }
   if (is_closed()) return;
@@ -295,6 +306,18 @@ void PeerSession::handle_node_info(const wire::FrameView& frame) {
   }
 }
 
+void PeerSession::handle_node_info_delta(const wire::FrameView& frame) {
+  base::Status refusal;
+  if (auto message = parse_metadata<v1::NodeInfoDelta>(frame); !message.ok()) {
+    refusal = message.status();
+  } else if (auto delta = to_node_info_delta(*message); !delta.ok()) {
+    refusal = delta.status();
+  } else {
+    refusal = actions_.node_info_delta(*std::move(delta));
+  }
+  if (!is_closed() && !refusal.ok()) actions_.announcement_refused(refusal);
+}
+
 // ---------------------------------------------------------------- time
 
 void PeerSession::handle_timeout(base::Instant now, wire::Load load) {
@@ -305,7 +328,8 @@ void PeerSession::handle_timeout(base::Instant now, wire::Load load) {
     state_ = PeerState::kClosed;
     return actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
   }
-  if (state_ != PeerState::kEstablished) {
+  const bool is_used = state_ == PeerState::kEstablished || state_ == PeerState::kDraining;
+  if (!is_used) {
     if (now >= handshake_deadline_) close(absl::DeadlineExceededError("the handshake took too long"));
     return;
   }
@@ -322,6 +346,7 @@ std::optional<base::Instant> PeerSession::next_timeout() const {
     case PeerState::kClosed:
       return std::nullopt;
     case PeerState::kEstablished:
+    case PeerState::kDraining:
       return std::min(next_ping_, last_heard_ + options_.silence_timeout);
     case PeerState::kRetiring:
       return retire_deadline_;
@@ -333,7 +358,9 @@ std::optional<base::Instant> PeerSession::next_timeout() const {
 void PeerSession::ping(base::Instant now, wire::Load load) {
   load_ = load;
   next_ping_ = now + options_.ping_interval;
-  if (state_ != PeerState::kEstablished && state_ != PeerState::kAwaitInfo) return;
+  const bool may_ping =
+      state_ == PeerState::kEstablished || state_ == PeerState::kAwaitInfo || state_ == PeerState::kDraining;
+  if (!may_ping) return;
   ping_sent_ = static_cast<std::uint64_t>(now.time_since_epoch().count());
   wire::FrameHeader header = header_of(wire::FrameKind::kPing, ping_sent_, 0);
   header.set_load(load);
@@ -344,11 +371,24 @@ void PeerSession::ping(base::Instant now, wire::Load load) {
 
 bool PeerSession::send_node_info(const NodeInfo& info) {
   if (state_ != PeerState::kEstablished && state_ != PeerState::kAwaitInfo) return true;
-  const std::string message = to_message(info).SerializeAsString();
+  return send_message(wire::FrameKind::kNodeInfo, to_message(info).SerializeAsString());
+}
+
+bool PeerSession::send_node_info_delta(const NodeInfoDelta& delta) {
+  if (state_ != PeerState::kEstablished && state_ != PeerState::kAwaitInfo) return true;
+  return send_message(wire::FrameKind::kNodeInfoDelta, to_message(delta).SerializeAsString());
+}
+
+void PeerSession::want_node_info() {
+  if (state_ != PeerState::kEstablished || std::exchange(info_wanted_, true)) return;
+  actions_.send(header_of(wire::FrameKind::kNodeInfoWanted, 0, 0), {}, {});
+}
+
+bool PeerSession::send_message(wire::FrameKind kind, const std::string& message) {
   if (message.size() > peer_->max_metadata_bytes || frame_bytes(message.size(), {}) > peer_->max_frame_bytes) {
     return false;
   }
-  actions_.send(header_of(wire::FrameKind::kNodeInfo, 0, 0), wire::as_span(message), {});
+  actions_.send(header_of(kind, 0, 0), wire::as_span(message), {});
   return true;
 }
 
@@ -448,7 +488,8 @@ void PeerSession::send_redirect(PeerRedirect redirect, wire::Load load) {
 
 void PeerSession::close(base::Status reason) {
   if (state_ == PeerState::kClosed) return;
-  if (state_ != PeerState::kRetiring) {
+  is_retired_ = false;
+  if (state_ != PeerState::kRetiring && state_ != PeerState::kDraining) {
     const bool would_recur = absl::IsFailedPrecondition(reason) || absl::IsInvalidArgument(reason);
     send_goodbye(std::string(reason.message()), !would_recur, /*replaced=*/false);
   }

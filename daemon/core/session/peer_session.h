@@ -13,6 +13,7 @@
 #include "daemon/core/session/sent_templates.h"
 #include "daemon/core/session/template_table.h"
 #include "daemon/core/task/attempt.h"
+#include "daemon/core/view/node_delta.h"
 #include "daemon/core/view/placement.h"
 #include "proto/base/ids.h"
 #include "proto/base/status.h"
@@ -32,7 +33,7 @@ struct PeerSessionOptions {
   std::string node_name;
   base::Life life;
   wire::VersionRange versions = wire::kVersions;
-  std::uint64_t features = wire::kFeatures;
+  std::uint64_t features = wire::kPeerFeatures;
   std::uint32_t templates_max = wire::kMaxTemplates;
   /// What the templates of one link may take, as they lie in memory; further ones are refused, and their calls go back.
   std::size_t template_bytes_max = wire::kMaxTemplateBytes;
@@ -53,6 +54,7 @@ struct PeerGreeting {
   std::uint32_t max_frame_bytes = 0;
   std::uint32_t max_metadata_bytes = 0;
   std::uint32_t max_templates = 0;
+  std::uint64_t features = 0;  ///< that both sides have
 };
 
 /// An attempt as it goes from its origin to its executor.
@@ -88,6 +90,8 @@ class PeerSessionActions {
   /// A Goodbye has been sent where one was due; the connection ends. Nothing more is called. `said_goodbye`: the other
   /// side did, so that it is known to leave.
   virtual void close(base::Status reason, bool said_goodbye) = 0;
+  /// Nothing more is said on either side: the connection ends in good order once no large payload is under way on it.
+  virtual void finish() = 0;
 
   /// The other side said who it is. A refusal closes the session with its text. For a dialer, agreeing commits to this
   /// connection.
@@ -103,6 +107,10 @@ class PeerSessionActions {
   virtual void introduced() = 0;
   /// The other side sends nothing more here, since another link takes over. True if this side has that link, too.
   [[nodiscard]] virtual bool may_retire() = 0;
+  /// What changed in that. If it builds on what is not known here, want_node_info() is the answer.
+  [[nodiscard]] virtual base::Status node_info_delta(NodeInfoDelta delta) = 0;
+  /// The peer cannot use the last delta: send_node_info() is due, unless all of it has gone there since.
+  virtual void node_info_wanted() = 0;
   /// An announcement that cannot be used: the node stays what it was known as.
   virtual void announcement_refused(const base::Status& why) = 0;
   virtual void load(wire::Load load) = 0;
@@ -162,6 +170,10 @@ class PeerSession {
   void agree();
   /// False if the announcement is larger than the peer takes: nothing was sent.
   [[nodiscard]] bool send_node_info(const NodeInfo& info);
+  /// Only to a peer that takes_deltas(). False: as above.
+  [[nodiscard]] bool send_node_info_delta(const NodeInfoDelta& delta);
+  /// Asks for all of the peer's node info; once, until it comes.
+  void want_node_info();
   /// False if the frame would be larger than the peer takes: nothing was sent.
   [[nodiscard]] bool send_attempt(const PeerAttempt& attempt);
   void send_cancel(std::uint64_t sequence, std::uint32_t attempt);
@@ -182,9 +194,11 @@ class PeerSession {
   [[nodiscard]] bool is_closed() const { return state_ == PeerState::kClosed; }
   /// The dialer's between its commitment and the answer to it.
   [[nodiscard]] bool is_committed() const { return state_ == PeerState::kCommitted; }
-  /// Both sides gave it up for another link, so that all that the other side sent has come. False while only this side
-  /// did: the other one may never have heard of it, as where the connection was broken already.
+  /// Both sides gave it up for another link, so that all that the other side sent has come, but for the rest of large
+  /// payloads. False while only this side did: the other one may never have heard of it, as where the connection was
+  /// broken already; and after close(), which waits for no rest.
   [[nodiscard]] bool is_retired() const { return is_retired_; }
+  [[nodiscard]] bool takes_deltas() const { return peer_ && (peer_->features & wire::kFeatureNodeInfoDeltas) != 0; }
   [[nodiscard]] PeerState state() const { return state_; }
   [[nodiscard]] Role role() const { return role_; }
   [[nodiscard]] const std::optional<PeerGreeting>& peer() const { return peer_; }
@@ -199,12 +213,15 @@ class PeerSession {
   void handle_result(const wire::FrameView& frame);
   void handle_redirect(const wire::FrameView& frame);
   void handle_node_info(const wire::FrameView& frame);
+  void handle_node_info_delta(const wire::FrameView& frame);
   void handle_pong(base::Instant now, const wire::FrameHeader& header);
   void handle_goodbye(const wire::FrameView& frame);
   void send_goodbye(const std::string& reason, bool may_return, bool replaced);
   void send_welcome();
+  void drain(base::Instant now);
   void violation(std::string what);
   [[nodiscard]] PlacementRef prepare(const wire::FrameView& frame, std::size_t& bytes);
+  [[nodiscard]] bool send_message(wire::FrameKind kind, const std::string& message);
   [[nodiscard]] std::optional<std::uint32_t> template_for(const PreparedPlacement& placement);
 
   const PeerSessionOptions& options_;
@@ -219,6 +236,7 @@ class PeerSession {
   std::uint64_t ping_sent_ = 0;      ///< the call id of the last ping: when it was sent
   std::uint64_t ping_answered_ = 0;  ///< of the last one that was answered
   base::Instant retire_deadline_;
+  bool info_wanted_ = false;  ///< all of the peer's node info was asked for
   bool is_retired_ = false;
   bool peer_retired_ = false;  ///< the other side sends nothing more here
   wire::Load load_;            ///< as last told to us by handle_timeout(), ping() or an answer: for pongs

@@ -1,163 +1,10 @@
+// A connection between nodes: handshake, attempts and answers, liveness, and how it ends.
 #include "daemon/core/session/peer_session.h"
 
-#include <memory>
-#include <string>
-#include <vector>
-
-#include <gtest/gtest.h>
+#include "daemon/core/session/peer_session_fixture.h"
 
 namespace kaido::daemon {
 namespace {
-
-using namespace std::chrono_literals;
-
-Payload payload(std::string_view text) { return Payload::copy_of(wire::as_span(text)); }
-std::string text(const Payload& payload) { return std::string(wire::as_text(payload.bytes())); }
-
-/// One side: its session, the frames that wait for the other side, and what it was told.
-class Side final : public PeerSessionActions {
- public:
-  Side(std::string name, std::uint8_t id, PeerSession::Role role) {
-    options.node_name = std::move(name);
-    options.node_id.bytes[0] = id;
-    options.life = {base::Epoch{id}, id * 1000U};
-    session = std::make_unique<PeerSession>(options, role, *this, base::Instant{});
-  }
-
-  void send(const wire::FrameHeader& header, std::span<const std::byte> metadata, Payload&& payload) override {
-    out.push_back({header, std::string(wire::as_text(metadata)), text(payload)});
-  }
-  void close(base::Status reason, bool said_goodbye) override {
-    closed = std::move(reason);
-    heard_goodbye = said_goodbye;
-  }
-  base::Status greeted(const PeerGreeting& peer) override {
-    events.push_back("greeted by " + peer.name);
-    return greeting_answer;
-  }
-  void committed(const PeerGreeting& peer) override {
-    events.push_back(peer.name + " committed");
-    if (!commitment_answer.ok()) return session->close(commitment_answer);
-    session->agree();
-  }
-  void established(const PeerGreeting& peer) override {
-    events.push_back("established with " + peer.name);
-    if (!introduces_itself) return;
-    EXPECT_TRUE(session->send_node_info(info()));
-  }
-  base::Status node_info(NodeInfo info) override {
-    events.push_back("info of " + info.name);
-    return info_answer;
-  }
-  void introduced() override { events.push_back("introduced"); }
-  bool may_retire() override { return has_another_link; }
-  void announcement_refused(const base::Status& why) override {
-    events.push_back("refused " + std::string(why.message()));
-  }
-  void load(wire::Load load) override {
-    events.push_back("load " + std::to_string(load.busy) + "/" + std::to_string(load.slots));
-  }
-  void round_trip(base::Duration time) override { events.push_back("round trip " + std::to_string(time / 1us)); }
-  PlacementRef prepare(PlacementSpec spec) override {
-    if (refuse_placements) return nullptr;
-    events.push_back("prepared " + spec.function_name);
-    return std::make_shared<PreparedPlacement>(std::move(spec), 0, 1);
-  }
-  void call(PeerAttempt&& attempt) override {
-    events.push_back("call " + named(attempt.sequence, attempt.attempt) + " " +
-                     attempt.placement->spec().function_name + " " + text(attempt.payload));
-  }
-  void cancel(std::uint64_t sequence, std::uint32_t attempt) override {
-    events.push_back("cancel " + named(sequence, attempt));
-  }
-  void hand_back(PeerRedirect redirect) override { session->send_redirect(std::move(redirect), {}); }
-  void inquired(std::uint64_t sequence, std::uint32_t attempt) override {
-    events.push_back("inquired " + named(sequence, attempt));
-  }
-  void queued(std::uint64_t sequence, std::uint32_t attempt) override {
-    events.push_back("queued " + named(sequence, attempt));
-  }
-  void started(std::uint64_t sequence, std::uint32_t attempt) override {
-    events.push_back("started " + named(sequence, attempt));
-  }
-  void result(PeerResult&& result) override {
-    events.push_back("result " + named(result.sequence, result.attempt) + " " +
-                     std::string(wire::name(result.result.outcome)) + " " +
-                     (result.result.error != nullptr ? result.result.error->message : text(result.result.payload)));
-  }
-  void redirected(PeerRedirect redirect) override {
-    events.push_back("redirect " + named(redirect.sequence, redirect.attempt) + " " +
-                     std::string(name(redirect.reason)) + " " + std::to_string(redirect.retry_after / 1ms) + " " +
-                     text(redirect.payload));
-  }
-
-  [[nodiscard]] NodeInfo info() const {
-    NodeInfo info;
-    info.id = options.node_id;
-    info.life = options.life;
-    info.name = options.node_name;
-    return info;
-  }
-  static std::string named(std::uint64_t sequence, std::uint32_t attempt) {
-    return std::to_string(sequence) + "." + std::to_string(attempt);
-  }
-
-  struct Frame {
-    wire::FrameHeader header;
-    std::string metadata;
-    std::string payload;
-  };
-  PeerSessionOptions options;
-  std::unique_ptr<PeerSession> session;
-  std::vector<Frame> out;
-  std::vector<std::string> events;
-  std::optional<base::Status> closed;
-  base::Status greeting_answer;
-  base::Status commitment_answer;
-  base::Status info_answer;
-  bool refuse_placements = false;
-  bool introduces_itself = true;
-  bool has_another_link = false;
-  bool heard_goodbye = false;
-};
-
-using Events = std::vector<std::string>;
-
-class PeerSessionTest : public testing::Test {
- protected:
-  void deliver(Side& from, Side& to) {
-    for (const Side::Frame& frame : std::exchange(from.out, {})) {
-      to.session->handle_frame(
-          now, {frame.header, wire::as_span(frame.metadata), wire::Payload::copy_of(wire::as_span(frame.payload))});
-    }
-  }
-  void exchange(Side& one, Side& other) {
-    while (!one.out.empty() || !other.out.empty()) {
-      deliver(one, other);
-      deliver(other, one);
-    }
-  }
-  void exchange() { exchange(a, b); }
-  void establish(Side& dialer, Side& acceptor) {
-    dialer.session->start();
-    acceptor.session->start();
-    exchange(dialer, acceptor);
-    ASSERT_TRUE(dialer.session->is_established());
-    ASSERT_TRUE(acceptor.session->is_established());
-    dialer.events.clear();
-    acceptor.events.clear();
-  }
-  void establish() { establish(a, b); }
-  PlacementRef placement(std::uint32_t index = 0, std::uint64_t serial = 1, const std::string& function = "f") {
-    PlacementSpec spec;
-    spec.function_name = function;
-    return std::make_shared<PreparedPlacement>(spec, index, serial);
-  }
-
-  base::Instant now{};
-  Side a{"a", 1, PeerSession::Role::kDialer};
-  Side b{"b", 2, PeerSession::Role::kAcceptor};
-};
 
 TEST_F(PeerSessionTest, TheDialerCommitsAndTheAcceptorAgrees) {
   a.session->start();
@@ -329,72 +176,22 @@ TEST_F(PeerSessionTest, PingsMeasureTheRoundTripAndSilenceEndsTheConnection) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(*a.closed)) << *a.closed;
 }
 
-TEST_F(PeerSessionTest, NodeInfoMustSpeakOfWhoSaidHello) {
-  NodeInfo other_id = b.info(), other_epoch = b.info(), other_nonce = b.info();
-  other_id.id = a.options.node_id;
-  other_epoch.life.epoch.value += 1;
-  other_nonce.life.nonce += 1;
-  for (const NodeInfo& bad : {other_id, other_epoch, other_nonce}) {
-    Side x("x", 3, PeerSession::Role::kDialer);
-    Side y("b", 2, PeerSession::Role::kAcceptor);
-    establish(x, y);
-    EXPECT_TRUE(y.session->send_node_info(bad));
-    exchange(x, y);
-    ASSERT_TRUE(x.closed);
-    EXPECT_NE(x.closed->message().find("another node than hello"), std::string::npos) << *x.closed;
+TEST_F(PeerSessionTest, AGoodbyeSaysWhetherComingBackMakesSense) {
+  for (const auto& [reason, may_return] : {std::pair{absl::UnavailableError("x"), true},
+                                           {absl::AlreadyExistsError("x"), true},
+                                           {absl::ResourceExhaustedError("x"), true},
+                                           {absl::FailedPreconditionError("x"), false},
+                                           {absl::InvalidArgumentError("x"), false}}) {
+    Side one("one", 3, PeerSession::Role::kDialer);
+    Side other("other", 4, PeerSession::Role::kAcceptor);
+    establish(one, other);
+    one.session->close(reason);
+    exchange(one, other);
+    ASSERT_TRUE(other.closed);
+    EXPECT_EQ(absl::IsUnavailable(*other.closed), may_return) << reason;
+    EXPECT_EQ(absl::IsFailedPrecondition(*other.closed), !may_return) << reason;
+    EXPECT_TRUE(other.heard_goodbye);
   }
-}
-
-TEST_F(PeerSessionTest, TheFirstNodeInfoBelongsToTheHandshake) {
-  b.introduces_itself = false;
-  a.session->start();
-  b.session->start();
-  exchange();
-  EXPECT_FALSE(a.session->is_established());
-  EXPECT_FALSE(a.session->send_attempt({10, 1, placement(), 0ms, {}, {}})) << "nobody knows yet what b offers";
-  wire::FrameView load;
-  load.header.kind = wire::FrameKind::kPing;
-  load.header.set_load({3, 8});
-  a.session->handle_frame(now, load);
-  EXPECT_EQ(a.events, (Events{"greeted by b", "established with b"})) << "a load has no node yet";
-  wire::FrameView result;
-  result.header.kind = wire::FrameKind::kResult;
-  a.session->handle_frame(now, result);
-  ASSERT_TRUE(a.closed);
-  EXPECT_NE(a.closed->message().find("before node info"), std::string::npos) << *a.closed;
-}
-
-TEST_F(PeerSessionTest, AFirstNodeInfoThatIsRefusedEndsTheHandshake) {
-  a.info_answer = absl::ResourceExhaustedError("too many nodes");
-  a.session->start();
-  b.session->start();
-  exchange();
-  ASSERT_TRUE(a.closed && b.closed);
-  EXPECT_NE(b.closed->message().find("too many nodes"), std::string::npos) << *b.closed;
-}
-
-TEST_F(PeerSessionTest, ALaterAnnouncementThatIsRefusedEndsNothing) {
-  establish();
-  a.info_answer = absl::FailedPreconditionError("a later life is known");
-  EXPECT_TRUE(b.session->send_node_info(b.info()));
-  exchange();
-  wire::FrameView frame;
-  frame.header.kind = wire::FrameKind::kNodeInfo;
-  frame.metadata = wire::as_span("\xff\xff");
-  a.session->handle_frame(now, frame);
-  ASSERT_EQ(a.events.size(), 3U);
-  EXPECT_EQ(a.events[1], "refused a later life is known");
-  EXPECT_EQ(a.events[2].rfind("refused the metadata of a node info frame", 0), 0U) << a.events[2];
-  EXPECT_FALSE(a.closed);
-}
-
-TEST_F(PeerSessionTest, AnAnnouncementThatThePeerDoesNotTakeIsNotSent) {
-  a.options.max_metadata_bytes = 100;
-  establish();
-  NodeInfo info = b.info();
-  info.address = std::string(100, 'x');
-  EXPECT_FALSE(b.session->send_node_info(info));
-  EXPECT_TRUE(b.out.empty());
 }
 
 TEST_F(PeerSessionTest, OneFaultHarmsOneCall) {
@@ -494,24 +291,6 @@ TEST_F(PeerSessionTest, ALifeWithoutEpochAndNonceIsNone) {
   EXPECT_TRUE(b.events.empty()) << "nobody is greeted by it";
 }
 
-TEST_F(PeerSessionTest, AGoodbyeSaysWhetherComingBackMakesSense) {
-  for (const auto& [reason, may_return] : {std::pair{absl::UnavailableError("x"), true},
-                                           {absl::AlreadyExistsError("x"), true},
-                                           {absl::ResourceExhaustedError("x"), true},
-                                           {absl::FailedPreconditionError("x"), false},
-                                           {absl::InvalidArgumentError("x"), false}}) {
-    Side one("one", 3, PeerSession::Role::kDialer);
-    Side other("other", 4, PeerSession::Role::kAcceptor);
-    establish(one, other);
-    one.session->close(reason);
-    exchange(one, other);
-    ASSERT_TRUE(other.closed);
-    EXPECT_EQ(absl::IsUnavailable(*other.closed), may_return) << reason;
-    EXPECT_EQ(absl::IsFailedPrecondition(*other.closed), !may_return) << reason;
-    EXPECT_TRUE(other.heard_goodbye);
-  }
-}
-
 TEST_F(PeerSessionTest, BytesOfAFrameThatIsNotCompleteAreAProofOfLife) {
   establish();
   a.session->heard(now + 4s);
@@ -578,6 +357,31 @@ TEST_F(PeerSessionTest, ALinkThatOnlyOneSideRetiredDidNotEndInGoodOrder) {
   a.session->handle_timeout(now + 5s, {});
   ASSERT_TRUE(a.closed);
   EXPECT_FALSE(a.session->is_retired());
+}
+
+// Both gave it up, and a large payload is still under way on it.
+TEST_F(PeerSessionTest, ADrainingLinkIsKeptAliveByPingsAndEndsWhenNothingIsHeard) {
+  establish();
+  a.session->retire(now);
+  b.session->retire(now);
+  exchange();
+  a.closed.reset();
+  const base::Instant heard = now;
+  now += 1s;
+  EXPECT_EQ(a.session->next_timeout(), now);
+  a.session->handle_timeout(now, {});
+  ASSERT_EQ(a.out.size(), 1U);
+  EXPECT_EQ(a.out[0].header.kind, wire::FrameKind::kPing);
+  deliver(a, b);
+  EXPECT_TRUE(b.out.empty()) << "nothing more is said but that one lives";
+  EXPECT_EQ(b.session->last_heard(), now);
+  EXPECT_FALSE(a.session->send_attempt({12, 1, placement(), 0ms, {}, {}}));
+  now = heard + 5s;
+  a.session->handle_timeout(now, {});
+  ASSERT_TRUE(a.closed);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(*a.closed)) << *a.closed;
+  EXPECT_FALSE(a.session->is_retired()) << "what was under way is to be asked for";
+  EXPECT_TRUE(a.out.empty()) << "goodbye was said";
 }
 
 TEST_F(PeerSessionTest, GoodbyeCarriesItsReasonAndNothingIsSentAfterIt) {

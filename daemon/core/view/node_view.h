@@ -71,6 +71,7 @@ struct NodeInfo {
   bool draining = false;
   std::vector<FunctionInfo> functions;  ///< sorted by id in a NodeView
   std::string address;
+  std::uint64_t version = 0;  ///< grows with every change within a life; 0: its sender does not count
   bool operator==(const NodeInfo&) const = default;
 };
 
