@@ -108,19 +108,22 @@ void RuntimeCore::start_standby() noexcept {
   }
 }
 
-void RuntimeCore::stop_standby() noexcept {
-  std::unique_ptr<StandBy> standby;
-  {
-    const std::scoped_lock lock(standby_mutex_);
-    is_shut_down_ = true;
-    standby = std::move(standby_);
-  }
-  // Outside the lock: it may be in a hook that starts something.
-  standby.reset();
+std::unique_ptr<StandBy> RuntimeCore::take_standby() noexcept {
+  const std::scoped_lock lock(standby_mutex_);
+  is_shut_down_ = true;
+  return std::move(standby_);
 }
 
 void RuntimeCore::shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept {
-  stop_standby();
+  // Stopped outside of the lock: it may be in a hook that starts something.
+  if (std::unique_ptr<StandBy> standby = take_standby()) {
+    if (standby->is_here()) return StandBy::leave(std::move(standby), limit);
+    standby->stop();
+  }
+  end(limit);
+}
+
+void RuntimeCore::end(std::optional<std::chrono::nanoseconds> limit) noexcept {
   // A multi-thread runtime's workers go on without whoever shuts it down; here it is this thread that waits. A local
   // runtime's waits to the end: what were left would be destroyed on whatever thread its operation ends.
   if (limit && options.flavor == RuntimeFlavor::kCurrentThread && !options.is_local) {

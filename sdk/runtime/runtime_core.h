@@ -47,6 +47,8 @@ class RuntimeCore : public Scheduler {
   /// Drives `root` on this thread.
   virtual void block_on(Root& root) = 0;
   void shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept;
+  /// What shut_down() does once the stand-by no longer uses the driver.
+  void end(std::optional<std::chrono::nanoseconds> limit) noexcept;
   /// For whoever ends the scheduler: runs handlers until a frame that waits for a foreign operation may be free of it.
   /// False when none waits, or when shutdown has waited as long as it may.
   [[nodiscard]] bool wait_for_drain() noexcept;
@@ -109,7 +111,7 @@ class RuntimeCore : public Scheduler {
   virtual void stop_scheduler() noexcept = 0;
 
  private:
-  void stop_standby() noexcept;
+  [[nodiscard]] std::unique_ptr<StandBy> take_standby() noexcept;
   void run_observed(TaskHeader& task, Budget& budget, WorkerMetrics& metrics) noexcept;
 
   const std::uint64_t owner_ = this_thread_number();

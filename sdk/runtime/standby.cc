@@ -1,5 +1,7 @@
 #include "sdk/runtime/standby.h"
 
+#include <pthread.h>
+
 #include <chrono>
 #include <mutex>
 #include <thread>
@@ -30,9 +32,28 @@ void StandBy::stop() noexcept {
   thread_.join();
 }
 
+bool StandBy::is_here() const noexcept { return pthread_equal(thread_.id(), pthread_self()) != 0; }
+
+void StandBy::leave(std::unique_ptr<StandBy> standby, std::optional<std::chrono::nanoseconds> limit) noexcept {
+  standby->is_joined_ = true;
+  standby->thread_.detach();
+  standby->left_ = CoreRef(&standby->core_);
+  standby->limit_ = limit;
+  standby->is_stopping_.store(true, std::memory_order_seq_cst);
+  static_cast<void>(standby.release());  // run()'s now.
+}
+
 void StandBy::run() noexcept {
+  watch();
+  if (!left_) return;
+  const std::unique_ptr<StandBy> self(this);
+  const CoreRef core = std::move(left_);
+  core->end(limit_);
+}
+
+void StandBy::watch() noexcept {
   const CoreScope scope(core_);
-  thread_state.is_driving = true;  // A handler that would stop the runtime from here is told so, as on its workers.
+  thread_state.is_driving = true;  // A handler that would wait for the runtime's end is told so, as on its workers.
   while (!is_stopping_.load(std::memory_order_seq_cst)) {
     if (quiet_ticks_ >= kQuietTicksMax) {
       shared_.sleep_until_used(seen_);
@@ -41,6 +62,7 @@ void StandBy::run() noexcept {
     std::this_thread::sleep_for(kTick);
     look();
   }
+  thread_state.is_driving = false;
 }
 
 void StandBy::look() noexcept {

@@ -11,8 +11,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <optional>
+
+#include <kaido/handle.h>
 
 #include "sdk/runtime/os_thread.h"
 #include "sdk/runtime/shared_driver.h"
@@ -21,7 +26,7 @@ namespace kaido::detail {
 
 class RuntimeCore;
 
-/// Threading: stop() and the destructor from any thread.
+/// Threading: stop() and the destructor from any thread but its own, which takes leave().
 /// Lifetime: stop() before the scheduler ends.
 class StandBy {
  public:
@@ -33,8 +38,15 @@ class StandBy {
 
   void stop() noexcept;
 
+  /// Whether this is its thread: in a handler or timer that it runs.
+  [[nodiscard]] bool is_here() const noexcept;
+  /// On its own thread, which cannot wait for itself: it ends when its caller has returned, and shuts the runtime down
+  /// within `limit` after that. By then it has given the driver back, as stop() sees to on other threads.
+  static void leave(std::unique_ptr<StandBy> standby, std::optional<std::chrono::nanoseconds> limit) noexcept;
+
  private:
   void run() noexcept;
+  void watch() noexcept;
   void look() noexcept;
   void hold_driver(std::unique_lock<std::mutex>& lock) noexcept;
 
@@ -44,6 +56,8 @@ class StandBy {
   bool is_joined_ = false;  // Of the thread that stops it.
   std::uint32_t seen_ = 0;  // Of its own thread, as the next one.
   int quiet_ticks_ = 0;
+  CoreRef left_;  // Set by leave(), as the next one: then the thread owns this object, and a share of the runtime.
+  std::optional<std::chrono::nanoseconds> limit_;
   OsThread thread_;  // Last: it runs at once.
 };
 

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -116,6 +118,26 @@ TEST(StandBy, ShutsDownWhetherItSleepsLooksOrHoldsTheDriver) {
     if (round % 3 == 1) runtime.block_on(wait_3ms);
     is_over = true;
     std::move(runtime).shutdown_timeout(kPatience);
+  }
+}
+
+// The thread that runs the handler cannot wait for itself.
+TEST(StandBy, AHandlerThatItRunsShutsItsRuntimeDown) {
+  for (int round = 0; round < 10; ++round) {
+    std::optional<Runtime> runtime = make_runtime(1);
+    const Handle handle = runtime->handle();
+    const Hook hook(*runtime);
+    std::atomic<bool> began{false};
+    std::atomic<bool> is_over{false};
+    JoinHandle<bool> computing = runtime->spawn(compute(began, is_over));
+    JoinHandle<void> waiting = runtime->spawn([]() -> Task<void> { co_await sleep(1h); });
+    ASSERT_TRUE(compute_until(began));
+    boost::asio::post(detail::io_context(handle), [&] {
+      std::move(*runtime).shutdown_background();
+      is_over = true;
+    });
+    EXPECT_TRUE(handle.block_on(computing).value());
+    EXPECT_TRUE(handle.block_on(waiting).error().is_cancelled());
   }
 }
 

@@ -108,6 +108,7 @@ def core_is_pure(tree):
 DETACHES = {
     "daemon/telemetry/log_writer.cc": "nothing can end a write to a sink that hangs: its thread goes on alone, owning what it uses",
     "sdk/runtime/blocking_pool.cc": "shutdown_timeout() cannot stop a closure that blocks: it goes on alone, as documented",
+    "sdk/runtime/standby.cc": "a handler that it runs may shut the runtime down, and it cannot join itself; it owns what it then uses",
     "sdk/task/local_pool.cc": "the last reference may go on a thread of the pool, which cannot join itself and ends right after",
     "sdk/include/kaido/join_queue.h": "detach() of a handle that aborts when dropped: tokio's word for taking that away",
     "tests/tokio/abort_on_drop_test.cc": "the same",
