@@ -37,6 +37,7 @@ IncomingStreams::Begin IncomingStreams::begin(FrameView& frame) {
     fresh_.push_back(stream.id);
     return Begin::kDeliver;
   }
+  if (options_.hold_listener != nullptr) options_.hold_listener->on_hold(frame.header);
   stream.frame = {frame.header, Payload::copy_of(frame.metadata), Payload()};
   stream.first = first.kept();
   stream.received = first.size();

@@ -21,6 +21,16 @@
 
 namespace kaido::wire {
 
+/// Told of each frame that is kept until its payload is assembled, when it comes: what counts from then on, such as the
+/// budget, may be changed into what does not.
+class HoldListener {
+ public:
+  virtual void on_hold(FrameHeader& header) = 0;
+
+ protected:
+  ~HoldListener() = default;
+};
+
 /// What a channel accepts.
 struct ChannelOptions {
   /// Header, metadata and payload of one message, however it travels.
@@ -30,6 +40,7 @@ struct ChannelOptions {
   /// Frames whose payload comes in chunks are handed out when all of it is there, in one piece of exactly its size.
   /// Otherwise at once, with a streamed payload.
   bool assemble = false;
+  HoldListener* hold_listener = nullptr;
   /// How much memory payloads that are being assembled may take together; further ones wait for their turn with their
   /// first chunk. One is always under way.
   std::size_t assembling_bytes_max = kMaxAssemblingBytes;

@@ -1,6 +1,7 @@
 // Where calls end although something does not go as it should: time that is up, a node that stands still, threads that
 // are all busy, a connection that goes while functions run.
 #include <kaido/kaido.h>
+#include <kaido/sync/notify.h>
 #include <kaido/sync/oneshot.h>
 
 #include <signal.h>
@@ -91,6 +92,14 @@ kaido::Task<double> call_back_by_handles() {
   co_return sum;
 }
 KAIDO_FUNCTION_AS("call_back_by_handles", &call_back_by_handles);
+
+kaido::Notify told;
+
+kaido::Task<std::string> large_when_told() {
+  co_await told.notified();
+  co_return std::string(900'000, 'x');
+}
+KAIDO_FUNCTION_AS("large_when_told", &large_when_told);
 
 kaido::NodeOptions options(const std::string& path) { return kaido::NodeOptions().socket(path); }
 
@@ -251,6 +260,22 @@ TEST_P(EdgesTest, AFunctionThatAwaitsARemoteCallGivesItsSlotBack) {
       EXPECT_EQ((co_await outer).value(), by_handles ? 3 : 2);
     });
   }
+}
+
+TEST_P(EdgesTest, ALargeResultReachesTheNodeThoughTheProgramShutsDown) {
+  const std::string path = kaido::testing::new_socket_path();
+  kaido::testing::FakeNode fake(path);
+  runtime_.block_on([&]() -> kaido::Task<void> {
+    auto node = (co_await kaido::NodeRuntime::connect(options(path))).value();
+    auto large = node.spawn_fn<&large_when_told>();
+    while (node.running() == 0) co_await kaido::sleep(1ms);
+    auto ending = kaido::spawn(node.shutdown(1min));
+    co_await kaido::yield_now();
+    told.notify_one();
+    static_cast<void>(co_await ending);
+    static_cast<void>(co_await large);
+  });
+  fake.await_results(1);
 }
 
 TEST_P(EdgesTest, AConnectionMayGoWhileItsFunctionsRun) {

@@ -83,6 +83,9 @@ void FakeNode::await_yields(std::size_t count) {
 void FakeNode::await_resumes(std::size_t count) {
   await([&] { return resumes_ >= count; });
 }
+void FakeNode::await_results(std::size_t count) {
+  await([&] { return results_ >= count; });
+}
 
 void FakeNode::freeze() {
   {
@@ -283,6 +286,7 @@ bool FakeNode::handle(const wire::FrameView& frame) {
       ++resumes_;
       return true;
     case wire::FrameKind::kResult:
+      ++results_;
       --in_flight_;
       running_.erase(header.call_id);
       static_cast<void>(channel_->send(header, frame.metadata, frame.payload));

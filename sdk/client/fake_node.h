@@ -44,6 +44,8 @@ class FakeNode {
   /// Waits until so many yield, or resume, frames have come.
   void await_yields(std::size_t count);
   void await_resumes(std::size_t count);
+  /// Waits until so many functions have given their results.
+  void await_results(std::size_t count);
   /// Ends the connection as a node does that is killed; the next one is accepted.
   void drop_connection();
   /// Answers hello with a final goodbye from now on.
@@ -94,6 +96,7 @@ class FakeNode {
   std::size_t pongs_ = 0;
   std::size_t yields_ = 0;
   std::size_t resumes_ = 0;
+  std::size_t results_ = 0;
   std::size_t in_flight_ = 0;
   std::size_t most_in_flight_ = 0;
   std::size_t prepared_ = 0;

@@ -71,7 +71,7 @@ class NodeConnection::Turn {
         timers_(timers),
         state_(connection.session_.state()),
         was_registered_(connection.session_.is_registered()),
-        was_idle_(connection.running_.empty()) {}
+        was_idle_(connection.is_idle()) {}
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
@@ -105,7 +105,7 @@ class NodeConnection::Turn {
   [[nodiscard]] bool has_event() const {
     if (self_.event_waiters_ == nullptr) return false;
     return self_.session_.state() != state_ || self_.session_.is_registered() != was_registered_ ||
-           self_.running_.empty() != was_idle_ || self_.session_.failure().has_value();
+           self_.is_idle() != was_idle_ || self_.session_.failure().has_value();
   }
 
   NodeConnection& self_;
@@ -417,7 +417,7 @@ bool NodeConnection::poll_event(Event event, EventWaiter& waiter, detail::Contex
       is_so = is_so || session_.is_registered();
       break;
     case Event::kIdle:
-      is_so = is_so || running_.empty();
+      is_so = is_so || is_idle();
       break;
     case Event::kNotRegistered:
       is_so = is_so || !session_.is_registered();

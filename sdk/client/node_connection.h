@@ -110,6 +110,8 @@ class NodeConnection final : public Backend,
   void handle_timer();
   void act_on_time(TimePoint now);
 
+  /// No function runs, and while draining: all that is for the node is sent.
+  [[nodiscard]] bool is_idle() const { return running_.empty() && !session_.owes_results(); }
   void tell_yields();
   void take_event_waiters(std::vector<Waker>& into);
 

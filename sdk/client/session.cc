@@ -1,7 +1,6 @@
 #include "sdk/client/session.h"
 
 #include <algorithm>
-#include <limits>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -50,7 +49,8 @@ void Session::handle_connected(TimePoint now) {
   state_ = State::kHandshake;
   connect_at_.reset();
   handshake_deadline_ = now + saturate(options_.handshake_timeout);
-  channel_.emplace(wire::ChannelOptions{.assemble = true}, [] {});  // the owner asks after each call
+  channel_.emplace(wire::ChannelOptions{.assemble = true, .hold_listener = this},
+                   [] {});  // the owner asks after each call
   consumed_ = 0;
   ++connection_;
   templates_.start_connection();
@@ -89,6 +89,7 @@ void Session::handle_disconnected(TimePoint now, std::string_view reason) {
 bool Session::handle_input(TimePoint now, std::size_t count) {
   channel_->commit(count);
   if (count != 0) liveness_.heard(now);
+  input_at_ = now;
   while (auto frame = channel_->next()) {
     if (!handle_frame(*frame, now)) return false;
   }
@@ -469,10 +470,7 @@ bool Session::handle_call(wire::FrameView& frame, TimePoint now) {
   call.call_id = frame.header.call_id;
   call.connection = connection_;
   call.attempt = std::max<std::uint32_t>(frame.header.attempt(), 1);
-  if (frame.header.budget_ns != 0) {
-    constexpr std::uint64_t kFar = std::numeric_limits<std::int64_t>::max() / 2;  // So that the sum cannot overflow.
-    call.deadline = now + std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(frame.header.budget_ns, kFar)));
-  }
+  call.deadline = deadline_of(frame.header, now);
   call.trace.trace_id = frame.header.trace.trace_id;
   call.trace.span_id = frame.header.trace.span_id;
   call.info = frame.metadata;
@@ -517,6 +515,7 @@ void Session::close(std::string_view reason) {
     free_slot(index);
   }
   fail_waiting(*failure_);
+  waiting_results_.clear();  // Nothing follows the goodbye.
   events_.cancel_all();
   if (was_connected) send_message(wire::FrameKind::kGoodbye, goodbye_message(reason));
 }

@@ -79,7 +79,7 @@ class SessionEvents {
 
 /// Threading: under its owner's lock.
 /// Lifetime: PendingCalls are referred to until they are done or dropped.
-class Session {
+class Session final : private wire::HoldListener {
  public:
   enum class State : std::uint8_t {
     kDisconnected,  ///< connect() at connect_at()
@@ -130,6 +130,10 @@ class Session {
   // --- the end ---
   /// Refuses new calls from the node, so that they go elsewhere.
   void drain() { is_draining_ = true; }
+  /// While draining: whether there is still something to be sent, such as results in chunks.
+  [[nodiscard]] bool owes_results() const {
+    return is_draining_ && channel_ && (!waiting_results_.empty() || !channel_->is_flushed());
+  }
   /// Says goodbye and ends for good: what is under way fails with kUnavailable.
   void close(std::string_view reason);
 
@@ -161,6 +165,8 @@ class Session {
   bool handle_welcome(const wire::FrameView& frame, TimePoint now);
   bool handle_goodbye(const wire::FrameView& frame);
   bool handle_call(wire::FrameView& frame, TimePoint now);
+  void on_hold(wire::FrameHeader& header) override;
+  [[nodiscard]] static std::optional<TimePoint> deadline_of(const wire::FrameHeader& call, TimePoint now);
   void handle_result(const wire::FrameView& frame, TimePoint now);
   void handle_prepared(const wire::FrameView& frame);
   bool disconnect(std::string reason);
@@ -199,6 +205,7 @@ class Session {
   State state_ = State::kDisconnected;
   std::optional<wire::Channel> channel_;  ///< while connected
   std::uint64_t consumed_ = 0;            ///< bytes of output sent on this connection
+  TimePoint input_at_{};                  ///< when what is being handled arrived
   std::uint64_t connection_ = 0;
   std::uint32_t credits_ = 0;
   std::uint32_t max_frame_bytes_ = wire::kMaxFrameBytes;

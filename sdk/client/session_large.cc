@@ -1,4 +1,8 @@
 // Session's large payloads: arguments and results that travel in chunks, sent from where they lie.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "proto/wire/body.h"
@@ -6,6 +10,31 @@
 #include "sdk/client/session.h"
 
 namespace kaido::detail {
+namespace {
+
+/// Of a header that waited for its payload. The channel takes this flag off what it hands out, so it is free.
+constexpr std::uint8_t kBudgetIsTime = wire::kStreamed;
+
+/// So that a time of this process's clock can be added to it.
+std::chrono::nanoseconds to_duration(std::uint64_t budget_ns) {
+  constexpr std::uint64_t kFar = std::numeric_limits<std::int64_t>::max() / 2;
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(budget_ns, kFar)));
+}
+
+}  // namespace
+
+/// The budget counts from here on, though the call is handed out when all its arguments are there: it becomes a time.
+void Session::on_hold(wire::FrameHeader& header) {
+  if (header.kind != wire::FrameKind::kCall || header.budget_ns == 0) return;
+  header.budget_ns = static_cast<std::uint64_t>((input_at_ + to_duration(header.budget_ns)).time_since_epoch().count());
+  header.flags |= kBudgetIsTime;
+}
+
+std::optional<TimePoint> Session::deadline_of(const wire::FrameHeader& call, TimePoint now) {
+  if (call.budget_ns == 0) return std::nullopt;
+  const bool is_time = (call.flags & kBudgetIsTime) != 0;
+  return (is_time ? TimePoint() : now) + to_duration(call.budget_ns);
+}
 
 void Session::append(const wire::FrameHeader& header, std::span<const std::byte> metadata,
                      std::span<const std::byte> payload) {

@@ -110,6 +110,7 @@ class SessionLargeTest : public testing::Test, private SessionEvents {
   }
   void pass_on(const wire::FrameView& frame) {
     wire::FrameHeader header = frame.header;
+    kinds_.push_back(header.kind);
     if (header.kind == wire::FrameKind::kCall) header.template_or_status = 0;
     const bool is_call = header.kind == wire::FrameKind::kCall || header.kind == wire::FrameKind::kResult;
     if (!is_call) return;
@@ -126,6 +127,7 @@ class SessionLargeTest : public testing::Test, private SessionEvents {
   }
 
   void run(IncomingCall& call) override {
+    deadlines_.push_back(call.deadline.value_or(TimePoint{}));
     runs_.push_back(call);
     if (call.large.empty()) small_.push_back(Buffer(call.arguments));
     if (call.large.empty()) runs_.back().arguments = small_.back().bytes();
@@ -141,6 +143,8 @@ class SessionLargeTest : public testing::Test, private SessionEvents {
   std::optional<Session> session_;
   std::vector<IncomingCall> runs_;
   std::vector<Buffer> small_;
+  std::vector<TimePoint> deadlines_;    ///< of what came to run
+  std::vector<wire::FrameKind> kinds_;  ///< of the frames that the node received
   std::size_t most_pinned_ = 0;
   std::uint64_t bytes_to_node_ = 0;
   int cancels_ = 0;
@@ -203,6 +207,61 @@ TEST_F(SessionLargeTest, ADroppedCallStopsSendingItsArguments) {
   settle();
   EXPECT_LT(bytes_to_node_, 5 * kMiB);
   EXPECT_TRUE(runs_.empty()) << "it never had all of its arguments";
+}
+
+TEST_F(SessionLargeTest, TheDeadlineOfLargeArgumentsCountsFromTheirFirstChunk) {
+  auto call = std::make_unique<Call>(target_);
+  std::memset(call->arguments.allocate(5 * kMiB), 'x', 5 * kMiB);
+  const TimePoint deadline = now_ + 10s;
+  call->deadline = deadline;
+  session_->start(*call, Waker(), now_);
+  for (int i = 0; i < 30; ++i) {
+    to_node(50'000);
+    to_session(50'000);
+  }
+  EXPECT_TRUE(runs_.empty());
+  now_ += 4s;
+  settle();
+  EXPECT_EQ(deadlines_, std::vector({deadline}));
+  ASSERT_TRUE(call->is_done && !call->error);
+}
+
+TEST_F(SessionLargeTest, NothingFollowsTheGoodbye) {
+  std::vector<std::unique_ptr<Call>> calls;
+  for (std::size_t i = 0; i < wire::kMaxStreams + 3; ++i) calls.push_back(start("small"));
+  while (runs_.size() < calls.size()) {
+    to_node(10'000);
+    to_session(10'000);
+  }
+  session_->drain();
+  EXPECT_FALSE(session_->owes_results());
+  for (const IncomingCall& call : std::exchange(runs_, {})) {
+    Buffer result;
+    std::memset(result.allocate(wire::kChunkBytes + 1000), 'x', wire::kChunkBytes + 1000);
+    session_->reply_large(call.connection, call.call_id, std::move(result));
+  }
+  EXPECT_TRUE(session_->owes_results());
+  session_->close("the test is over");
+  settle();
+  ASSERT_FALSE(kinds_.empty());
+  EXPECT_EQ(kinds_.back(), wire::FrameKind::kGoodbye);
+}
+
+TEST_F(SessionLargeTest, WhoDrainsOwesResultsUntilTheLastChunk) {
+  const auto call = start("small");
+  while (runs_.empty()) {
+    to_node(10'000);
+    to_session(10'000);
+  }
+  session_->drain();
+  Buffer result;
+  std::memset(result.allocate(2 * kMiB), 'x', 2 * kMiB);
+  session_->reply_large(runs_[0].connection, runs_[0].call_id, std::move(result));
+  runs_.clear();
+  EXPECT_TRUE(session_->owes_results());
+  settle();
+  EXPECT_FALSE(session_->owes_results());
+  ASSERT_TRUE(call->is_done && !call->error);
 }
 
 TEST_F(SessionLargeTest, AResultThatIsCutOffFailsItsCall) {
