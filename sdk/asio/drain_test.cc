@@ -62,6 +62,18 @@ Task<int> ready(int value) { co_return value; }
 /// On a runtime whose clock stands still: a sleep lets everything happen that is due.
 class Drain : public ::testing::Test {
  protected:
+  /// Lets a select take 7 from its channel, and aborts its task while the loser has not ended. How the task ends.
+  template <typename T>
+  Task<Result<T>> aborted_after_taking_7(mpsc::UnboundedSender<int>* sender, JoinHandle<T>* selecting) {
+    co_await yield_now();
+    EXPECT_TRUE(sender->send(7).has_value());
+    co_await yield_now();
+    selecting->abort();
+    co_await yield_now();
+    operation_.complete_cancelled();
+    co_return co_await *selecting;
+  }
+
   Runtime runtime_ = RuntimeBuilder::new_current_thread().enable_all().start_paused().build().value();
   Stubborn operation_;
 };
@@ -141,13 +153,7 @@ TEST_F(Drain, WhatASelectTookReachesItsHandlerThoughItsTaskIsAborted) {
                       on(operation_.async_wait(use_task), [](IoResult<int>) {}));
       co_await sleep(1h);
     });
-    co_await yield_now();
-    EXPECT_TRUE(sender.send(7).has_value());
-    co_await yield_now();
-    selecting.abort();
-    co_await yield_now();
-    operation_.complete_cancelled();
-    const auto cancelled = co_await selecting;
+    const auto cancelled = co_await aborted_after_taking_7(&sender, &selecting);
     EXPECT_TRUE(cancelled.error().is_cancelled());
     EXPECT_EQ(handled, std::vector({7}));
   });
@@ -160,13 +166,7 @@ TEST_F(Drain, WithoutHandlersTheFrameGoesOnWithWhatWasTaken) {
       const auto won = co_await select(receiver.recv(), operation_.async_wait(use_task));
       co_return std::get<0>(won).value();
     });
-    co_await yield_now();
-    EXPECT_TRUE(sender.send(7).has_value());
-    co_await yield_now();
-    selecting.abort();
-    co_await yield_now();
-    operation_.complete_cancelled();
-    const auto result = co_await selecting;
+    const auto result = co_await aborted_after_taking_7(&sender, &selecting);
     EXPECT_EQ(result.value(), 7);
   });
 }
@@ -184,13 +184,7 @@ TEST_F(Drain, AHandlerThatIsACoroutineRunsAsFarAsItsFirstWait) {
                          }),
                       on(operation_.async_wait(use_task), [](IoResult<int>) -> Task<void> { co_return; }));
     });
-    co_await yield_now();
-    EXPECT_TRUE(sender.send(7).has_value());
-    co_await yield_now();
-    selecting.abort();
-    co_await yield_now();
-    operation_.complete_cancelled();
-    const auto cancelled = co_await selecting;
+    const auto cancelled = co_await aborted_after_taking_7(&sender, &selecting);
     EXPECT_TRUE(cancelled.error().is_cancelled());
     EXPECT_EQ(handled, std::vector({7}));
   });
@@ -234,13 +228,7 @@ TEST_F(Drain, AnExceptionOfAHandlerIsNotLost) {
       co_await select(on(receiver.recv(), [](std::optional<int>) { throw std::runtime_error("no"); }),
                       on(operation_.async_wait(use_task), [](IoResult<int>) {}));
     });
-    co_await yield_now();
-    EXPECT_TRUE(sender.send(7).has_value());
-    co_await yield_now();
-    selecting.abort();
-    co_await yield_now();
-    operation_.complete_cancelled();
-    const auto panicked = co_await selecting;
+    const auto panicked = co_await aborted_after_taking_7(&sender, &selecting);
     EXPECT_TRUE(panicked.error().is_panic());
   });
 }

@@ -11,16 +11,13 @@
 #include <kaido/runtime.h>
 #include <kaido/task.h>
 
+#include "sdk/testing/runtimes.h"
+
 namespace kaido::testing {
 
 /// The parameter: whether the runtime is multi-threaded.
 class AsioTest : public ::testing::TestWithParam<bool> {
  protected:
-  [[nodiscard]] static Runtime make_runtime(bool is_multi_thread) {
-    auto builder = is_multi_thread ? RuntimeBuilder::new_multi_thread() : RuntimeBuilder::new_current_thread();
-    if (is_multi_thread) builder.worker_threads(2);
-    return builder.enable_all().build().value();
-  }
   Runtime runtime_ = make_runtime(GetParam());
 };
 

@@ -6,16 +6,9 @@
 #include <atomic>
 #include <string>
 
-#include <kaido/runtime.h>
+#include "sdk/testing/runtimes.h"
 
 namespace kaido::testing {
-
-/// All drivers, and two worker threads where it has several.
-[[nodiscard]] inline Runtime make_runtime(bool is_multi_thread) {
-  auto builder = is_multi_thread ? RuntimeBuilder::new_multi_thread() : RuntimeBuilder::new_current_thread();
-  if (is_multi_thread) builder.worker_threads(2);
-  return builder.enable_all().build().value();
-}
 
 /// Where nobody listens yet. Not in the test's own folder: the path of a Unix socket has 107 bytes at most.
 /// Threading: any thread.

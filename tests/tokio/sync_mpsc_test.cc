@@ -342,7 +342,7 @@ TEST(sync_mpsc, recv_timeout) {
     auto [tx, rx] = mpsc::channel<int>(5);
     for (int i = 0; i < 5; ++i) EXPECT_TRUE((co_await tx.send_timeout(10 + i, 1s)).has_value());
     auto late = co_await tx.send_timeout(50, 1s);
-    EXPECT_TRUE(!late.has_value() && late.error().is_timeout());
+    EXPECT_TRUE(!late.has_value() && late.error().is_timed_out());
     EXPECT_EQ(late.error().value, 50);
     drop(std::move(rx));
     auto refused = co_await tx.send_timeout(60, 1s);

@@ -86,11 +86,17 @@ class JoinQueue {
     if (is_empty() || !tasks_.front().is_finished()) return std::nullopt;
     return pop_with_id();
   }
-  /// All values in the order of spawning. The first task that failed is thrown as ErrorException, and the rest aborted.
+  /// All values in the order of spawning; nothing of tasks without values, which are only waited for. The first task
+  /// that failed is thrown as ErrorException, and the rest aborted.
   [[nodiscard]] Task<std::vector<T>> join_all()
     requires(!std::is_void_v<T>)
   {
     return join_all_of(std::move(*this));
+  }
+  [[nodiscard]] Task<void> join_all()
+    requires std::is_void_v<T>
+  {
+    return wait_for_all(std::move(*this));
   }
 
   /// Asks every task to cancel; they stay in the queue until they are joined.
@@ -149,6 +155,13 @@ class JoinQueue {
       values.push_back(std::move(**next));
     }
     co_return values;
+  }
+  static Task<void> wait_for_all(JoinQueue queue) {
+    for (;;) {
+      const auto next = co_await queue.join_next();
+      if (!next) co_return;
+      if (!*next) throw ErrorException(next->error());
+    }
   }
   static Task<void> shut_down(JoinQueue* queue) {
     queue->abort_all();

@@ -156,12 +156,17 @@ class JoinSet {
   /// The next finished task without waiting.
   [[nodiscard]] std::optional<Result<T>> try_join_next() { return take_result(base_.take_finished()); }
   [[nodiscard]] std::optional<WithId> try_join_next_with_id() { return take_with_id(base_.take_finished()); }
-  /// All values in the order of completion. The first task that failed is thrown as ErrorException, and the rest
-  /// aborted.
+  /// All values in the order of completion; nothing of tasks without values, which are only waited for. The first task
+  /// that failed is thrown as ErrorException, and the rest aborted.
   [[nodiscard]] Task<std::vector<T>> join_all()
     requires(!std::is_void_v<T>)
   {
     return join_all_of(std::move(*this));
+  }
+  [[nodiscard]] Task<void> join_all()
+    requires std::is_void_v<T>
+  {
+    return wait_for_all(std::move(*this));
   }
 
   /// Asks every task to cancel; they stay in the set until they are joined.
@@ -202,6 +207,13 @@ class JoinSet {
       values.push_back(std::move(**next));
     }
     co_return values;
+  }
+  static Task<void> wait_for_all(JoinSet set) {
+    for (;;) {
+      const auto next = co_await set.join_next();
+      if (!next) co_return;
+      if (!*next) throw ErrorException(next->error());
+    }
   }
   static Task<void> shut_down(JoinSet* set) {
     set->abort_all();

@@ -1,4 +1,5 @@
-/// Everything: the local runtime, functions, remote calls and the connection to the node.
+/// Everything but what needs Boost (<kaido/asio.h>) and what is for tests (<kaido/testing/...>): the local runtime,
+/// channels and locks, functions, remote calls and the connection to the node.
 #pragma once
 
 #include <kaido/abort_on_drop.h>
@@ -30,6 +31,7 @@
 #include <kaido/service.h>
 #include <kaido/shutdown_signal.h>
 #include <kaido/spawn.h>
+#include <kaido/sync.h>
 #include <kaido/task.h>
 #include <kaido/task_builder.h>
 #include <kaido/task_id.h>

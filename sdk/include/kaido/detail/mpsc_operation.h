@@ -124,7 +124,7 @@ class [[nodiscard]] MpscSendTimeout {
   Expected<void, mpsc::SendTimeoutError<T>> take() {
     using Error = mpsc::SendTimeoutError<T>;
     if (send_.is_sent()) return {};
-    return Error(is_late_ ? Error::kTimeout : Error::kClosed, std::move(send_.value()));
+    return Error(is_late_ ? Error::kTimedOut : Error::kClosed, std::move(send_.value()));
   }
 
  private:

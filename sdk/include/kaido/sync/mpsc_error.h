@@ -63,15 +63,15 @@ class TrySendError<void> {
 template <typename T>
 class SendTimeoutError {
  public:
-  enum class Kind { kTimeout, kClosed };
-  static constexpr Kind kTimeout = Kind::kTimeout;
+  enum class Kind { kTimedOut, kClosed };
+  static constexpr Kind kTimedOut = Kind::kTimedOut;
   static constexpr Kind kClosed = Kind::kClosed;
 
   SendTimeoutError(Kind reason, T unsent) : kind(reason), value(std::move(unsent)) {}
-  [[nodiscard]] bool is_timeout() const noexcept { return kind == kTimeout; }
+  [[nodiscard]] bool is_timed_out() const noexcept { return kind == kTimedOut; }
   [[nodiscard]] bool is_closed() const noexcept { return kind == kClosed; }
   [[nodiscard]] const char* message() const noexcept {
-    return is_timeout() ? "no capacity became free in time" : "the channel is closed";
+    return is_timed_out() ? "timed out: no capacity became free" : "the channel is closed";
   }
 
   Kind kind;
