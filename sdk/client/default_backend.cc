@@ -94,7 +94,7 @@ class FailedBackend final : public Backend {
     call.is_done.store(true, std::memory_order_release);
     waker.wake();
   }
-  bool set_waker(PendingCall&, const detail::Context&) override { return false; }
+  bool set_waker(PendingCall&, const PollContext&) override { return false; }
   void drop(PendingCall&) noexcept override {}
   [[nodiscard]] std::string node_name() const override { return {}; }
   void close() noexcept override {}

@@ -26,7 +26,7 @@ class AtEnd {
 
 class Never {
  public:
-  bool poll(Context&) noexcept { return false; }
+  bool poll(PollContext&) noexcept { return false; }
   void take() noexcept {}
 };
 

@@ -137,7 +137,7 @@ void LocalBackend::start(PendingCall& call, Waker waker) {
   spawn_task(*handle_.core(), *cell);
 }
 
-bool LocalBackend::set_waker(PendingCall& call, const detail::Context& context) {
+bool LocalBackend::set_waker(PendingCall& call, const PollContext& context) {
   if (call.running == nullptr) return false;  // Failed at once.
   auto& run = *static_cast<LocalRun*>(call.running.get());
   Waker replaced;  // Dropped after the lock: that may run foreign code.

@@ -19,7 +19,7 @@ class LocalBackend final : public Backend {
   explicit LocalBackend(Handle handle) : handle_(std::move(handle)) {}
 
   void start(PendingCall& call, Waker waker) override;
-  bool set_waker(PendingCall& call, const detail::Context& context) override;
+  bool set_waker(PendingCall& call, const PollContext& context) override;
   void drop(PendingCall& call) noexcept override;
   [[nodiscard]] std::string node_name() const override { return "local"; }
   void close() noexcept override {}  // The runtime cancels what runs, and that answers.

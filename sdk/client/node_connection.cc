@@ -153,7 +153,7 @@ void NodeConnection::start(PendingCall& call, Waker waker) {
   session_.start(call, std::move(waker), at);
 }
 
-bool NodeConnection::set_waker(PendingCall& call, const detail::Context& context) {
+bool NodeConnection::set_waker(PendingCall& call, const PollContext& context) {
   Waker replaced;  // Dropped after the lock: that may run foreign code.
   const std::lock_guard lock(mutex_);
   if (call.is_done.load(std::memory_order_relaxed)) return false;
@@ -405,7 +405,7 @@ void NodeConnection::close(std::string_view reason) noexcept {
   std::call_once(unregistered_, [this] { unregister_turn_hook(handle_, *this); });
 }
 
-bool NodeConnection::poll_event(Event event, EventWaiter& waiter, detail::Context& context) {
+bool NodeConnection::poll_event(Event event, EventWaiter& waiter, PollContext& context) {
   Waker replaced;  // Dropped after the lock: that may run foreign code.
   const std::lock_guard lock(mutex_);
   bool is_so = session_.state() == Session::State::kClosed;

@@ -49,7 +49,7 @@ class NodeConnection final : public Backend,
 
   // Backend
   void start(PendingCall& call, Waker waker) override;
-  bool set_waker(PendingCall& call, const detail::Context& context) override;
+  bool set_waker(PendingCall& call, const PollContext& context) override;
   void drop(PendingCall& call) noexcept override;
   [[nodiscard]] std::string node_name() const override;
   void close() noexcept override { close("the program's runtime or connection was closed"); }
@@ -76,7 +76,7 @@ class NodeConnection final : public Backend,
     EventWaiter* next = nullptr;
   };
   /// True when it is so; else the waker is called, once, when that may have changed.
-  bool poll_event(Event event, EventWaiter& waiter, detail::Context& context);
+  bool poll_event(Event event, EventWaiter& waiter, PollContext& context);
   void forget(EventWaiter& waiter) noexcept;
   /// Of the last attempt to connect, or of the end; nothing while all is well.
   [[nodiscard]] std::optional<Error> failure() const;

@@ -25,7 +25,7 @@ class EventWait {
   EventWait(const EventWait&) = delete;
   EventWait& operator=(const EventWait&) = delete;
   ~EventWait() { connection_->forget(waiter_); }
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (!context.may_proceed()) return false;
     return connection_->poll_event(event_, waiter_, context);
   }

@@ -20,7 +20,9 @@ class SwitchingBackend final : public Backend {
       : local_(std::move(local)), node_(std::move(node)) {}
 
   void start(PendingCall& call, Waker waker) override;
-  bool set_waker(PendingCall& call, const Context& context) override { return call.carrier->set_waker(call, context); }
+  bool set_waker(PendingCall& call, const PollContext& context) override {
+    return call.carrier->set_waker(call, context);
+  }
   void drop(PendingCall& call) noexcept override {
     if (call.carrier != nullptr) call.carrier->drop(call);
   }

@@ -40,7 +40,7 @@ CancelWait::~CancelWait() {
   if (next_ != nullptr) next_->link_ = link_;
 }
 
-bool CancelWait::poll(detail::Context& context) {
+bool CancelWait::poll(PollContext& context) {
   if (!context.may_proceed()) return false;
   Waker replaced;  // Dropped after the lock: that may run foreign code.
   const std::lock_guard lock(control_->mutex_);

@@ -148,15 +148,6 @@ RuntimeCore& current_core() {
   return *thread_state.core;
 }
 
-void Context::defer() const noexcept {
-  LocalScheduler* local = thread_state.local;
-  if (local != nullptr && local->is_active) {
-    local->deferred.push_back(waker());
-  } else {
-    target_->wake_by_ref();
-  }
-}
-
 void block_on_thread(RuntimeCore& core, Root& root) {
   auto* waker = new ThreadWaker();
   struct Release {
@@ -212,6 +203,15 @@ void register_turn_hook(const Handle& handle, TurnHook& hook) {
 void unregister_turn_hook(const Handle& handle, TurnHook& hook) noexcept { handle.core()->hooks.remove(hook); }
 
 }  // namespace detail
+
+void PollContext::defer() const noexcept {
+  detail::LocalScheduler* local = detail::thread_state.local;
+  if (local != nullptr && local->is_active) {
+    local->deferred.push_back(waker());
+  } else {
+    target_->wake_by_ref();
+  }
+}
 
 namespace {
 

@@ -84,7 +84,7 @@ Task<void> forever(std::shared_ptr<std::atomic<int>> alive) {
 
 // A never-resumed wait that needs no timer.
 struct Never {
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     context.store_waker(waker);
     return false;
   }
@@ -382,7 +382,7 @@ TEST_P(RuntimeTest, TurnHooksRunBeforeAnyoneWaits) {
     detail::Waker waker;
   };
   struct WaitForTurn {
-    bool poll(detail::Context& context) {
+    bool poll(PollContext& context) {
       std::scoped_lock lock(hook.mutex);
       if (calls_before < 0) calls_before = hook.calls;
       if (hook.calls > calls_before) return true;

@@ -68,7 +68,7 @@ TEST_P(FlavourTest, ManySleepersAllEnd) {
 TEST_P(FlavourTest, AsioHandlersRunInTheRuntimeAndWakeTasks) {
   runtime_.block_on([]() -> Task<void> {
     struct Posted {
-      bool poll(detail::Context& context) {
+      bool poll(PollContext& context) {
         if (!posted) {
           posted = true;
           boost::asio::post(detail::io_context(Handle::current()), [this, waker = context.waker()]() mutable {

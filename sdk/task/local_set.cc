@@ -261,7 +261,7 @@ LocalSet& LocalSet::unhandled_panic(UnhandledPanic behaviour) {
   return *this;
 }
 
-bool LocalSet::poll(detail::Context& context) {
+bool LocalSet::poll(PollContext& context) {
   detail::LocalSetPoll scope(*state_, context);
   return scope.run_tasks();
 }

@@ -70,7 +70,7 @@ TaskTrackerWait::~TaskTrackerWait() {
   if (node_.is_linked()) detail::WaitList<>::remove(node_);
 }
 
-bool TaskTrackerWait::poll(detail::Context& context) noexcept {
+bool TaskTrackerWait::poll(PollContext& context) noexcept {
   if (is_ready_) return true;
   detail::Waker replaced;
   std::scoped_lock guard(state_->lock);

@@ -19,7 +19,7 @@ namespace {
 class CountWaits {
  public:
   CountWaits(Task<void> task, int& waits) : poller_(std::move(task)), waits_(waits) {}
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (poller_.poll(context)) return true;
     ++waits_;
     return false;

@@ -16,7 +16,7 @@ using testing::PollProbe;
 class ReadyAfter {
  public:
   explicit ReadyAfter(int polls) noexcept : polls_(polls) {}
-  bool poll(detail::Context& context) noexcept {
+  bool poll(PollContext& context) noexcept {
     if (--polls_ > 0) waker_ = context.waker();
     return polls_ <= 0;
   }

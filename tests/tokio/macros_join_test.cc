@@ -87,7 +87,7 @@ TEST(macros_join, join_does_not_allow_tasks_to_starve) {
 class Noting {
  public:
   Noting(std::vector<int>& order, int name, int last) : order_(&order), name_(name), left_(last) {}
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     order_->push_back(name_);
     if (--left_ == 0) return true;
     context.target().wake_by_ref();

@@ -29,7 +29,7 @@ using testing::Probe;
 
 /// Never ready.
 struct Pending {
-  bool poll(detail::Context&) { return false; }
+  bool poll(PollContext&) { return false; }
   void take() {}
 };
 
@@ -159,7 +159,7 @@ TEST(macros_select, nested) {
 
 /// Ready at its first poll; a second one is a failure.
 struct ReadyOnce {
-  bool poll(detail::Context&) {
+  bool poll(PollContext&) {
     EXPECT_EQ(polls++, 0);
     return true;
   }

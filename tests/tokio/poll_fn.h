@@ -31,7 +31,7 @@ template <typename F>
 class PollFn {
  public:
   explicit PollFn(F poll) : poll_(std::move(poll)) {}
-  bool poll(detail::Context& context) { return poll_(context); }
+  bool poll(PollContext& context) { return poll_(context); }
   void take() noexcept {}
 
  private:
@@ -44,7 +44,7 @@ PollFn<F> poll_fn(F poll) {
 
 /// Never ready.
 struct Pending {
-  bool poll(detail::Context&) noexcept { return false; }
+  bool poll(PollContext&) noexcept { return false; }
   void take() noexcept {}
 };
 [[nodiscard]] inline Pending pending() { return {}; }
@@ -52,7 +52,7 @@ struct Pending {
 /// Ready at the second poll, having woken itself like any other wake-up (unlike yield_now).
 class WakeOnce {
  public:
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (std::exchange(has_waited_, true)) return true;
     context.target().wake_by_ref();
     return false;
@@ -86,7 +86,7 @@ T foreign_block_on(Task<T> task) {
   detail::TaskPoller<T> poller(std::move(task));
   for (;;) {
     detail::Budget budget = detail::Budget::unconstrained();
-    detail::Context context(*target, budget);
+    PollContext context(*target, budget);
     if (poller.poll(context)) return poller.take();
     std::unique_lock lock(target->mutex);
     target->changed.wait(lock, [target] { return target->is_woken; });

@@ -42,7 +42,7 @@ TEST(rt_basic, spawned_task_does_not_progress_without_block_on) {
 class CountedRecv {
  public:
   CountedRecv(mpsc::UnboundedReceiver<int>& receiver, int& polls) : inner_(receiver.recv()), polls_(polls) {}
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     ++polls_;
     return inner_.poll(context);
   }

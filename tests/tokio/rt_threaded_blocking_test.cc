@@ -65,7 +65,7 @@ TEST(rt_threaded, coop_and_block_in_place) {
       block_in_place([] {});
       // Within one poll: what is ready must come to an end, with the budget.
       int count = 0;
-      co_await poll_fn([&](detail::Context& context) {
+      co_await poll_fn([&](PollContext& context) {
         for (;;) {
           auto receive = receiver.recv();
           if (!receive.poll(context)) return true;

@@ -272,7 +272,7 @@ TEST(rt_unstable_metrics, worker_local_queue_depth) {
 
 /// Uses up the budget of one poll, then is ready at the next.
 auto exhaust_once(bool& was_exhausted) {
-  return poll_fn([&was_exhausted](detail::Context& context) {
+  return poll_fn([&was_exhausted](PollContext& context) {
     if (was_exhausted) return true;
     for (;;) {
       auto progress = poll_proceed(context);

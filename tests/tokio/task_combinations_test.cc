@@ -99,7 +99,7 @@ Task<Output> subject(Frame, Counts* counts, bool throws, oneshot::Sender<int> po
 
 // Polls a JoinHandle once, as part of the awaiting task.
 struct PollOnce {
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     is_ready = handle->poll(context);
     return true;
   }

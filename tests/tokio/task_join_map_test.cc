@@ -174,7 +174,7 @@ TEST(task_join_map, join_map_coop) {
     for (int i = 0; i < static_cast<int>(kTasks); ++i) map.spawn(i, value_of(i));
     co_await turns(40);
     struct CountPolls {
-      bool poll(detail::Context& context) {
+      bool poll(PollContext& context) {
         if (next.poll(context)) return true;
         ++*pending;
         return false;

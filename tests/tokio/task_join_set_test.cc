@@ -195,7 +195,7 @@ TEST(task_join_set, join_set_coop) {
     for (std::size_t i = 0; i < kTasks; ++i) handles.push_back(set.spawn(nothing()));
     co_await until_finished(handles);
     struct CountPolls {
-      bool poll(detail::Context& context) {
+      bool poll(PollContext& context) {
         if (next.poll(context)) return true;
         ++*pending;
         return false;

@@ -14,7 +14,7 @@ namespace kaido::parity {
 
 /// Never ready.
 struct Pending {
-  bool poll(detail::Context&) const noexcept { return false; }
+  bool poll(PollContext&) const noexcept { return false; }
   void take() const noexcept {}
 };
 

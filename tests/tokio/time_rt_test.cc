@@ -36,7 +36,7 @@ TEST(time_rt, timer_with_current_thread_scheduler) { expect_not_early(parity::cu
 class Starving {
  public:
   explicit Starving(Instant deadline) : sleep_(deadline) {}
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (sleep_.poll(context)) return true;
     ++polls;
     context.target().wake_by_ref();

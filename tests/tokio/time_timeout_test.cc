@@ -20,7 +20,7 @@ using testing::Probe;
 
 /// Never ready.
 struct Pending {
-  bool poll(detail::Context&) { return false; }
+  bool poll(PollContext&) { return false; }
   void take() {}
 };
 

@@ -36,7 +36,7 @@ class [[nodiscard]] AbortOnDropHandle {
   [[nodiscard]] JoinHandle<T> detach() noexcept { return std::move(handle_); }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) { return handle_.poll(context); }
+  bool poll(PollContext& context) { return handle_.poll(context); }
   Result<T> take() { return handle_.take(); }
 
  private:

@@ -185,7 +185,7 @@ class [[nodiscard]] Operation {
   [[nodiscard]] bool is_under_way() const noexcept { return parts_->under_way.has_value(); }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (!parts_->under_way) parts_->under_way.emplace(detail::CallInPlace<F>(parts_->start));
     return parts_->under_way->poll(context);
   }

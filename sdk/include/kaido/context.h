@@ -74,7 +74,7 @@ class CancelWait {
   CancelWait& operator=(CancelWait&&) = delete;
   ~CancelWait();
 
-  bool poll(detail::Context& context);
+  bool poll(PollContext& context);
   void take() noexcept {}
 
  private:

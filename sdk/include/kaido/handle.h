@@ -51,9 +51,9 @@ class CoreRef {
 /// What block_on polls.
 class Root {
  public:
-  virtual bool poll(Context& context) = 0;
+  virtual bool poll(PollContext& context) = 0;
   /// Where the runtime gives up on it; see waker.h.
-  virtual Dropped poll_drop(Context& context) noexcept = 0;
+  virtual Dropped poll_drop(PollContext& context) noexcept = 0;
 
  protected:
   ~Root() = default;
@@ -66,8 +66,8 @@ template <typename A>
 class PollableRoot final : public Root {
  public:
   explicit PollableRoot(A& awaitable) noexcept : awaitable_(awaitable) {}
-  bool poll(Context& context) override { return awaitable_.poll(context); }
-  Dropped poll_drop(Context& context) noexcept override { return detail::poll_drop(awaitable_, context); }
+  bool poll(PollContext& context) override { return awaitable_.poll(context); }
+  Dropped poll_drop(PollContext& context) noexcept override { return detail::poll_drop(awaitable_, context); }
 
  private:
   A& awaitable_;
@@ -85,12 +85,12 @@ T block_on_task(RuntimeCore& core, Task<T> task, bool with_drivers) {
   // The frame must go inside the runtime's context, as a task's would: take() destroys it, so take inside the root.
   struct TaskRoot final : Root {
     explicit TaskRoot(Task<T> inner) : poller(std::move(inner)) {}
-    bool poll(Context& context) override {
+    bool poll(PollContext& context) override {
       if (!poller.poll(context)) return false;
       poller.drop_frame();
       return true;
     }
-    Dropped poll_drop(Context& context) noexcept override { return poller.poll_drop(context); }
+    Dropped poll_drop(PollContext& context) noexcept override { return poller.poll_drop(context); }
     TaskPoller<T> poller;
   };
   TaskRoot root(std::move(task));
@@ -170,7 +170,7 @@ class Handle {
 
   /// Starts a task on the runtime; whether the handle is kept does not matter to it.
   template <typename T>
-  JoinHandle<T> spawn(Task<T> task, SourceLocation location = SourceLocation::current()) const {
+  JoinHandle<T> spawn(Task<T> task KAIDO_CORO_KEEPS, SourceLocation location = SourceLocation::current()) const {
     return detail::spawn_on(*core_, std::move(task), location);
   }
   /// The same for a callable that returns a Task; the task keeps the callable.

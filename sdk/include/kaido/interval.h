@@ -62,7 +62,7 @@ class [[nodiscard]] Interval {
 class [[nodiscard]] Interval::Tick {
  public:
   explicit Tick(Interval& interval) noexcept : interval_(&interval) {}
-  bool poll(detail::Context& context) { return interval_->sleep_.poll(context); }
+  bool poll(PollContext& context) { return interval_->sleep_.poll(context); }
   Instant take() { return interval_->take_tick(); }
 
  private:

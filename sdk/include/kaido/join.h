@@ -100,7 +100,7 @@ class [[nodiscard]] Join {
   Join(Join&& other) noexcept((std::is_nothrow_move_constructible_v<Branches> && ...))
       : branches_(std::move(other.branches_)) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if constexpr (kCount > 0) {
       if (!has_failed() && !poll_branches(context)) return false;
       if (has_failed()) return discard_all(branches_, context);
@@ -108,7 +108,7 @@ class [[nodiscard]] Join {
     return true;
   }
   // An outcome if every branch has one, those that came while it was given up included.
-  Dropped poll_drop(Context& context) noexcept {
+  Dropped poll_drop(PollContext& context) noexcept {
     if (has_failed()) return discard_all(branches_, context) ? Dropped::kOutcome : Dropped::kWaits;
     return drop_branches(context, Indices());
   }
@@ -124,7 +124,7 @@ class [[nodiscard]] Join {
   [[nodiscard]] bool has_failed() const noexcept { return exception_ != nullptr || error_.has_value(); }
 
   // True when all are done or one has failed.
-  bool poll_branches(Context& context) {
+  bool poll_branches(PollContext& context) {
     const std::size_t start = first_;
     if constexpr (!kBiased) first_ = (first_ + 1) % kCount;
     bool all_done = true;
@@ -139,13 +139,13 @@ class [[nodiscard]] Join {
   }
 
   template <std::size_t... I>
-  bool poll_index(std::size_t index, Context& context, std::index_sequence<I...>) {
-    using Function = bool (*)(Join&, Context&);
+  bool poll_index(std::size_t index, PollContext& context, std::index_sequence<I...>) {
+    using Function = bool (*)(Join&, PollContext&);
     static constexpr std::array<Function, kCount> kFunctions{&poll_one<I>...};
     return kFunctions[index](*this, context);
   }
   template <std::size_t I>
-  static bool poll_one(Join& self, Context& context) {
+  static bool poll_one(Join& self, PollContext& context) {
     auto& value = std::get<I>(self.values_);
     if (value) return true;
     if (!std::get<I>(self.branches_).poll(context)) return false;
@@ -173,7 +173,7 @@ class [[nodiscard]] Join {
   }
 
   template <std::size_t... I>
-  Dropped drop_branches(Context& context, std::index_sequence<I...>) noexcept {
+  Dropped drop_branches(PollContext& context, std::index_sequence<I...>) noexcept {
     const std::array<Dropped, kCount> dropped{drop_one<I>(context)...};
     Dropped all = Dropped::kOutcome;
     for (const Dropped one : dropped) {
@@ -183,7 +183,7 @@ class [[nodiscard]] Join {
     return all;
   }
   template <std::size_t I>
-  Dropped drop_one(Context& context) noexcept {
+  Dropped drop_one(PollContext& context) noexcept {
     if (std::get<I>(values_)) return Dropped::kOutcome;
     const Dropped dropped = std::get<I>(branches_).poll_drop(context);
     if (dropped != Dropped::kOutcome) return dropped;

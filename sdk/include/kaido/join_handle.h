@@ -84,7 +84,7 @@ class [[nodiscard]] JoinHandle {
   [[nodiscard]] bool is_valid() const noexcept { return cell_ != nullptr; }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (cell_ == nullptr || taken_) throw std::logic_error("JoinHandle awaited after its result was taken");
     if (!context.may_proceed()) return false;
     if (!cell_->poll_join(context)) return false;

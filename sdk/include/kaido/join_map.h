@@ -123,7 +123,7 @@ class JoinMap {
   }
   void abort_all() noexcept { tasks_.abort_all(); }
   /// Aborts all and waits until the last is gone; their results are discarded.
-  [[nodiscard]] Task<void> shutdown() { return shut_down(this); }
+  [[nodiscard]] KAIDO_CORO_WRAPPER Task<void> shutdown() { return shut_down(this); }
   /// Forgets the tasks without aborting them.
   void detach_all() noexcept {
     tasks_.detach_all();
@@ -135,7 +135,7 @@ class JoinMap {
    public:
     explicit JoinNext(JoinMap& map) noexcept : map_(&map), next_(map.tasks_.join_next_with_id()) {}
 
-    bool poll(detail::Context& context) {
+    bool poll(PollContext& context) {
       while (next_.poll(context)) {
         auto finished = next_.take();
         if (!finished) return true;

@@ -88,12 +88,12 @@ class JoinQueue {
   }
   /// All values in the order of spawning; nothing of tasks without values, which are only waited for. The first task
   /// that failed is thrown as ErrorException, and the rest aborted.
-  [[nodiscard]] Task<std::vector<T>> join_all()
+  [[nodiscard]] KAIDO_CORO_WRAPPER Task<std::vector<T>> join_all()
     requires(!std::is_void_v<T>)
   {
     return join_all_of(std::move(*this));
   }
-  [[nodiscard]] Task<void> join_all()
+  [[nodiscard]] KAIDO_CORO_WRAPPER Task<void> join_all()
     requires std::is_void_v<T>
   {
     return wait_for_all(std::move(*this));
@@ -104,7 +104,7 @@ class JoinQueue {
     for (const auto& task : tasks_) task.abort();
   }
   /// Aborts all and waits until the last is gone; their results are discarded.
-  [[nodiscard]] Task<void> shutdown() { return shut_down(this); }
+  [[nodiscard]] KAIDO_CORO_WRAPPER Task<void> shutdown() { return shut_down(this); }
   /// Forgets the tasks without aborting them.
   void detach_all() noexcept {
     for (auto& task : tasks_) static_cast<void>(task.detach());
@@ -114,7 +114,7 @@ class JoinQueue {
   class [[nodiscard]] JoinNext {
    public:
     explicit JoinNext(JoinQueue& queue) noexcept : queue_(&queue) {}
-    bool poll(detail::Context& context) { return queue_->poll_first(context); }
+    bool poll(PollContext& context) { return queue_->poll_first(context); }
     std::optional<Result<T>> take() {
       if (queue_->is_empty()) return std::nullopt;
       return queue_->pop();
@@ -126,7 +126,7 @@ class JoinQueue {
   class [[nodiscard]] JoinNextWithId {
    public:
     explicit JoinNextWithId(JoinQueue& queue) noexcept : queue_(&queue) {}
-    bool poll(detail::Context& context) { return queue_->poll_first(context); }
+    bool poll(PollContext& context) { return queue_->poll_first(context); }
     std::optional<WithId> take() {
       if (queue_->is_empty()) return std::nullopt;
       return queue_->pop_with_id();
@@ -137,7 +137,7 @@ class JoinQueue {
   };
 
  private:
-  bool poll_first(detail::Context& context) { return is_empty() || tasks_.front().poll(context); }
+  bool poll_first(PollContext& context) { return is_empty() || tasks_.front().poll(context); }
   Result<T> pop() {
     Result<T> result = tasks_.front().take();
     tasks_.pop_front();

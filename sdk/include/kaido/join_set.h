@@ -44,7 +44,7 @@ class JoinSetBase {
   /// A finished task, taken out of the set with its reference; null if none has finished.
   [[nodiscard]] TaskHeader* take_finished() noexcept;
   /// True if a task is finished (then it is in `finished`) or the set is empty (then `finished` is null).
-  bool poll_finished(Context& context, TaskHeader*& finished) noexcept;
+  bool poll_finished(PollContext& context, TaskHeader*& finished) noexcept;
 
  private:
   JoinSetState* state_;
@@ -62,7 +62,7 @@ class JoinFinished {
     if (finished_ != nullptr) finished_->detach();
   }
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (finished_ != nullptr) return true;
     if (!context.may_proceed()) return false;
     if (!base_->poll_finished(context, finished_)) return false;
@@ -158,12 +158,12 @@ class JoinSet {
   [[nodiscard]] std::optional<WithId> try_join_next_with_id() { return take_with_id(base_.take_finished()); }
   /// All values in the order of completion; nothing of tasks without values, which are only waited for. The first task
   /// that failed is thrown as ErrorException, and the rest aborted.
-  [[nodiscard]] Task<std::vector<T>> join_all()
+  [[nodiscard]] KAIDO_CORO_WRAPPER Task<std::vector<T>> join_all()
     requires(!std::is_void_v<T>)
   {
     return join_all_of(std::move(*this));
   }
-  [[nodiscard]] Task<void> join_all()
+  [[nodiscard]] KAIDO_CORO_WRAPPER Task<void> join_all()
     requires std::is_void_v<T>
   {
     return wait_for_all(std::move(*this));
@@ -172,7 +172,7 @@ class JoinSet {
   /// Asks every task to cancel; they stay in the set until they are joined.
   void abort_all() noexcept { base_.abort_all(); }
   /// Aborts all and waits until the last is gone; their results are discarded.
-  [[nodiscard]] Task<void> shutdown() { return shut_down(this); }
+  [[nodiscard]] KAIDO_CORO_WRAPPER Task<void> shutdown() { return shut_down(this); }
   /// Forgets the tasks without aborting them.
   void detach_all() noexcept { base_.detach_all(); }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <kaido/abort_on_drop.h>
+#include <kaido/awaitable.h>
 #include <kaido/context.h>
 #include <kaido/coop.h>
 #include <kaido/distributed.h>

@@ -46,7 +46,7 @@ class LocalSetRef {
 /// std::logic_error on another thread than the set's, std::runtime_error after a panic with kShutdownRuntime.
 class LocalSetPoll {
  public:
-  LocalSetPoll(LocalSetState& state, Context& context);
+  LocalSetPoll(LocalSetState& state, PollContext& context);
   LocalSetPoll(const LocalSetPoll&) = delete;
   LocalSetPoll& operator=(const LocalSetPoll&) = delete;
   ~LocalSetPoll();
@@ -56,7 +56,7 @@ class LocalSetPoll {
 
  private:
   LocalSetState& state_;
-  Context& context_;
+  PollContext& context_;
   Scheduler* previous_ = nullptr;
   bool was_in_local_set_ = false;
   bool was_polled_;
@@ -83,13 +83,13 @@ class [[nodiscard]] RunUntil {
  public:
   RunUntil(LocalSetState& state, Task<T> task) noexcept : state_(state), task_(std::move(task)) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     LocalSetPoll scope(*state_, context);
     if (task_.poll(context)) return true;
     scope.run_tasks();
     return false;
   }
-  Dropped poll_drop(Context& context) noexcept {
+  Dropped poll_drop(PollContext& context) noexcept {
     const LocalSetScope scope(*state_);  // It may go on as far as its next wait.
     return task_.poll_drop(context);
   }
@@ -180,7 +180,7 @@ class LocalSet {
   LocalSet& unhandled_panic(UnhandledPanic behaviour);
 
   /// Internal, for co_await: until every task in it has ended.
-  bool poll(detail::Context& context);
+  bool poll(PollContext& context);
   void take() noexcept {}
   [[nodiscard]] detail::LocalSetState& state() const noexcept { return *state_; }
 

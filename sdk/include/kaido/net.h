@@ -79,7 +79,7 @@ enum class IoDirection : unsigned char { kRead, kWrite };
 class IoOperation {
  public:
   IoOperation& operator=(IoOperation&&) = delete;
-  bool poll(Context& context);
+  bool poll(PollContext& context);
 
  protected:
   IoOperation(IoSourceRef source, IoDirection direction) noexcept : source_(std::move(source)), direction_(direction) {}

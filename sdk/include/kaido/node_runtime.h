@@ -163,10 +163,10 @@ class NodeRuntime {
 
   /// Says goodbye: takes no new calls, lets running functions finish for up to `limit`, then cancels them and closes.
   template <class Rep, class Period>
-  [[nodiscard]] Task<void> shutdown(std::chrono::duration<Rep, Period> limit) const {
+  [[nodiscard]] KAIDO_CORO_WRAPPER Task<void> shutdown(std::chrono::duration<Rep, Period> limit) const {
     return shutdown_within(detail::saturate(limit));
   }
-  [[nodiscard]] Task<void> shutdown() const { return shutdown(std::chrono::seconds(10)); }
+  [[nodiscard]] KAIDO_CORO_WRAPPER Task<void> shutdown() const { return shutdown(std::chrono::seconds(10)); }
 
   /// Internal.
   [[nodiscard]] std::shared_ptr<detail::Backend> backend() const;
@@ -194,7 +194,7 @@ class NodeRuntime {
 ///
 /// An exception of the request passes through, after the goodbye.
 template <typename T>
-[[nodiscard]] Task<Result<void>> serve_until(Task<T> request, NodeOptions options = NodeOptions()) {
+[[nodiscard]] KAIDO_CORO_WRAPPER Task<Result<void>> serve_until(Task<T> request, NodeOptions options = NodeOptions()) {
   return detail::serve_until(detail::discard_value(std::move(request)), std::move(options));
 }
 

@@ -55,7 +55,7 @@ class RemoteCell final : public JoinCell<R> {
   static void operator delete(void* cell, std::size_t size) noexcept { free_frame(cell, size); }
 
  protected:
-  bool poll(detail::Context& context) noexcept override {
+  bool poll(PollContext& context) noexcept override {
     try {
       if (!call_->poll(context)) return false;
       Result<R> result = call_->take();
@@ -112,7 +112,7 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
   }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (is_done.load(std::memory_order_acquire)) return true;
     if (!context.may_proceed()) return false;
     if (!is_started_) {
@@ -164,7 +164,7 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
   }
 
   /// False if it is too late already.
-  bool start(detail::Context& context) {
+  bool start(PollContext& context) {
     if (const std::optional<Duration> left = limits_.left()) {
       if (*left <= Duration::zero()) {
         error = Error(ErrorKind::kTimedOut, std::string(target->name) + ": no time was left when it was to start");
@@ -180,7 +180,7 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
     backend_->start(*this, context.waker());
     return true;
   }
-  bool poll_deadline(detail::Context& context) {
+  bool poll_deadline(PollContext& context) {
     if (!timer_ || !timer_->poll(context)) return false;
     backend_->drop(*this);
     if (!is_done.exchange(true, std::memory_order_acq_rel)) {

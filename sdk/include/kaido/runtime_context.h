@@ -32,11 +32,11 @@ class [[nodiscard]] RuntimeContext {
   [[nodiscard]] const Handle& handle() const noexcept { return handle_; }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     const EnterGuard guard = handle_.enter();
     return task_.poll(context);
   }
-  detail::Dropped poll_drop(detail::Context& context) noexcept {
+  detail::Dropped poll_drop(PollContext& context) noexcept {
     const EnterGuard guard = handle_.enter();
     return task_.poll_drop(context);
   }

@@ -58,7 +58,7 @@ class [[nodiscard]] Select {
                                   (std::is_nothrow_move_constructible_v<Branches> && ...))
       : fallback_(std::move(other.fallback_)), branches_(std::move(other.branches_)) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (stage_ == Stage::kBranches) {
       // Pends without budget even if a branch is ready, so that a loop of selects lets others run.
       if (!context.may_proceed() || !poll_branches(context)) return false;
@@ -71,7 +71,7 @@ class [[nodiscard]] Select {
     }
     return poll_handler(context);
   }
-  Dropped poll_drop(Context& context) noexcept {
+  Dropped poll_drop(PollContext& context) noexcept {
     if (stage_ == Stage::kHandler) return drop_handler(context);
     if (!drop_branches(context, Indices())) return Dropped::kWaits;
     if (stage_ == Stage::kBranches) return Dropped::kGone;
@@ -100,7 +100,7 @@ class [[nodiscard]] Select {
   enum class Polled : unsigned char { kPending, kWon, kRefused };
 
   template <std::size_t I>
-  static Polled poll_one(Select& self, Context& context) {
+  static Polled poll_one(Select& self, PollContext& context) {
     if (!std::get<I>(self.branches_).poll(context)) return Polled::kPending;
     return self.template take_value<I>() ? Polled::kWon : Polled::kRefused;
   }
@@ -115,18 +115,18 @@ class [[nodiscard]] Select {
   }
 
   template <std::size_t... I>
-  Polled poll_index(std::size_t index, Context& context, std::index_sequence<I...>) {
+  Polled poll_index(std::size_t index, PollContext& context, std::index_sequence<I...>) {
     if constexpr (kCount == 0) {
       return Polled::kPending;
     } else {
-      using Function = Polled (*)(Select&, Context&);
+      using Function = Polled (*)(Select&, PollContext&);
       static constexpr std::array<Function, kCount> kFunctions{&poll_one<I>...};
       return kFunctions[index](*this, context);
     }
   }
 
   // True when there is a winner, or nothing left that could win, or an exception.
-  bool poll_branches(Context& context) {
+  bool poll_branches(PollContext& context) {
     if (!enabled_) enabled_ = initially_enabled(Indices());
     const std::size_t start = kBiased || kCount < 2 ? 0 : random_below(static_cast<std::uint32_t>(kCount));
     for (std::size_t i = 0; i < kCount; ++i) {
@@ -160,11 +160,11 @@ class [[nodiscard]] Select {
 
   // True when all are gone. The first that is done nevertheless has won, unless one had before.
   template <std::size_t... I>
-  bool drop_branches(Context& context, std::index_sequence<I...>) noexcept {
+  bool drop_branches(PollContext& context, std::index_sequence<I...>) noexcept {
     return (static_cast<int>(drop_one<I>(context)) & ... & 1) != 0;
   }
   template <std::size_t I>
-  bool drop_one(Context& context) noexcept {
+  bool drop_one(PollContext& context) noexcept {
     auto& branch = std::get<I>(branches_);
     const Dropped dropped = branch.poll_drop(context);
     if (dropped != Dropped::kOutcome) return dropped == Dropped::kGone;
@@ -196,10 +196,10 @@ class [[nodiscard]] Select {
       handler_.template emplace<I + 1>(branch.call(std::get<I + 1>(value_)));
     }
   }
-  bool poll_handler(Context& context) {
+  bool poll_handler(PollContext& context) {
     return std::visit([&](auto& handler) { return handler.poll(context); }, handler_);
   }
-  Dropped drop_handler(Context& context) noexcept {
+  Dropped drop_handler(PollContext& context) noexcept {
     return std::visit([&](auto& handler) { return detail::poll_drop(handler, context); }, handler_);
   }
 

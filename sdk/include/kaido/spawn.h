@@ -19,15 +19,15 @@ namespace detail {
 
 /// What can be spawned, as a Task: Tasks, callables that return one (the task keeps them), other awaitables.
 template <typename T>
-Task<T> to_task(Task<T> task) noexcept {
+KAIDO_CORO_WRAPPER Task<T> to_task(Task<T> task) noexcept {
   return task;
 }
 template <TaskFactory F>
-auto to_task(F factory) {
+KAIDO_CORO_WRAPPER auto to_task(F factory) {
   return run_factory(std::move(factory));
 }
 template <SpawnablePollable A>
-auto to_task(A awaitable) {
+KAIDO_CORO_WRAPPER auto to_task(A awaitable) {
   return run_pollable(std::move(awaitable));
 }
 
@@ -45,7 +45,7 @@ JoinHandle<T> start_task(Owner& owner, Task<T> task, SourceLocation location) {
 
 /// Starts a task of its own on the current runtime.
 template <typename T>
-JoinHandle<T> spawn(Task<T> task, SourceLocation location = SourceLocation::current()) {
+JoinHandle<T> spawn(Task<T> task KAIDO_CORO_KEEPS, SourceLocation location = SourceLocation::current()) {
   return detail::start_task(detail::current_core(), std::move(task), location);
 }
 
@@ -64,7 +64,7 @@ auto spawn(A awaitable, SourceLocation location = SourceLocation::current()) {
 /// Starts a task that stays on this thread: in the current LocalSet, else on the current runtime if that is a local one
 /// of this thread. Throws std::logic_error if there is neither. Takes what spawn() takes.
 template <typename T>
-JoinHandle<T> spawn_local(Task<T> task, SourceLocation location = SourceLocation::current()) {
+JoinHandle<T> spawn_local(Task<T> task KAIDO_CORO_KEEPS, SourceLocation location = SourceLocation::current()) {
   return detail::start_task(detail::current_local_scheduler(), std::move(task), location);
 }
 template <detail::TaskFactory F>

@@ -6,8 +6,10 @@
 /// Nothing runs until the Task is awaited, spawned or given to block_on. Awaiting runs it as part of the awaiting task
 /// (no scheduling); spawning makes it a task of its own.
 ///
-/// Take parameters by value. A coroutine lambda's captures live in the lambda and not in the coroutine: give the lambda
-/// itself to `spawn` or `block_on`, which keep it, not its result.
+/// Take parameters by value: an rvalue reference is refused, since what it refers to is gone when the coroutine goes on
+/// after a wait. A coroutine lambda's captures live in the lambda and not in the coroutine: give the lambda itself to
+/// `spawn` or `block_on`, which keep it, not its result. With KAIDO_CHECK_LIFETIMES defined, clang 17 and later find
+/// what breaks these rules (docs/sdk/awaitables.md).
 #pragma once
 
 #include <coroutine>
@@ -15,7 +17,9 @@
 #include <type_traits>
 #include <utility>
 
+#include <kaido/detail/coroutine_attributes.h>
 #include <kaido/detail/poll.h>
+#include <kaido/detail/standard_awaiter.h>
 
 namespace kaido {
 
@@ -26,6 +30,11 @@ namespace detail {
 
 template <typename T>
 class TaskPromise;
+
+template <typename A>
+inline constexpr bool kIsTask = false;
+template <typename T>
+inline constexpr bool kIsTask<Task<T>> = true;
 
 [[noreturn]] void throw_empty_task();
 
@@ -82,14 +91,30 @@ class TaskPromiseBase {
   TaskAwaiter<U> await_transform(Task<U>&& task) const noexcept {
     return TaskAwaiter<U>(std::move(task), *slot_);
   }
-  // A Task is awaited once: write `co_await std::move(task)`.
   template <typename U>
-  void await_transform(Task<U>& task) const = delete;
+  std::suspend_never await_transform(const Task<U>&) const noexcept {
+    static_assert(kNeverTrue<U>, "kaido: a Task is awaited once: write `co_await std::move(task)`");
+    return {};
+  }
 
   template <typename A>
     requires Pollable<std::remove_reference_t<A>>
   PollAwaiter<std::remove_reference_t<A>> await_transform(A&& awaitable) const noexcept {
     return PollAwaiter<std::remove_reference_t<A>>(awaitable, *slot_);
+  }
+
+  template <typename A>
+    requires(!Pollable<std::remove_reference_t<A>> && !kIsTask<std::remove_cvref_t<A>>)
+  auto await_transform(A&& awaitable) const {
+    if constexpr (StandardAwaitable<A>) {
+      return StandardAwait<A&&>(std::forward<A>(awaitable), *slot_);
+    } else {
+      static_assert(kNeverTrue<A>,
+                    "kaido: this cannot be awaited in a Task: it is no Task, handle, timer or operation, has no `bool "
+                    "poll(kaido::PollContext&)` and `take()` (<kaido/awaitable.h>), and is no standard awaiter. A "
+                    "callable is to be called first; an operation of Asio's wants kaido::use_task");
+      return std::suspend_never();
+    }
   }
 
   void prepare(PollSlot& slot, std::coroutine_handle<> continuation) noexcept {
@@ -146,7 +171,7 @@ class TaskPromise<void> final : public TaskPromiseBase {
 /// its outcome as far as its next wait. Errors: an exception leaves through the `co_await`, or through the JoinHandle
 /// as kPanicked. Awaiting or spawning a Task that was moved from throws std::logic_error.
 template <typename T>
-class [[nodiscard]] Task {
+class [[nodiscard]] KAIDO_CORO_TASK KAIDO_CORO_ELIDABLE Task {
   static_assert(!std::is_reference_v<T>, "Task<T> gives an object: use a pointer or std::reference_wrapper instead");
 
  public:
@@ -209,8 +234,8 @@ class TaskPoller {
   TaskPoller(const TaskPoller&) = delete;
   TaskPoller& operator=(const TaskPoller&) = delete;
 
-  bool poll(Context& context) noexcept { return slot_.poll(context); }
-  Dropped poll_drop(Context& context) noexcept { return slot_.poll_drop(context); }
+  bool poll(PollContext& context) noexcept { return slot_.poll(context); }
+  Dropped poll_drop(PollContext& context) noexcept { return slot_.poll_drop(context); }
   void drop_frame() noexcept { task_ = Task<T>(); }
   T take() {
     drop_frame();
@@ -244,3 +269,13 @@ Task<FactoryValue<F>> run_factory(F factory) {
 
 }  // namespace detail
 }  // namespace kaido
+
+/// What a coroutine's declaration shows of it.
+template <typename T, typename... Parameters>
+struct std::coroutine_traits<kaido::Task<T>, Parameters...> {
+  static_assert(
+      !(std::is_rvalue_reference_v<Parameters> || ...),
+      "kaido: a coroutine that gives a Task takes no `T&&`: what that refers to is gone when the coroutine goes "
+      "on after a wait. Take it by value, and move it in");
+  using promise_type = kaido::detail::TaskPromise<T>;
+};

@@ -77,11 +77,11 @@ class [[nodiscard]] TaskLocalScope {
   [[nodiscard]] std::optional<T> take_value() { return std::exchange(value_, std::nullopt); }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     detail::LocalScopeGuard guard(key_, &value_);
     return task_.poll(context);
   }
-  detail::Dropped poll_drop(detail::Context& context) noexcept {
+  detail::Dropped poll_drop(PollContext& context) noexcept {
     detail::LocalScopeGuard guard(key_, &value_);
     return task_.poll_drop(context);
   }

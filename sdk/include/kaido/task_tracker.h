@@ -59,7 +59,7 @@ class [[nodiscard]] TaskTrackerWait {
   ~TaskTrackerWait();
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) noexcept;
+  bool poll(PollContext& context) noexcept;
   void take() noexcept {}
 
  private:

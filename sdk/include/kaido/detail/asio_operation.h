@@ -35,7 +35,7 @@ class AsioStateBase {
   AsioStateBase& operator=(const AsioStateBase&) = delete;
 
   /// True when the handler was called or destroyed; else the context's waker is kept.
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     Waker dropped;
     const std::scoped_lock lock(lock_);
     if (is_done_) return true;
@@ -270,14 +270,14 @@ class [[nodiscard]] AsioOperation<R(Values...), Target, Initiation, Args...> {
     if (state_ && !state_->is_done()) cancel();
   }
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (!context.may_proceed() || (!state_ && context.gives_up())) return false;
     if (!state_) start();
     if (!state_->poll(context)) return false;
     context.spend();
     return true;
   }
-  Dropped poll_drop(Context& context) noexcept {
+  Dropped poll_drop(PollContext& context) noexcept {
     if (!state_) return Dropped::kGone;
     if (!state_->poll(context)) {
       cancel();

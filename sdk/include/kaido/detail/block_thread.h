@@ -9,12 +9,12 @@ namespace kaido::detail {
 
 /// Calls poll(state, context) on this thread until it is true, waiting in between for the wake-up.
 /// Throws std::logic_error on a thread that runs tasks: it would stop them all.
-void block_thread(bool (*poll)(void* state, Context& context), void* state);
+void block_thread(bool (*poll)(void* state, PollContext& context), void* state);
 
 template <typename A>
 decltype(auto) block_on_awaitable(A&& awaitable) {
   block_thread(
-      [](void* state, Context& context) { return static_cast<std::remove_reference_t<A>*>(state)->poll(context); },
+      [](void* state, PollContext& context) { return static_cast<std::remove_reference_t<A>*>(state)->poll(context); },
       &awaitable);
   return awaitable.take();
 }

@@ -31,7 +31,7 @@ class Borrowed {
 
  public:
   explicit Borrowed(A& awaitable) noexcept : awaitable_(&awaitable) {}
-  bool poll(Context& context) { return awaitable_->poll(context); }
+  bool poll(PollContext& context) { return awaitable_->poll(context); }
   decltype(auto) take() { return awaitable_->take(); }
 
  private:
@@ -46,11 +46,11 @@ class Branch {
 
   explicit Branch(A awaitable) : awaitable_(std::in_place, std::move(awaitable)) {}
 
-  bool poll(Context& context) { return awaitable_->poll(context); }
+  bool poll(PollContext& context) { return awaitable_->poll(context); }
   /// Once, after poll() gave true.
   decltype(auto) take() { return awaitable_->take(); }
   /// Gives up on it. kGone: it is destroyed; kOutcome: take() gives what happened, reset() destroys it.
-  Dropped poll_drop(Context& context) noexcept {
+  Dropped poll_drop(PollContext& context) noexcept {
     const Dropped dropped = awaitable_ ? detail::poll_drop(*awaitable_, context) : Dropped::kGone;
     if (dropped == Dropped::kGone) reset();
     return dropped;
@@ -73,12 +73,12 @@ class Branch<Task<T>> {
   explicit Branch(Task<T> task) noexcept : task_(std::move(task)) {}
   Branch(Branch&& other) noexcept : task_(std::move(other.task_)) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (!poller_) poller_.emplace(std::move(task_));
     return poller_->poll(context);
   }
   T take() { return poller_->take(); }
-  Dropped poll_drop(Context& context) noexcept {
+  Dropped poll_drop(PollContext& context) noexcept {
     const Dropped dropped = poller_ ? poller_->poll_drop(context) : Dropped::kGone;
     if (dropped == Dropped::kGone) reset();
     return dropped;
@@ -136,12 +136,12 @@ class Branch<F> {
   explicit Branch(F factory) : factory_(std::move(factory)) {}
   Branch(Branch&& other) noexcept(std::is_nothrow_move_constructible_v<F>) : factory_(std::move(other.factory_)) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (!poller_) poller_.emplace(CallInPlace<F>(factory_));
     return poller_->poll(context);
   }
   decltype(auto) take() { return poller_->take(); }
-  Dropped poll_drop(Context& context) noexcept {
+  Dropped poll_drop(PollContext& context) noexcept {
     const Dropped dropped = poller_ ? detail::poll_drop(*poller_, context) : Dropped::kGone;
     if (dropped == Dropped::kGone) reset();
     return dropped;
@@ -159,7 +159,8 @@ template <typename X>
 struct BranchOf {
   static_assert(
       Pollable<X> || BranchFactory<X> || IsTask<X>::value,
-      "not awaitable: give a Task, a JoinHandle, a sleep, a channel's operation, or a callable that returns one");
+      "not awaitable: give a Task, a JoinHandle, a sleep, a channel's operation, a callable that returns one, or "
+      "kaido::from_awaiter() of a standard awaiter");
   using type = Branch<X>;
 };
 template <typename X>
@@ -204,14 +205,14 @@ auto take_stored(A& awaitable) {
 
 /// Gives up on a branch whose outcome nobody wants: true when it is gone.
 template <typename B>
-bool discard(B& branch, Context& context) noexcept {
+bool discard(B& branch, PollContext& context) noexcept {
   const Dropped dropped = branch.poll_drop(context);
   if (dropped == Dropped::kOutcome) branch.reset();
   return dropped != Dropped::kWaits;
 }
 /// The same for every branch of a tuple; true when all are gone.
 template <typename... Branches>
-bool discard_all(std::tuple<Branches...>& branches, Context& context) noexcept {
+bool discard_all(std::tuple<Branches...>& branches, PollContext& context) noexcept {
   return std::apply([&](auto&... branch) { return (static_cast<int>(discard(branch, context)) & ... & 1) != 0; },
                     branches);
 }

@@ -18,13 +18,13 @@ class LazyTask {
   LazyTask(LazyTask&& other) noexcept : task_(std::move(other.task_)) {}
   LazyTask& operator=(LazyTask&&) = delete;
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (!poller_) poller_.emplace(std::move(task_));
     if (!poller_->poll(context)) return false;
     poller_->drop_frame();
     return true;
   }
-  Dropped poll_drop(Context& context) noexcept {
+  Dropped poll_drop(PollContext& context) noexcept {
     if (!poller_) return Dropped::kGone;
     const Dropped dropped = poller_->poll_drop(context);
     if (dropped == Dropped::kOutcome) poller_->drop_frame();

@@ -104,7 +104,7 @@ class Backend {
   /// Takes the call up. It completes by is_done and a wake of `waker`, possibly before start() returns.
   virtual void start(PendingCall& call, Waker waker) = 0;
   /// The task polls again before completion: replaces the waker; false if the call is done meanwhile.
-  virtual bool set_waker(PendingCall& call, const Context& context) = 0;
+  virtual bool set_waker(PendingCall& call, const PollContext& context) = 0;
   /// The caller has lost interest: the call is cancelled, and not touched any more when this returns.
   virtual void drop(PendingCall& call) noexcept = 0;
 

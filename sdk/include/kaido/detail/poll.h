@@ -37,7 +37,7 @@ enum class LeafStep : bool {
 
 /// What the innermost coroutine of a chain waits for.
 struct Leaf {
-  Dropped (*step)(Leaf* leaf, Context& context, LeafStep step) noexcept;
+  Dropped (*step)(Leaf* leaf, PollContext& context, LeafStep step) noexcept;
 };
 
 struct PollSlot {
@@ -47,7 +47,7 @@ struct PollSlot {
   bool done = false;
 
   /// True when the outermost coroutine has finished.
-  bool poll(Context& current) noexcept {
+  bool poll(PollContext& current) noexcept {
     context = &current;
     if (leaf != nullptr) {
       if (leaf->step(leaf, current, LeafStep::kPoll) == Dropped::kWaits) return false;
@@ -57,8 +57,8 @@ struct PollSlot {
     return done;
   }
   /// kOutcome: the outermost coroutine has finished. The chain is not polled any more after this was first called.
-  Dropped poll_drop(Context& current) noexcept {
-    Context last = current.giving_up();
+  Dropped poll_drop(PollContext& current) noexcept {
+    PollContext last = current.giving_up();
     while (!done) {
       if (leaf == nullptr) return Dropped::kGone;  // Not started.
       const Dropped dropped = leaf->step(leaf, last, LeafStep::kDrop);
@@ -124,20 +124,20 @@ class Outcome {
 };
 
 template <typename A>
-concept Pollable = requires(A& awaitable, Context& context) {
+concept Pollable = requires(A& awaitable, PollContext& context) {
   { awaitable.poll(context) } -> std::same_as<bool>;
   awaitable.take();
 };
 
 /// A Pollable that may need time before it can be destroyed; see waker.h.
 template <typename A>
-concept Drainable = requires(A& awaitable, Context& context) {
+concept Drainable = requires(A& awaitable, PollContext& context) {
   { awaitable.poll_drop(context) } -> std::same_as<Dropped>;
 };
 
 /// Gives up on any Pollable.
 template <typename A>
-Dropped poll_drop(A& awaitable, Context& context) noexcept {
+Dropped poll_drop(A& awaitable, PollContext& context) noexcept {
   if constexpr (Drainable<A>) {
     return awaitable.poll_drop(context);
   } else {
@@ -163,7 +163,7 @@ class PollAwaiter final : private Leaf {
 
  private:
   // An exception of poll() belongs to the awaiting coroutine: it counts as ready and is rethrown there.
-  static Dropped step_leaf(Leaf* leaf, Context& context, LeafStep step) noexcept {
+  static Dropped step_leaf(Leaf* leaf, PollContext& context, LeafStep step) noexcept {
     auto* self = static_cast<PollAwaiter*>(leaf);
     if (step == LeafStep::kDrop) return poll_drop(self->awaitable_, context);
     try {

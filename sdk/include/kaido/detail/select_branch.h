@@ -49,13 +49,13 @@ class UnwrappingHandler {
 
 /// Where no handler is a coroutine, or none runs yet.
 struct NoHandlerRuns {
-  bool poll(Context&) const noexcept { return true; }
-  Dropped poll_drop(Context&) const noexcept { return Dropped::kOutcome; }
+  bool poll(PollContext&) const noexcept { return true; }
+  Dropped poll_drop(PollContext&) const noexcept { return Dropped::kOutcome; }
 };
 /// Stands for a plain handler in the variant of handlers.
 struct PlainHandler {
-  bool poll(Context&) const noexcept { return true; }
-  Dropped poll_drop(Context&) const noexcept { return Dropped::kOutcome; }
+  bool poll(PollContext&) const noexcept { return true; }
+  Dropped poll_drop(PollContext&) const noexcept { return Dropped::kOutcome; }
 };
 
 template <typename R>
@@ -119,9 +119,9 @@ class SelectBranch {
   }
 
   [[nodiscard]] bool is_enabled() const noexcept { return is_enabled_; }
-  bool poll(Context& context) { return branch_.poll(context); }
+  bool poll(PollContext& context) { return branch_.poll(context); }
   decltype(auto) take() { return branch_.take(); }
-  Dropped poll_drop(Context& context) noexcept { return branch_.poll_drop(context); }
+  Dropped poll_drop(PollContext& context) noexcept { return branch_.poll_drop(context); }
   void reset() noexcept { branch_.reset(); }
 
   [[nodiscard]] bool accepts(const Stored<Value>& value) {

@@ -46,7 +46,7 @@ class TaskHeader : public WakeTarget {
   /// True once the frame is destroyed and the outcome can be taken.
   [[nodiscard]] bool is_finished() const noexcept;
   /// is_finished(), or stores the waker of `context` to be woken then. For one waiter: the owner of the JoinHandle.
-  bool poll_join(Context& context) noexcept;
+  bool poll_join(PollContext& context) noexcept;
   /// Asks for cancellation: the scheduler destroys the frame at the task's next suspension.
   void abort() noexcept;
   /// Gives up the JoinHandle's interest and reference; an outcome already there is destroyed.
@@ -66,9 +66,9 @@ class TaskHeader : public WakeTarget {
   ~TaskHeader() override;
 
   /// True when finished and the outcome stands.
-  virtual bool poll(Context& context) noexcept = 0;
+  virtual bool poll(PollContext& context) noexcept = 0;
   /// Whether drop_frame() may be called on an unfinished coroutine; kOutcome: it has finished, and the outcome stands.
-  virtual Dropped poll_drop(Context& context) noexcept;
+  virtual Dropped poll_drop(PollContext& context) noexcept;
   /// Destroys the coroutine or closure, whether finished or not.
   virtual void drop_frame() noexcept = 0;
   /// What left the task and was not taken; null if there is nothing of the kind.
@@ -83,7 +83,7 @@ class TaskHeader : public WakeTarget {
   enum class Start { kPoll, kCancel, kNothing };
   Start start_running() noexcept;
   bool finish_running() noexcept;
-  void drop_unfinished(Context& context) noexcept;
+  void drop_unfinished(PollContext& context) noexcept;
   void wait_for_drop() noexcept;
   void discard_outcome() noexcept;
   void complete() noexcept;
@@ -146,8 +146,8 @@ class SpawnCell final : public JoinCell<T> {
   static void operator delete(void* cell, std::size_t size) noexcept { free_frame(cell, size); }
 
  protected:
-  bool poll(Context& context) noexcept override { return slot_.poll(context); }
-  Dropped poll_drop(Context& context) noexcept override { return slot_.poll_drop(context); }
+  bool poll(PollContext& context) noexcept override { return slot_.poll(context); }
+  Dropped poll_drop(PollContext& context) noexcept override { return slot_.poll_drop(context); }
   void drop_frame() noexcept override {
     if (frame_) std::exchange(frame_, nullptr).destroy();
   }
@@ -167,7 +167,7 @@ class BlockingCell final : public JoinCell<T> {
   BlockingCell(RuntimeCore* core, F closure) : JoinCell<T>(core) { new (&closure_) F(std::move(closure)); }
 
  protected:
-  bool poll(Context&) noexcept override {
+  bool poll(PollContext&) noexcept override {
     try {
       if constexpr (std::is_void_v<T>) {
         std::move(closure_)();

@@ -1,30 +1,14 @@
-/// How something that completes later gets a task polled again: WakeTarget, Waker, Budget, Context.
-///
-/// Internal, but the contract for every custom awaitable of the library. An awaitable ("pollable") is a type with
-///
-///     bool poll(detail::Context& context);   // true: take() may be called, once
-///     T take();                              // the outcome
-///
-/// and a destructor that cancels. poll() may be called again at any time, also when nothing happened (a task has one
-/// wake-up for all it waits for), so it re-checks its own state; when it returns false it has stored context.waker()
-/// where the completing side finds it. `co_await pollable` then works in every Task, and `timeout` works on it too.
-/// The destructor may run before the first poll, between polls or after take(); it runs on the task's thread.
-///
-/// One more member is for what cannot be destroyed at any moment, because it has lent memory to somebody (an operation
-/// of Asio's), and for combinators that hold other Pollables:
-///
-///     Dropped poll_drop(detail::Context& context) noexcept;
-///
-/// The first call gives up: it cancels, and poll() does not follow. On kWaits, context.waker() is woken once another
-/// call may say more. Who drops a Pollable that has it calls it first, until it says something else: kGone, destroy it;
-/// kOutcome, it was done nevertheless: what has happened is not dropped, so take() it. See docs/decisions/0015.
+/// How something that completes later gets a task polled again: WakeTarget and Budget, which are internal, and Waker,
+/// Dropped and PollContext, which <kaido/awaitable.h> documents for those who write awaitables.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <utility>
 
-namespace kaido::detail {
+namespace kaido {
+
+namespace detail {
 
 /// What a Waker refers to: a spawned task, the root of a block_on, a probe. Counts its references in the upper bits of
 /// one word whose lower bits belong to the subclass.
@@ -59,46 +43,6 @@ class WakeTarget {
   std::atomic<std::uint64_t> state_;
 };
 
-/// An owning reference to a WakeTarget; null if default-constructed.
-class Waker {
- public:
-  Waker() noexcept = default;
-  explicit Waker(WakeTarget& target) noexcept : target_(&target) { target.add_ref(); }
-  Waker(const Waker& other) noexcept : target_(other.target_) {
-    if (target_ != nullptr) target_->add_ref();
-  }
-  Waker(Waker&& other) noexcept : target_(std::exchange(other.target_, nullptr)) {}
-  Waker& operator=(Waker other) noexcept {
-    std::swap(target_, other.target_);
-    return *this;
-  }
-  ~Waker() { reset(); }
-
-  explicit operator bool() const noexcept { return target_ != nullptr; }
-  [[nodiscard]] const WakeTarget* target() const noexcept { return target_; }
-
-  /// Wakes and becomes null. Nothing happens on a null Waker.
-  void wake() noexcept {
-    if (target_ != nullptr) std::exchange(target_, nullptr)->wake_by_value();
-  }
-  void wake_by_ref() const noexcept {
-    if (target_ != nullptr) target_->wake_by_ref();
-  }
-  void reset() noexcept {
-    if (target_ != nullptr) std::exchange(target_, nullptr)->drop_ref();
-  }
-
- private:
-  WakeTarget* target_ = nullptr;
-};
-
-/// How far something is that was given up.
-enum class Dropped : unsigned char {
-  kWaits,    ///< it may not be destroyed yet; ask again when woken
-  kGone,     ///< it may be destroyed, and has nothing to give
-  kOutcome,  ///< it may be destroyed, but was done before it could be cancelled: take() gives what happened
-};
-
 /// A task has used up its budget: counted in the runtime's metrics.
 void count_exhausted_budget() noexcept;
 
@@ -122,17 +66,65 @@ class Budget {
   int remaining_ = kPerPoll;  // Negative: unconstrained.
 };
 
-/// What a poll knows: whom to wake, and the budget. Valid only during that poll.
-class Context {
+}  // namespace detail
+
+/// Who is to be polled again: a spawned task, the root of a block_on. Null if default-constructed.
+///
+/// Threading: a value, like std::shared_ptr; it may be woken on any thread.
+/// Lifetime: keeps the memory of what it wakes, not the task; waking one that has ended does nothing.
+class Waker {
  public:
-  Context(WakeTarget& target, Budget& budget) noexcept : target_(&target), budget_(&budget) {}
+  Waker() noexcept = default;
+  /// Internal.
+  explicit Waker(detail::WakeTarget& target) noexcept : target_(&target) { target.add_ref(); }
+  Waker(const Waker& other) noexcept : target_(other.target_) {
+    if (target_ != nullptr) target_->add_ref();
+  }
+  Waker(Waker&& other) noexcept : target_(std::exchange(other.target_, nullptr)) {}
+  Waker& operator=(Waker other) noexcept {
+    std::swap(target_, other.target_);
+    return *this;
+  }
+  ~Waker() { reset(); }
+
+  explicit operator bool() const noexcept { return target_ != nullptr; }
+  /// Internal.
+  [[nodiscard]] const detail::WakeTarget* target() const noexcept { return target_; }
+
+  /// Wakes and becomes null. Nothing happens on a null Waker.
+  void wake() noexcept {
+    if (target_ != nullptr) std::exchange(target_, nullptr)->wake_by_value();
+  }
+  /// Wakes and stays what it is.
+  void wake_by_ref() const noexcept {
+    if (target_ != nullptr) target_->wake_by_ref();
+  }
+  void reset() noexcept {
+    if (target_ != nullptr) std::exchange(target_, nullptr)->drop_ref();
+  }
+
+ private:
+  detail::WakeTarget* target_ = nullptr;
+};
+
+/// How far something is that was given up.
+enum class Dropped : unsigned char {
+  kWaits,    ///< it may not be destroyed yet; ask again when woken
+  kGone,     ///< it may be destroyed, and has nothing to give
+  kOutcome,  ///< it may be destroyed, but was done before it could be cancelled: take() gives what happened
+};
+
+/// What a poll knows: whom to wake, and the budget. Valid only during that poll.
+class PollContext {
+ public:
+  PollContext(detail::WakeTarget& target, detail::Budget& budget) noexcept : target_(&target), budget_(&budget) {}
   /// The same poll with another budget.
-  Context(const Context& other, Budget& budget) noexcept
+  PollContext(const PollContext& other, detail::Budget& budget) noexcept
       : target_(other.target_), budget_(&budget), gives_up_(other.gives_up_) {}
 
   /// The same for something that is given up: it goes on with what has happened, as far as its next wait.
-  [[nodiscard]] Context giving_up() const noexcept {
-    Context context(*this);
+  [[nodiscard]] PollContext giving_up() const noexcept {
+    PollContext context(*this);
     context.gives_up_ = true;
     return context;
   }
@@ -140,14 +132,14 @@ class Context {
   [[nodiscard]] bool gives_up() const noexcept { return gives_up_; }
 
   [[nodiscard]] Waker waker() const noexcept { return Waker(*target_); }
-  [[nodiscard]] WakeTarget& target() const noexcept { return *target_; }
+  [[nodiscard]] detail::WakeTarget& target() const noexcept { return *target_; }
   [[nodiscard]] bool will_wake(const Waker& waker) const noexcept { return waker.target() == target_; }
   /// Stores the waker unless `slot` already has it: the usual line of a poll() that returns false.
   void store_waker(Waker& slot) const {
     if (!will_wake(slot)) slot = waker();
   }
 
-  [[nodiscard]] Budget& budget() const noexcept { return *budget_; }
+  [[nodiscard]] detail::Budget& budget() const noexcept { return *budget_; }
   /// For leaf awaitables, first line of poll(): `if (!context.may_proceed()) return false;` and spend() when ready. If
   /// the budget is used up the task is woken again after the drivers have been polled.
   [[nodiscard]] bool may_proceed() const noexcept {
@@ -161,9 +153,17 @@ class Context {
   void defer() const noexcept;
 
  private:
-  WakeTarget* target_;
-  Budget* budget_;
+  detail::WakeTarget* target_;
+  detail::Budget* budget_;
   bool gives_up_ = false;
 };
 
-}  // namespace kaido::detail
+namespace detail {
+
+using kaido::Dropped;
+using kaido::Waker;
+/// The library's own short name for it. Outside of `detail`, Context is what a running function knows of its call.
+using Context = PollContext;
+
+}  // namespace detail
+}  // namespace kaido

@@ -50,7 +50,7 @@ class PollProbe {
     std::atomic<int> wakes = 0;
     int wakes_before_poll = 0;
     detail::Budget budget;
-    detail::Context context{*this, budget};
+    PollContext context{*this, budget};
   };
 
   Target& target_;

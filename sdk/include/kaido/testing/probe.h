@@ -53,7 +53,7 @@ class Probe {
 
   Target& target_;
   detail::Budget budget_;
-  detail::Context context_;  // A member, since the poller keeps its address between polls.
+  PollContext context_;  // A member, since the poller keeps its address between polls.
   detail::TaskPoller<T> poller_;
 };
 
