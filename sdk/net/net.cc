@@ -122,7 +122,7 @@ net::Address local_address_of(IoSource& source) {
   return address;
 }
 
-net::IoExpected<IoSourceRef> bound(const net::Address& address, int type) {
+net::IoResult<IoSourceRef> bound(const net::Address& address, int type) {
   OwnedSocket socket(address.family(), type);
   if (socket.get() < 0) return last_error();
   const int yes = 1;
@@ -156,28 +156,28 @@ long Stream::Connect::attempt() noexcept {
   return result;
 }
 
-Task<IoExpected<void>> Stream::read_exact(std::span<std::byte> buffer) const {
+Task<IoResult<void>> Stream::read_exact(std::span<std::byte> buffer) const {
   while (!buffer.empty()) {
     const auto count = co_await read(buffer);
     if (!count) co_return count.error();
     if (*count == 0) co_return std::make_error_code(std::errc::connection_aborted);
     buffer = buffer.subspan(*count);
   }
-  co_return IoExpected<void>();
+  co_return IoResult<void>();
 }
 
-Task<IoExpected<void>> Stream::write_all(std::span<const std::byte> bytes) const {
+Task<IoResult<void>> Stream::write_all(std::span<const std::byte> bytes) const {
   while (!bytes.empty()) {
     const auto count = co_await write(bytes);
     if (!count) co_return count.error();
     bytes = bytes.subspan(*count);
   }
-  co_return IoExpected<void>();
+  co_return IoResult<void>();
 }
 
 Address Stream::local_address() const { return detail::local_address_of(*source_); }
 
-IoExpected<Listener> Listener::bind(const Address& address) {
+IoResult<Listener> Listener::bind(const Address& address) {
   auto source = detail::bound(address, SOCK_STREAM);
   if (!source) return source.error();
   return Listener(*std::move(source));
@@ -193,19 +193,19 @@ long Listener::Accept::attempt() noexcept {
   return accepted_;
 }
 
-IoExpected<Stream> Listener::Accept::take() {
+IoResult<Stream> Listener::Accept::take() {
   if (error_) return error_;
   detail::OwnedSocket socket(std::exchange(accepted_, -1));
   return Stream(socket.into_source());
 }
 
-IoExpected<UdpSocket> UdpSocket::bind(const Address& address) {
+IoResult<UdpSocket> UdpSocket::bind(const Address& address) {
   auto source = detail::bound(address, SOCK_DGRAM);
   if (!source) return source.error();
   return UdpSocket(*std::move(source));
 }
 
-IoExpected<void> UdpSocket::connect(const Address& address) const {
+IoResult<void> UdpSocket::connect(const Address& address) const {
   if (::connect(source_->socket(), static_cast<const sockaddr*>(address.data()), address.size()) != 0)
     return last_error();
   return {};

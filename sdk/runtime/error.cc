@@ -177,10 +177,10 @@ std::ostream& operator<<(std::ostream& out, const Error& error) { return out << 
 
 ErrorException::ErrorException(Error error) : error_(std::move(error)), text_(error_.to_string()) {}
 
-BadResultAccess::BadResultAccess(Error error) : error_(std::move(error)), text_(error_.to_string()) {}
+BadResultAccess::BadResultAccess(Error error) : BadExpectedAccess(error.to_string()), error_(std::move(error)) {}
 
 namespace detail {
-void throw_bad_result_access(const Error& error) { throw BadResultAccess(error); }
+void BadAccess<Error>::raise(const Error& error) { throw BadResultAccess(error); }
 }  // namespace detail
 
 }  // namespace kaido

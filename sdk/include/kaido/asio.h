@@ -38,6 +38,7 @@
 #include <kaido/detail/asio_executor.h>
 #include <kaido/detail/asio_operation.h>
 #include <kaido/detail/io.h>
+#include <kaido/expected.h>
 #include <kaido/handle.h>
 #include <kaido/join.h>
 #include <kaido/join_handle.h>
@@ -50,7 +51,7 @@ namespace kaido {
 /// What an operation gives that may fail with an error code: `if (result)`, `*result`, `result.error()`, and
 /// `result.value()`, which throws boost::system::system_error. select's on_value and try_join take it.
 template <typename T>
-using IoResult = boost::system::result<T>;
+using IoResult = Expected<T, boost::system::error_code>;
 
 /// The executor of the runtime's own I/O loop, for sockets, timers and streams. Handlers run on a thread of the
 /// runtime, one at a time, in the runtime's context; they must be short and must not throw. Without an argument that of
@@ -234,13 +235,6 @@ Task<void> deliver(JoinHandle<T> joined, Handler handler) {
   };
   boost::asio::post(work.get_executor(), std::move(completion));
 }
-
-/// IoResult as a branch of try_join.
-template <typename T>
-struct TryJoinPart<boost::system::result<T>> {
-  using Value = Stored<T>;
-  using Error = boost::system::error_code;
-};
 
 }  // namespace detail
 

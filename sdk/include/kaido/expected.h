@@ -3,8 +3,9 @@
 ///     kaido::Expected<int, kaido::mpsc::TryRecvError> got = receiver.try_recv();
 ///     if (got) use(*got); else if (got.error() == kaido::mpsc::TryRecvError::kEmpty) ...
 ///
-/// What the channels and locks give where a caller acts on the kind of failure, or gets its value back (SendError<T>).
-/// What can fail in many ways gives Result<T>, with an Error. std::expected needs C++23; this has its names.
+/// The one type of Kaido's for what may fail. Result<T> is Expected<T, Error> (<kaido/result.h>), for whatever can fail
+/// in many ways; IoResult<T> has an error code (<kaido/asio.h>, <kaido/net.h>); channels and locks have enumerations,
+/// or give the value back (SendError<T>). std::expected needs C++23; this has its names.
 #pragma once
 
 #include <exception>
@@ -15,8 +16,8 @@
 
 namespace kaido {
 
-/// Thrown by Expected::value() on an error.
-class BadExpectedAccess final : public std::exception {
+/// Thrown by Expected::value() on an error; for some errors an exception that says more, see there.
+class BadExpectedAccess : public std::exception {
  public:
   explicit BadExpectedAccess(std::string text) : text_(std::move(text)) {}
   [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
@@ -50,12 +51,22 @@ std::string describe_error(const E& error) {
   }
 }
 
+/// What value() throws for an error.
+template <typename E>
+struct BadAccess {
+  [[noreturn]] static void raise(const E& error) { throw BadExpectedAccess(describe_error(error)); }
+};
+
 /// One of two. (A std::variant of trivial types copies its unused bytes, about which g++ 12 warns in users' code.)
 template <typename V, typename E>
 class EitherStorage {
   static constexpr bool kIsCopyable = std::is_copy_constructible_v<V> && std::is_copy_constructible_v<E>;
   static constexpr bool kMovesSafely =
       std::is_nothrow_move_constructible_v<V> && std::is_nothrow_move_constructible_v<E>;
+  /// Values whose move may throw are assigned; the error is put back where making one throws.
+  static constexpr bool kIsAssignable =
+      kMovesSafely || (std::is_move_constructible_v<V> && std::is_move_assignable_v<V> &&
+                       std::is_nothrow_move_constructible_v<E> && std::is_nothrow_move_assignable_v<E>);
 
  public:
   template <typename... Args>
@@ -69,16 +80,19 @@ class EitherStorage {
   }
   EitherStorage(EitherStorage&& other) noexcept(kMovesSafely) { construct(std::move(other)); }
   EitherStorage& operator=(const EitherStorage& other)
-    requires(kIsCopyable && kMovesSafely)
+    requires(kIsCopyable && kIsAssignable)
   {
     return *this = EitherStorage(other);
   }
-  EitherStorage& operator=(EitherStorage&& other) noexcept
-    requires kMovesSafely
+  EitherStorage& operator=(EitherStorage&& other) noexcept(kMovesSafely)
+    requires kIsAssignable
   {
-    if (this != &other) {
+    if (this == &other) return *this;
+    if constexpr (kMovesSafely) {
       destroy();
       construct(std::move(other));
+    } else {
+      assign(std::move(other));
     }
     return *this;
   }
@@ -100,6 +114,25 @@ class EitherStorage {
     }
     has_value_ = other.has_value_;
   }
+  void assign(EitherStorage&& other) {
+    if (has_value_ && other.has_value_) {
+      value_ = std::move(other.value_);
+    } else if (!other.has_value_) {
+      destroy();
+      has_value_ = false;
+      std::construct_at(&error_, std::move(other.error_));
+    } else {
+      E kept(std::move(error_));
+      std::destroy_at(&error_);
+      try {
+        std::construct_at(&value_, std::move(other.value_));
+      } catch (...) {
+        std::construct_at(&error_, std::move(kept));
+        throw;
+      }
+      has_value_ = true;
+    }
+  }
   void destroy() noexcept {
     if (has_value_) {
       std::destroy_at(&value_);
@@ -118,7 +151,8 @@ struct NoValue {};
 /// Threading: a value, like std::optional.
 template <typename T, typename E>
 class [[nodiscard]] Expected {
-  static_assert(!std::is_reference_v<T> && !std::is_reference_v<E>, "Expected holds objects");
+  static_assert(!std::is_reference_v<T> && !std::is_reference_v<E>,
+                "Expected and Result hold objects: use a pointer or std::reference_wrapper instead");
 
  public:
   using value_type = T;
@@ -136,18 +170,21 @@ class [[nodiscard]] Expected {
   Expected(Unexpected<G> error) : state_(std::false_type(), std::move(error).error()) {}
 
   [[nodiscard]] bool has_value() const noexcept { return state_.has_value_; }
+  [[nodiscard]] bool has_error() const noexcept { return !has_value(); }
+  [[nodiscard]] bool ok() const noexcept { return has_value(); }
   explicit operator bool() const noexcept { return has_value(); }
 
-  /// The value; throws BadExpectedAccess if there is none.
-  [[nodiscard]] T& value() & {
+  /// The value; throws if there is none: BadResultAccess for an Error, boost::system::system_error for a code of
+  /// Asio's, BadExpectedAccess for all others. The value may be ignored: `result.value();` is the line that throws.
+  T& value() & {
     check();
     return **this;
   }
-  [[nodiscard]] const T& value() const& {
+  const T& value() const& {
     check();
     return **this;
   }
-  [[nodiscard]] T&& value() && {
+  T&& value() && {
     check();
     return *std::move(*this);
   }
@@ -175,7 +212,7 @@ class [[nodiscard]] Expected {
 
  private:
   void check() const {
-    if (!has_value()) throw BadExpectedAccess(detail::describe_error(error()));
+    if (!has_value()) detail::BadAccess<E>::raise(error());
   }
 
   detail::EitherStorage<T, E> state_;
@@ -199,11 +236,13 @@ class [[nodiscard]] Expected<void, E> {
   Expected(Unexpected<G> error) : state_(std::false_type(), std::move(error).error()) {}
 
   [[nodiscard]] bool has_value() const noexcept { return state_.has_value_; }
+  [[nodiscard]] bool has_error() const noexcept { return !has_value(); }
+  [[nodiscard]] bool ok() const noexcept { return has_value(); }
   explicit operator bool() const noexcept { return has_value(); }
 
-  /// Throws BadExpectedAccess on an error.
+  /// Throws on an error, as that of a value does.
   void value() const {
-    if (!has_value()) throw BadExpectedAccess(detail::describe_error(error()));
+    if (!has_value()) detail::BadAccess<E>::raise(error());
   }
   void operator*() const noexcept {}
 

@@ -39,11 +39,6 @@ template <typename V>
 struct TryJoinPart {
   static_assert(!std::is_same_v<V, V>, "try_join takes what gives a Result or an Expected; use join for the rest");
 };
-template <typename T>
-struct TryJoinPart<Result<T>> {
-  using Value = Stored<T>;
-  using Error = kaido::Error;
-};
 template <typename T, typename E>
 struct TryJoinPart<Expected<T, E>> {
   using Value = Stored<T>;
@@ -74,7 +69,7 @@ template <typename... V>
 struct JoinOutput<true, V...> {
   using Values = std::tuple<typename TryJoinPart<std::remove_cvref_t<V>>::Value...>;
   using Error = typename CommonError<typename TryJoinPart<std::remove_cvref_t<V>>::Error...>::type;
-  using type = std::conditional_t<std::is_same_v<Error, kaido::Error>, Result<Values>, Expected<Values, Error>>;
+  using type = Expected<Values, Error>;
 };
 
 template <typename Values>

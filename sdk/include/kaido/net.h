@@ -36,7 +36,7 @@ namespace kaido {
 namespace net {
 
 template <typename T>
-using IoExpected = Expected<T, std::error_code>;
+using IoResult = Expected<T, std::error_code>;
 
 /// An IPv4, IPv6 or Unix socket address.
 ///
@@ -100,7 +100,7 @@ class IoOperation {
 /// Operations that give a number of bytes.
 class [[nodiscard]] IoTransfer : public IoOperation {
  public:
-  net::IoExpected<std::size_t> take() {
+  net::IoResult<std::size_t> take() {
     if (error_) return error_;
     return count_;
   }
@@ -137,7 +137,7 @@ class [[nodiscard]] IoReadFrom final : public IoOperation {
  public:
   IoReadFrom(IoSourceRef source, std::span<std::byte> buffer) noexcept
       : IoOperation(std::move(source), IoDirection::kRead), buffer_(buffer) {}
-  net::IoExpected<std::pair<std::size_t, net::Address>> take() {
+  net::IoResult<std::pair<std::size_t, net::Address>> take() {
     if (error_) return error_;
     return std::pair<std::size_t, net::Address>(count_, from_);
   }
@@ -164,7 +164,7 @@ class Stream {
  public:
   class Connect;
 
-  /// Awaitable: IoExpected<Stream>.
+  /// Awaitable: IoResult<Stream>.
   static Connect connect(const Address& address);
   /// Internal.
   explicit Stream(detail::IoSourceRef source) noexcept : source_(std::move(source)) {}
@@ -174,9 +174,9 @@ class Stream {
   /// Awaitable: how many of the bytes were taken, at least one.
   detail::IoWrite write(std::span<const std::byte> bytes) const noexcept { return {source_, bytes}; }
   /// The whole buffer; std::errc::connection_aborted if the stream ends before. Cancellation: what was read is lost.
-  Task<IoExpected<void>> read_exact(std::span<std::byte> buffer) const;
+  Task<IoResult<void>> read_exact(std::span<std::byte> buffer) const;
   /// All bytes. Cancellation: some of them may have been sent.
-  Task<IoExpected<void>> write_all(std::span<const std::byte> bytes) const;
+  Task<IoResult<void>> write_all(std::span<const std::byte> bytes) const;
 
   [[nodiscard]] Address local_address() const;
 
@@ -187,7 +187,7 @@ class Stream {
 class [[nodiscard]] Stream::Connect final : public detail::IoOperation {
  public:
   explicit Connect(const Address& address);
-  IoExpected<Stream> take() {
+  IoResult<Stream> take() {
     if (error_) return error_;
     return Stream(std::move(source_));
   }
@@ -207,10 +207,10 @@ class Listener {
  public:
   class Accept;
 
-  [[nodiscard]] static IoExpected<Listener> bind(const Address& address);
+  [[nodiscard]] static IoResult<Listener> bind(const Address& address);
   explicit Listener(detail::IoSourceRef source) noexcept : source_(std::move(source)) {}
 
-  /// Awaitable: IoExpected<Stream>, on the current runtime.
+  /// Awaitable: IoResult<Stream>, on the current runtime.
   Accept accept() const noexcept;
   [[nodiscard]] Address local_address() const;
 
@@ -223,7 +223,7 @@ class [[nodiscard]] Listener::Accept final : public detail::IoOperation {
   explicit Accept(detail::IoSourceRef source) noexcept : IoOperation(std::move(source), detail::IoDirection::kRead) {}
   Accept(Accept&& other) noexcept : IoOperation(std::move(other)), accepted_(std::exchange(other.accepted_, -1)) {}
   ~Accept();
-  IoExpected<Stream> take();
+  IoResult<Stream> take();
 
  private:
   long attempt() noexcept override;
@@ -236,11 +236,11 @@ inline Listener::Accept Listener::accept() const noexcept { return Accept(source
 /// Cancellation: safe; no datagram is lost.
 class UdpSocket {
  public:
-  [[nodiscard]] static IoExpected<UdpSocket> bind(const Address& address);
+  [[nodiscard]] static IoResult<UdpSocket> bind(const Address& address);
   explicit UdpSocket(detail::IoSourceRef source) noexcept : source_(std::move(source)) {}
 
   /// From now on send() goes there, and recv() takes from there only.
-  IoExpected<void> connect(const Address& address) const;
+  IoResult<void> connect(const Address& address) const;
 
   /// Awaitables.
   detail::IoWrite send(std::span<const std::byte> datagram) const noexcept { return {source_, datagram}; }

@@ -16,14 +16,19 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
-#include <boost/system/result.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <kaido/detail/poll.h>
 #include <kaido/detail/spin_lock.h>
 #include <kaido/detail/waker.h>
+#include <kaido/expected.h>
 
 namespace kaido::detail {
+
+template <>
+struct BadAccess<boost::system::error_code> {
+  [[noreturn]] static void raise(const boost::system::error_code& error) { throw boost::system::system_error(error); }
+};
 
 /// Where an operation and its handler meet: the handler may be called, or destroyed, by any thread.
 ///
@@ -183,16 +188,17 @@ struct AsioOutcome {
 template <typename... Values>
 struct AsioOutcome<boost::system::error_code, Values...> {
   using Value = typename AsioValue<Values...>::Type;
-  using Type = boost::system::result<Value>;
+  using Type = Expected<Value, boost::system::error_code>;
+  using Failure = Unexpected<boost::system::error_code>;
   static Type take(std::optional<std::tuple<boost::system::error_code, Values...>>&& values) {
-    if (!values) return Type(boost::system::in_place_error, boost::asio::error::operation_aborted);
-    if (const auto& error = std::get<0>(*values)) return Type(boost::system::in_place_error, error);
+    if (!values) return Failure(boost::asio::error::operation_aborted);
+    if (const auto& error = std::get<0>(*values)) return Failure(error);
     return std::apply(
         [](const boost::system::error_code&, Values&... rest) {
           if constexpr (sizeof...(Values) > 1) {
-            return Type(boost::system::in_place_value, std::tuple<Values...>(std::move(rest)...));
+            return Type(std::tuple<Values...>(std::move(rest)...));
           } else {
-            return Type(boost::system::in_place_value, std::move(rest)...);
+            return Type(std::move(rest)...);
           }
         },
         *values);
