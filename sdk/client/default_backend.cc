@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include <kaido/distributed_handle.h>
 #include <kaido/local_runtime.h>
 
 #include "sdk/client/keeper.h"
@@ -97,6 +98,7 @@ class FailedBackend final : public Backend {
   bool set_waker(PendingCall&, const PollContext&) override { return false; }
   void drop(PendingCall&) noexcept override {}
   [[nodiscard]] std::string node_name() const override { return {}; }
+  [[nodiscard]] DistributedMetrics metrics() const override { return {}; }
   void close() noexcept override {}
 
  private:
@@ -149,5 +151,14 @@ namespace kaido {
 LocalRuntime::LocalRuntime() : LocalRuntime(Handle::current()) {}
 LocalRuntime::LocalRuntime(Handle handle) : backend_(std::make_shared<detail::LocalBackend>(std::move(handle))) {}
 std::string LocalRuntime::node_name() const { return backend_->node_name(); }
+DistributedMetrics LocalRuntime::metrics() const { return backend_->metrics(); }
+DistributedHandle LocalRuntime::handle() const { return {backend_->runtime(), backend_}; }
+std::shared_ptr<detail::Backend> LocalRuntime::backend() const { return backend_; }
+
+DistributedHandle DistributedHandle::current() { return {Handle::current(), detail::current_backend()}; }
+std::optional<DistributedHandle> DistributedHandle::try_current() {
+  if (detail::try_current_core() == nullptr) return std::nullopt;
+  return current();
+}
 
 }  // namespace kaido

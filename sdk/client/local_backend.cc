@@ -1,6 +1,8 @@
 #include "sdk/client/local_backend.h"
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,19 +19,27 @@ namespace {
 ///
 /// Threading: `caller` under the lock, the rest is set before the task is spawned.
 struct LocalRun {
+  explicit LocalRun(std::shared_ptr<std::atomic<std::size_t>> count) : in_flight(std::move(count)) { ++*in_flight; }
+
   std::mutex mutex;
   PendingCall* caller = nullptr;  ///< null: done or dropped
   const FunctionEntry* function = nullptr;
   CallControl control;
   Buffer arguments;
   AbortHandle abort_handle;
+  const std::shared_ptr<std::atomic<std::size_t>> in_flight;  ///< the backend's count of those that have a caller
 
+  /// Under the lock: nobody waits any more. The caller; null if nobody did.
+  PendingCall* forget_caller() noexcept {
+    if (caller != nullptr) --*in_flight;
+    return std::exchange(caller, nullptr);
+  }
   void complete(std::optional<Error> failure, std::span<const std::byte> result) noexcept {
     Waker waker;
     {
       const std::lock_guard lock(mutex);
       if (caller == nullptr) return;
-      PendingCall& call = *std::exchange(caller, nullptr);
+      PendingCall& call = *forget_caller();
       try {
         call.error = failure ? std::move(failure) : call.decode(call, result);
       } catch (...) {  // Of a user's type.
@@ -122,7 +132,7 @@ Result<const FunctionEntry*> LocalBackend::find(const CallTarget& target) {
 }
 
 void LocalBackend::start(PendingCall& call, Waker waker) {
-  auto run = std::make_shared<LocalRun>();
+  auto run = std::make_shared<LocalRun>(in_flight_);
   run->caller = &call;
   call.waker = std::move(waker);
   auto function = find(*call.target);
@@ -135,6 +145,12 @@ void LocalBackend::start(PendingCall& call, Waker waker) {
   const JoinHandle<void> handle(*cell);
   run->abort_handle = handle.abort_handle();
   spawn_task(*handle_.core(), *cell);
+}
+
+DistributedMetrics LocalBackend::metrics() const {
+  DistributedMetrics metrics;
+  metrics.calls_in_flight = in_flight_->load();
+  return metrics;
 }
 
 bool LocalBackend::set_waker(PendingCall& call, const PollContext& context) {
@@ -153,7 +169,7 @@ void LocalBackend::drop(PendingCall& call) noexcept {
   {
     Waker dropped;  // After the lock, as above.
     const std::lock_guard lock(run->mutex);
-    if (std::exchange(run->caller, nullptr) == nullptr) return;
+    if (run->forget_caller() == nullptr) return;
     dropped = std::move(call.waker);
   }
   run->control.cancel();

@@ -1,6 +1,8 @@
 /// LocalBackend: calls as tasks of this process's runtime.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,12 +24,16 @@ class LocalBackend final : public Backend {
   bool set_waker(PendingCall& call, const PollContext& context) override;
   void drop(PendingCall& call) noexcept override;
   [[nodiscard]] std::string node_name() const override { return "local"; }
+  [[nodiscard]] DistributedMetrics metrics() const override;
+  [[nodiscard]] const Handle& runtime() const { return handle_; }
   void close() noexcept override {}  // The runtime cancels what runs, and that answers.
 
  private:
   [[nodiscard]] Result<const FunctionEntry*> find(const CallTarget& target);
 
   const Handle handle_;
+  /// Calls under way, which outlive this object.
+  const std::shared_ptr<std::atomic<std::size_t>> in_flight_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::mutex mutex_;  ///< guards functions_
   FunctionTable functions_;
 };

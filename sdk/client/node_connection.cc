@@ -173,6 +173,16 @@ std::string NodeConnection::node_name() const {
   return session_.node_name();
 }
 
+DistributedMetrics NodeConnection::metrics() const {
+  const std::lock_guard lock(mutex_);
+  DistributedMetrics metrics;
+  metrics.calls_in_flight = session_.in_flight();
+  metrics.calls_waiting = session_.waiting();
+  metrics.functions_running = running_.size();
+  metrics.late_results = session_.late_results();
+  return metrics;
+}
+
 // --- calls for this program ---
 
 void NodeConnection::run(IncomingCall& incoming) {

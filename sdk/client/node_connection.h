@@ -52,6 +52,10 @@ class NodeConnection final : public Backend,
   bool set_waker(PendingCall& call, const PollContext& context) override;
   void drop(PendingCall& call) noexcept override;
   [[nodiscard]] std::string node_name() const override;
+  [[nodiscard]] DistributedMetrics metrics() const override;
+  [[nodiscard]] std::shared_ptr<Backend> unowning(const std::shared_ptr<Backend>&) override {
+    return shared_from_this();
+  }
   void close() noexcept override { close("the program's runtime or connection was closed"); }
 
   // ReplyTarget
@@ -59,6 +63,7 @@ class NodeConnection final : public Backend,
   void yield_changed(RunningCall& call) noexcept override;
 
   void close(std::string_view reason) noexcept;
+  [[nodiscard]] const Handle& runtime() const { return handle_; }
   [[nodiscard]] bool is_connected() const;
   [[nodiscard]] std::size_t running() const;
 

@@ -93,6 +93,8 @@ Task<Result<NodeRuntime>> NodeRuntime::connect(NodeOptions options) {
 
 std::string NodeRuntime::node_name() const { return connection_->node_name(); }
 bool NodeRuntime::is_connected() const { return connection_->is_connected(); }
+DistributedHandle NodeRuntime::handle() const { return {connection_->runtime(), connection_}; }
+DistributedMetrics NodeRuntime::metrics() const { return connection_->metrics(); }
 std::size_t NodeRuntime::running() const { return connection_->running(); }
 std::shared_ptr<detail::Backend> NodeRuntime::backend() const { return connection_; }
 

@@ -27,6 +27,13 @@ std::string SwitchingBackend::node_name() const {
   return has_node_.load(std::memory_order_acquire) ? node_->node_name() : local_->node_name();
 }
 
+/// Calls that were started here end here.
+DistributedMetrics SwitchingBackend::metrics() const {
+  DistributedMetrics metrics = node_->metrics();
+  metrics.calls_in_flight += local_->metrics().calls_in_flight;
+  return metrics;
+}
+
 void SwitchingBackend::close() noexcept {
   local_->close();
   node_->close();

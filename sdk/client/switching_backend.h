@@ -27,6 +27,7 @@ class SwitchingBackend final : public Backend {
     if (call.carrier != nullptr) call.carrier->drop(call);
   }
   [[nodiscard]] std::string node_name() const override;
+  [[nodiscard]] DistributedMetrics metrics() const override;
   void close() noexcept override;
 
  private:

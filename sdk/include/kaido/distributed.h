@@ -1,13 +1,15 @@
-/// DistributedRuntime: what LocalRuntime and NodeRuntime have in common, for code that takes either.
+/// DistributedRuntime: what LocalRuntime and NodeRuntime have in common, for code that takes either. DistributedCaller:
+/// what they have in common with their handles.
 ///
-///     template <kaido::DistributedRuntime Runtime>
-///     kaido::Task<std::int64_t> total(Runtime cluster, std::vector<std::string> texts);
+///     template <kaido::DistributedCaller Cluster>
+///     kaido::Task<std::int64_t> total(Cluster cluster, std::vector<std::string> texts);
 #pragma once
 
 #include <concepts>
 #include <memory>
 #include <string>
 
+#include <kaido/distributed_handle.h>
 #include <kaido/local_runtime.h>
 #include <kaido/node_runtime.h>
 #include <kaido/remote.h>
@@ -15,20 +17,27 @@
 namespace kaido {
 
 namespace detail {
-int example_function(int);  // only declared: for the concept to name
+int example_function(int);  // only declared: for the concepts to name
 }
 
 /// A copyable reference to something that runs registered functions somewhere.
 template <class D>
-concept DistributedRuntime = std::copyable<D> && requires(const D& runtime) {
-  { runtime.template remote<&detail::example_function>() } -> std::same_as<Remote<&detail::example_function>>;
-  { runtime.template remote<int(int)>("name") } -> std::same_as<RemoteByName<int(int)>>;
-  { runtime.template spawn_fn<&detail::example_function>(1) } -> std::same_as<JoinHandle<int>>;
-  { runtime.node_name() } -> std::same_as<std::string>;
-  { runtime.backend() } -> std::convertible_to<std::shared_ptr<detail::Backend>>;
+concept DistributedCaller = std::copyable<D> && requires(const D& caller) {
+  { caller.template remote<&detail::example_function>() } -> std::same_as<Remote<&detail::example_function>>;
+  { caller.template remote<int(int)>("name") } -> std::same_as<RemoteByName<int(int)>>;
+  { caller.template spawn_fn<&detail::example_function>(1) } -> std::same_as<JoinHandle<int>>;
+  { caller.node_name() } -> std::same_as<std::string>;
+  { caller.metrics() } -> std::same_as<DistributedMetrics>;
+};
+
+/// One that owns it: with its last copy it ends. Its handles do not.
+template <class D>
+concept DistributedRuntime = DistributedCaller<D> && requires(const D& runtime) {
+  { runtime.handle() } -> std::same_as<DistributedHandle>;
 };
 
 static_assert(DistributedRuntime<LocalRuntime>);
 static_assert(DistributedRuntime<NodeRuntime>);
+static_assert(DistributedCaller<DistributedHandle> && !DistributedRuntime<DistributedHandle>);
 
 }  // namespace kaido

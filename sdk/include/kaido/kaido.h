@@ -7,6 +7,7 @@
 #include <kaido/context.h>
 #include <kaido/coop.h>
 #include <kaido/distributed.h>
+#include <kaido/distributed_handle.h>
 #include <kaido/error.h>
 #include <kaido/function.h>
 #include <kaido/handle.h>

@@ -6,11 +6,16 @@
 #include <string_view>
 #include <utility>
 
+#include <kaido/distributed_handle.h>
 #include <kaido/handle.h>
 #include <kaido/remote.h>
 #include <kaido/task.h>
 
 namespace kaido {
+
+namespace detail {
+class LocalBackend;
+}
 
 /// Runs calls as tasks of a runtime of this process. Arguments and results pass through the same encoding as on the
 /// wire, cancellation, deadlines, exceptions and errors are the same. There is one place to run, so rules about where
@@ -26,11 +31,11 @@ class LocalRuntime {
 
   template <auto F>
   [[nodiscard]] Remote<F> remote() const {
-    return Remote<F>(backend_);
+    return Remote<F>(backend());
   }
   template <class S>
   [[nodiscard]] RemoteByName<S> remote(std::string_view name) const {
-    return RemoteByName<S>(name, backend_);
+    return RemoteByName<S>(name, backend());
   }
   template <auto F, class... A>
   [[nodiscard]] auto spawn_fn(A&&... arguments) const {
@@ -39,10 +44,14 @@ class LocalRuntime {
 
   /// "local".
   [[nodiscard]] std::string node_name() const;
-  [[nodiscard]] std::shared_ptr<detail::Backend> backend() const { return backend_; }
+  [[nodiscard]] DistributedMetrics metrics() const;
+  /// For who may outlive it, or is outside of the runtime.
+  [[nodiscard]] DistributedHandle handle() const;
+  /// Internal.
+  [[nodiscard]] std::shared_ptr<detail::Backend> backend() const;
 
  private:
-  std::shared_ptr<detail::Backend> backend_;
+  std::shared_ptr<detail::LocalBackend> backend_;
 };
 
 }  // namespace kaido

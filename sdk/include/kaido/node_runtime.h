@@ -17,6 +17,7 @@
 #include <string_view>
 #include <utility>
 
+#include <kaido/distributed_handle.h>
 #include <kaido/handle.h>
 #include <kaido/remote.h>
 #include <kaido/result.h>
@@ -134,7 +135,8 @@ class NodeOptions {
 /// inside a function that returns a Task, or the worker a multi-thread runtime.
 ///
 /// Threading: thread-safe.
-/// Lifetime: dropping the last copy closes the connection at once; calls under way fail with kUnavailable.
+/// Lifetime: owns the connection: dropping the last copy closes it at once, and calls under way fail with kUnavailable.
+/// handle() is for who only makes calls, and may outlive it.
 class NodeRuntime {
  public:
   /// On the current runtime. Completes when the node has accepted this program and its functions.
@@ -158,6 +160,9 @@ class NodeRuntime {
   /// The node's name; empty until it has told.
   [[nodiscard]] std::string node_name() const;
   [[nodiscard]] bool is_connected() const;
+  /// For who may outlive it, or is outside of the runtime: it does not keep the connection open.
+  [[nodiscard]] DistributedHandle handle() const;
+  [[nodiscard]] DistributedMetrics metrics() const;
   /// How many functions of this program are running for the node.
   [[nodiscard]] std::size_t running() const;
 

@@ -219,17 +219,19 @@ class CallVerbs : public PlacementVerbs<Self> {
               std::make_index_sequence<sizeof...(A)>{}, std::forward<A>(arguments)...);
     return call;
   }
-  /// call(), started now as a task of the current runtime.
+  /// call(), started now as a task: of the current runtime, or of that of the DistributedHandle the builder came from.
   template <class... A>
   [[nodiscard]] JoinHandle<Result> spawn(A&&... arguments) const {
-    return call(std::forward<A>(arguments)...);
+    return call(std::forward<A>(arguments)...).spawn_on(runtime_ ? *runtime_ : current_core());
   }
 
  protected:
-  explicit CallVerbs(std::shared_ptr<Backend> backend) : backend_(std::move(backend)) {}
+  CallVerbs(std::shared_ptr<Backend> backend, CoreRef runtime)
+      : backend_(std::move(backend)), runtime_(std::move(runtime)) {}
 
  private:
   std::shared_ptr<Backend> backend_;
+  CoreRef runtime_;
 };
 
 template <class S>
@@ -250,7 +252,8 @@ class Remote : public detail::CallVerbs<Remote<F, D>, detail::WireOf<F, D>> {
   /// On the current runtime's node.
   Remote() : Remote(nullptr) {}
   /// On the node of a given distributed runtime.
-  explicit Remote(std::shared_ptr<detail::Backend> backend) : Verbs(std::move(backend)) {}
+  explicit Remote(std::shared_ptr<detail::Backend> backend, detail::CoreRef runtime = detail::CoreRef())
+      : Verbs(std::move(backend), std::move(runtime)) {}
 
  private:
   friend Verbs;
@@ -270,8 +273,10 @@ class RemoteByName : public detail::CallVerbs<RemoteByName<S>, detail::WireOfSta
   static_assert(detail::Signature<S*>::kChecked);
 
  public:
-  explicit RemoteByName(std::string_view name, std::shared_ptr<detail::Backend> backend = nullptr)
-      : Verbs(std::move(backend)), target_(&detail::named_target(name, W::fingerprint(), W::schema())) {}
+  explicit RemoteByName(std::string_view name, std::shared_ptr<detail::Backend> backend = nullptr,
+                        detail::CoreRef runtime = detail::CoreRef())
+      : Verbs(std::move(backend), std::move(runtime)),
+        target_(&detail::named_target(name, W::fingerprint(), W::schema())) {}
 
  private:
   friend Verbs;

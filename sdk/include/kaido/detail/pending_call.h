@@ -18,7 +18,17 @@
 #include <kaido/placement.h>
 #include <kaido/trace_context.h>
 
-namespace kaido::detail {
+namespace kaido {
+
+/// What a distributed runtime is doing, at one moment.
+struct DistributedMetrics {
+  std::size_t calls_in_flight = 0;    ///< calls of this program that are under way
+  std::size_t calls_waiting = 0;      ///< that wait in this program, for the node's credit or for a connection
+  std::size_t functions_running = 0;  ///< functions of this program that run for the node
+  std::uint64_t late_results = 0;     ///< results so far that nobody waited for any more
+};
+
+namespace detail {
 
 /// A function as its callers know it: its name and schema, not its code, which another program may have alone.
 ///
@@ -109,6 +119,9 @@ class Backend {
   virtual void drop(PendingCall& call) noexcept = 0;
 
   [[nodiscard]] virtual std::string node_name() const = 0;
+  [[nodiscard]] virtual DistributedMetrics metrics() const = 0;
+  /// `self` without a share in keeping it open, for who may outlive its owners.
+  [[nodiscard]] virtual std::shared_ptr<Backend> unowning(const std::shared_ptr<Backend>& self) { return self; }
 
   /// Its runtime ends: everything under way fails, nothing new is taken.
   virtual void close() noexcept = 0;
@@ -118,4 +131,5 @@ class Backend {
 /// system's default socket), else this process. Throws std::logic_error outside a runtime.
 [[nodiscard]] std::shared_ptr<Backend> current_backend();
 
-}  // namespace kaido::detail
+}  // namespace detail
+}  // namespace kaido
