@@ -209,6 +209,7 @@ void AdminView::add_origin_tasks(v1::ListTasksResponse& response, std::uint32_t 
                       : task.state == TaskState::kQueued ? v1::TASK_STATE_QUEUED
                                                          : v1::TASK_STATE_RUNNING);
     summary.set_age_seconds(seconds(task.age));
+    if (task.left) summary.set_deadline_seconds(seconds(*task.left));
     summary.set_app(app_name(task.session));
     summary.set_origin(rooms_.settings.node.name);
   }
@@ -232,6 +233,7 @@ void AdminView::add_executed_attempts(v1::ListTasksResponse& response, std::uint
                       : attempt.state == AttemptSummary::State::kRunning ? v1::TASK_STATE_RUNNING
                                                                          : v1::TASK_STATE_CANCELLING);
     summary.set_age_seconds(seconds(attempt.age));
+    if (attempt.left) summary.set_deadline_seconds(seconds(*attempt.left));
     if (attempt.state != AttemptSummary::State::kQueued)
       summary.set_app(rooms_.machine.apps().name_of(attempt.session));
     summary.set_origin(origin->info->name);

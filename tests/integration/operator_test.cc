@@ -100,6 +100,10 @@ TEST_F(Operator, TimeOverOrOperatorGoneEndsTheCallAtTheWorker) {
   Process impatient(command({"call", "kaido::test::hold", arguments}));
   ASSERT_TRUE(wait_started(journal, 2));
   EXPECT_NE(cluster["a"].ctl("tasks").find("\"app\": \"kaidoctl\""), std::string::npos) << cluster["a"].ctl("tasks");
+  for (const char* node : {"a", "b"}) {  // where it was spawned, and where it runs
+    EXPECT_NE(cluster[node].ctl("tasks").find("\"deadline_seconds\": "), std::string::npos)
+        << cluster[node].ctl("tasks");
+  }
   impatient.kill();
   EXPECT_TRUE(wait_until([&] { return count_ended(journal) == 2; }));
 }

@@ -529,7 +529,10 @@ std::vector<AttemptSummary> Executor::attempts(base::Instant now, std::size_t li
                          .key = record.key,
                          .function = record.function,
                          .session = record.state == State::kQueued ? 0 : workers_.session(record.worker),
-                         .age = now - record.since});
+                         .age = now - record.since,
+                         .left = record.deadline == kNever
+                                     ? std::nullopt
+                                     : std::optional(std::max(record.deadline - now, base::Duration(0)))});
   }
   return summaries;
 }

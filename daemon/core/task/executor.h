@@ -110,6 +110,7 @@ struct AttemptSummary {
   base::FunctionId function;
   std::uint32_t session = 0;  ///< meaningful unless queued
   base::Duration age{0};
+  std::optional<base::Duration> left;  ///< until its deadline, if it has one
 };
 
 /// Decides by what this node itself knows (its tags, taints, functions, slots), since an origin's view may be stale,

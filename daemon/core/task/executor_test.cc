@@ -525,13 +525,15 @@ TEST_F(ExecutorTest, ADrainHandsBackTheQueuedAndEndsTheRunningAtItsDeadline) {
 TEST_F(ExecutorTest, ListsItsAttempts) {
   worker(7, 1);
   dispatched(100);
-  queued(key(101));
+  queued(key(101), spec_of(kF), 5s);
   const auto attempts = executor_.attempts(now_ + 3s, 10);
   ASSERT_EQ(attempts.size(), 2U);
   EXPECT_EQ(attempts[0].state, AttemptSummary::State::kRunning);
   EXPECT_EQ(attempts[0].session, 7U);
   EXPECT_EQ(attempts[0].age, 3s);
+  EXPECT_EQ(attempts[0].left, std::nullopt);
   EXPECT_EQ(attempts[1].state, AttemptSummary::State::kQueued);
+  EXPECT_EQ(attempts[1].left, 2s);
   EXPECT_EQ(executor_.attempts(now_, 1).size(), 1U);
 }
 

@@ -559,7 +559,10 @@ std::vector<TaskSummary> Ledger::tasks(base::Instant now, std::size_t limit) con
                          .node = is_assigned(record) ? record.node : kNoNode,
                          .attempt = record.attempt,
                          .function = record.placement->spec().function_name,
-                         .age = now - record.submitted});
+                         .age = now - record.submitted,
+                         .left = record.deadline == kNever
+                                     ? std::nullopt
+                                     : std::optional(std::max(record.deadline - now, base::Duration(0)))});
   }
   return summaries;
 }

@@ -111,6 +111,7 @@ struct TaskSummary {
   std::uint32_t attempt = 0;
   std::string function;
   base::Duration age{0};
+  std::optional<base::Duration> left;  ///< until its deadline, if it has one
 };
 
 /// Places each task, sends attempts, and accepts the first result whose fence matches; deadline, cancellation and loss

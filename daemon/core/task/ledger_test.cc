@@ -535,7 +535,7 @@ TEST_F(LedgerTest, KnowsWhatIsAssignedToALifeOfANode) {
 TEST_F(LedgerTest, ListsItsTasks) {
   const auto attempt = sent(1);
   placer_.nodes = {};
-  submit(2, waiting(10s));
+  submit(2, waiting(10s), 5s);
   EXPECT_EQ(ledger_.tasks(now_, 1)[0].state, TaskState::kAssigned);
   ledger_.handle_queued(of(attempt));
   const auto tasks = ledger_.tasks(now_ + 2s, 10);
@@ -544,8 +544,11 @@ TEST_F(LedgerTest, ListsItsTasks) {
   EXPECT_EQ(tasks[0].node, kB);
   EXPECT_EQ(tasks[0].function, "f");
   EXPECT_EQ(tasks[0].age, 2s);
+  EXPECT_EQ(tasks[0].left, std::nullopt);
   EXPECT_EQ(tasks[1].state, TaskState::kWaiting);
   EXPECT_EQ(tasks[1].node, kNoNode);
+  EXPECT_EQ(tasks[1].left, 3s);
+  EXPECT_EQ(ledger_.tasks(now_ + 6s, 10)[1].left, 0s) << "late, and not ended yet";
   EXPECT_EQ(ledger_.tasks(now_, 1).size(), 1U);
   ledger_.handle_started(of(attempt));
   EXPECT_EQ(ledger_.tasks(now_, 1)[0].state, TaskState::kAssigned) << "it waits no longer";
