@@ -34,17 +34,14 @@ struct LocalRun {
     if (caller != nullptr) --*in_flight;
     return std::exchange(caller, nullptr);
   }
-  void complete(std::optional<Error> failure, std::span<const std::byte> result) noexcept {
+  void complete(std::optional<Error> failure, Buffer&& result) noexcept {
     Waker waker;
     {
       const std::lock_guard lock(mutex);
       if (caller == nullptr) return;
       PendingCall& call = *forget_caller();
-      try {
-        call.error = failure ? std::move(failure) : call.decode(call, result);
-      } catch (...) {  // Of a user's type.
-        call.error = Error::from_exception(std::current_exception());
-      }
+      call.error = std::move(failure);
+      call.set_result(std::move(result));
       waker = std::move(call.waker);
       call.is_done.store(true, std::memory_order_release);
     }
@@ -59,7 +56,7 @@ class Answer {
   Answer(Answer&&) noexcept = default;
   Answer& operator=(Answer&&) = delete;
   ~Answer() {
-    if (run_ != nullptr) run_->complete(Error::cancelled(), {});
+    if (run_ != nullptr) run_->complete(Error::cancelled(), Buffer());
   }
   [[nodiscard]] LocalRun& run() const { return *run_; }
 
@@ -80,7 +77,7 @@ Task<void> run_local(Answer answer) {
   if (run.control.deadline && std::chrono::steady_clock::now() >= *run.control.deadline) {
     invocation.error = Error(ErrorKind::kTimedOut, std::string(run.function->name) + ": ended after the deadline");
   }
-  run.complete(std::move(invocation.error), invocation.result.bytes());
+  run.complete(std::move(invocation.error), std::move(invocation.result));
 }
 
 }  // namespace
@@ -136,7 +133,7 @@ void LocalBackend::start(PendingCall& call, Waker waker) {
   run->caller = &call;
   call.waker = std::move(waker);
   auto function = find(*call.target);
-  if (!function) return run->complete(std::move(function).error(), {});
+  if (!function) return run->complete(std::move(function).error(), Buffer());
   run->function = *function;
   run->arguments = std::move(call.arguments);
   if (call.deadline != std::chrono::steady_clock::time_point{}) run->control.deadline = call.deadline;

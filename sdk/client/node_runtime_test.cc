@@ -1,5 +1,6 @@
 // The client over a real Unix socket, with both flavours of runtime; and the same programs without a node.
 #include <kaido/kaido.h>
+#include <kaido/sync/notify.h>
 
 #include <atomic>
 #include <chrono>
@@ -7,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <numeric>
+#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -39,6 +41,31 @@ std::vector<double> scale(std::vector<double> values, double factor) {
   return values;
 }
 KAIDO_FUNCTION_AS("scale", &scale);
+
+/// Takes its time to be received: until somebody opens the gate.
+struct Slow {
+  bool is_received = false;
+};
+std::binary_semaphore gate{0};
+kaido::Notify reached;
+
+}  // namespace
+
+template <>
+struct kaido::Represent<Slow> {
+  using type = bool;
+  static type to(const Slow&) { return true; }
+  static Slow from(type is_sent) {
+    if (!is_sent) return {};  // cleared before it is received
+    reached.notify_one();
+    return {.is_received = gate.try_acquire_for(30s)};
+  }
+};
+
+namespace {
+
+Slow make_slow() { return {}; }
+KAIDO_FUNCTION_AS("make_slow", &make_slow);
 
 std::atomic<int> waiting{0};
 std::atomic<int> destroyed{0};
@@ -103,7 +130,7 @@ TEST_P(NodeRuntimeTest, CallsGoThroughTheNodeWithinItsCredit) {
   });
   EXPECT_LE(fake.most_in_flight(), 32U);
   EXPECT_EQ(fake.prepared(), 3U + 3U + 1U);  // Three plain functions, three tags, one deadline.
-  EXPECT_EQ(fake.offered(), (std::vector<std::string>{"add", "fail", "scale", "wait_for_ever", "where"}));
+  EXPECT_EQ(fake.offered(), (std::vector<std::string>{"add", "fail", "make_slow", "scale", "wait_for_ever", "where"}));
 }
 
 TEST_P(NodeRuntimeTest, TheSameProgramRunsInThisProcess) {
@@ -224,6 +251,22 @@ TEST_P(NodeRuntimeTest, TheRuntimesEndResolvesWhatIsUnderWay) {
   EXPECT_TRUE(handle.is_finished());
   EXPECT_FALSE(node->is_connected());
   runtime_ = kaido::testing::make_runtime(false);
+}
+
+TEST(Decoding, OfOneResultStallsNobodyElsesCall) {
+  const std::string path = kaido::testing::new_socket_path();
+  const kaido::testing::FakeNode fake(path);
+  kaido::testing::make_runtime(true).block_on([](std::string at) -> kaido::Task<void> {
+    auto node = (co_await kaido::NodeRuntime::connect(options(at))).value();
+    auto slow = node.spawn_fn<&make_slow>();
+    co_await reached.notified();
+    // While that result is being decoded others are sent, answered and decoded.
+    for (std::int64_t i = 0; i < 20; ++i) EXPECT_EQ((co_await node.remote<&add>().call(i, 1)).value(), i + 1);
+    gate.release();
+    const kaido::Result<Slow> received = co_await slow;
+    EXPECT_TRUE(received.value().is_received);
+    co_await node.shutdown();
+  }(path));
 }
 
 }  // namespace

@@ -368,7 +368,7 @@ void Session::drop(PendingCall& call) {
   }
 }
 
-void Session::handle_result(const wire::FrameView& frame, TimePoint now) {
+void Session::handle_result(wire::FrameView& frame, TimePoint now) {
   const auto index = static_cast<std::uint32_t>(frame.header.call_id);
   const auto generation = static_cast<std::uint32_t>(frame.header.call_id >> 32);
   if (index >= slots_.size() || !slots_[index].is_used || slots_[index].generation != generation) {
@@ -383,14 +383,7 @@ void Session::handle_result(const wire::FrameView& frame, TimePoint now) {
   if (call == nullptr) {
     ++late_results_;
   } else if (frame.header.template_or_status == static_cast<std::uint32_t>(wire::Outcome::kSucceeded)) [[likely]] {
-    std::optional<Error> error;
-    try {
-      error = frame.payload.is_whole() ? call->decode(*call, frame.payload.bytes())
-                                       : to_error(*call->target, frame.payload.body()->failure());
-    } catch (...) {  // Of a user's type.
-      error = Error::from_exception(std::current_exception());
-    }
-    finish(*call, std::move(error));
+    finish(*call, take_result(*call, frame));
   } else {
     finish(*call, to_error(frame));
   }

@@ -167,7 +167,8 @@ class Session final : private wire::HoldListener {
   bool handle_call(wire::FrameView& frame, TimePoint now);
   void on_hold(wire::FrameHeader& header) override;
   [[nodiscard]] static std::optional<TimePoint> deadline_of(const wire::FrameHeader& call, TimePoint now);
-  void handle_result(const wire::FrameView& frame, TimePoint now);
+  void handle_result(wire::FrameView& frame, TimePoint now);
+  [[nodiscard]] static std::optional<Error> take_result(PendingCall& call, wire::FrameView& frame);
   void handle_prepared(const wire::FrameView& frame);
   bool disconnect(std::string reason);
   bool refuse(std::string reason);

@@ -77,7 +77,7 @@ TEST_F(SessionTest, LargeArgumentsAreTakenBackAndSentAgain) {
   ASSERT_EQ(kinds(frames), (std::vector{Kind::kHello, Kind::kRegister, Kind::kPrepare, Kind::kCall}));
   EXPECT_EQ(frames[3].payload, large);
   deliver_result(frames[3].header.call_id, large);
-  EXPECT_EQ(call->result, large);
+  EXPECT_EQ(call->text(), large);
 }
 
 TEST_F(SessionTest, ARefusalForLackOfRoomIsNotForEver) {
@@ -142,7 +142,7 @@ TEST_F(SessionTest, AThrowInSendTouchesNobodyElsesSlot) {
   }
   EXPECT_TRUE(sent().empty());
   deliver_result(id, "still mine");
-  EXPECT_EQ(bystander->result, "still mine");
+  EXPECT_EQ(bystander->text(), "still mine");
   // Numbers have no gap after it.
   static_cast<void>(start("next", on_node("a")));
   EXPECT_EQ(sent()[0].header.template_or_status, 2U);

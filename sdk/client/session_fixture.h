@@ -35,13 +35,9 @@ inline void run_nothing(Invocation&) {}
 
 /// A call whose result is its bytes.
 struct Call : PendingCall {
-  explicit Call(CallTarget& target) : PendingCall(target, &keep) {}
-  static std::optional<Error> keep(PendingCall& call, std::span<const std::byte> bytes) {
-    static_cast<Call&>(call).result = wire::as_text(bytes);
-    return std::nullopt;
-  }
+  using PendingCall::PendingCall;
   [[nodiscard]] bool succeeded() const { return is_done && !error; }
-  std::string result;
+  [[nodiscard]] std::string_view text() const { return wire::as_text(result()); }
 };
 
 struct SentFrame {

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "proto/wire/body.h"
@@ -61,6 +63,24 @@ wire::SendResult Session::send_arguments(PendingCall& call, Slot& slot, const wi
 void Session::take_back_arguments(PendingCall& call, Slot& slot) {
   const std::size_t size = slot.arguments.size();
   if (auto bytes = slot.arguments.release_adopted()) call.arguments.adopt(std::move(bytes), size);
+}
+
+/// Copied if it lies in a block that the channel goes on using, as what did not come in chunks does. Not decoded: that
+/// may run users' code, and may take its time.
+std::optional<Error> Session::take_result(PendingCall& call, wire::FrameView& frame) {
+  if (!frame.payload.is_whole()) return to_error(*call.target, frame.payload.body()->failure());
+  try {
+    if (frame.payload.size() > wire::kChunkBytes && frame.payload.is_unique()) {
+      const std::span<const std::byte> bytes = frame.payload.bytes();
+      call.set_result(std::make_shared<const wire::Payload>(std::move(frame.payload)), bytes);
+    } else {
+      call.copy_result(frame.payload.bytes());
+    }
+    return std::nullopt;
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorKind::kInternal, std::string(call.target->name) + ": there is no memory for the result of " +
+                                           std::to_string(frame.payload.size()) + " bytes");
+  }
 }
 
 void Session::reply_large(std::uint64_t connection, std::uint64_t id, Buffer&& result) {

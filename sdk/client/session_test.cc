@@ -114,8 +114,8 @@ TEST_F(SessionTest, PreparesOnceAndCallsByNumber) {
 
   deliver_result(frames[2].header.call_id, "TWO");
   deliver_result(frames[1].header.call_id, "ONE");
-  EXPECT_EQ(first->result, "ONE");
-  EXPECT_EQ(second->result, "TWO");
+  EXPECT_EQ(first->text(), "ONE");
+  EXPECT_EQ(second->text(), "TWO");
   EXPECT_EQ(session_->in_flight(), 2U);
 }
 

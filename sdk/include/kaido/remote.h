@@ -12,11 +12,13 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -97,7 +99,7 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
 
   RemoteCall(detail::CallTarget& target, std::shared_ptr<const detail::PlacementData> rules,
              const detail::CallLimits& limits, std::shared_ptr<detail::Backend> backend)
-      : PendingCall(target, &decode_result), backend_(std::move(backend)), limits_(limits) {
+      : PendingCall(target), backend_(std::move(backend)), limits_(limits) {
     placement = std::move(rules);
     trace = limits.trace;
   }
@@ -130,7 +132,7 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
     if constexpr (std::is_void_v<R>) {
       return Result<R>();
     } else {
-      return Result<R>(std::move(*value_));
+      return decode();
     }
   }
 
@@ -151,16 +153,16 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
   /// How much later than the node this side gives up: the node's own answer says more.
   static constexpr std::chrono::milliseconds kGrace{20};
 
-  static std::optional<Error> decode_result(PendingCall& call, std::span<const std::byte> bytes) {
-    auto& self = static_cast<RemoteCall&>(call);
-    if constexpr (!std::is_void_v<R>) {
-      std::tuple<R> result;
-      if (auto failure = detail::Arguments<R>::read(bytes, result)) {
-        return Error(ErrorKind::kInternal, detail::explain(call.target->name, *failure, "result"));
+  Result<R> decode() const {
+    try {
+      std::tuple<R> value;
+      if (const auto failure = detail::Arguments<R>::read(this->result(), value)) {
+        return Error(ErrorKind::kInternal, detail::explain(target->name, *failure, "result"));
       }
-      self.value_.emplace(std::move(std::get<0>(result)));
+      return Result<R>(std::get<0>(std::move(value)));
+    } catch (...) {  // Of a user's type.
+      return Error::from_exception(std::current_exception());
     }
-    return std::nullopt;
   }
 
   /// False if it is too late already.
@@ -193,7 +195,6 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
   detail::CallLimits limits_;
   detail::NestedCall nested_;
   std::optional<Sleep> timer_;
-  std::optional<detail::NonVoid<R>> value_;
   bool is_started_ = false;
 };
 

@@ -5,11 +5,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <kaido/detail/buffer.h>
 #include <kaido/detail/function_facts.h>
@@ -66,21 +68,15 @@ class Backend;
 /// and its lock, afterwards to the waiting task. What is above it is set before start() and then constant. Lifetime:
 /// pinned once started; the owner calls Backend::drop() before it destroys a started call that is not done.
 struct PendingCall {
-  /// Reads the result's bytes into the owner; a failure says what was wrong with them. Called by the backend, once.
-  using Decode = std::optional<Error> (*)(PendingCall& call, std::span<const std::byte> result);
-
-  explicit PendingCall(CallTarget& call_target, Decode decode_result) noexcept
-      : target(&call_target), decode(decode_result) {}
+  explicit PendingCall(CallTarget& call_target) noexcept : target(&call_target) {}
   PendingCall(PendingCall&& other) noexcept
       : target(other.target),
-        decode(other.decode),
         placement(std::move(other.placement)),
         trace(other.trace),
         arguments(std::move(other.arguments)) {}
   PendingCall& operator=(PendingCall&&) = delete;
 
   CallTarget* target;
-  Decode decode;
   std::shared_ptr<const PlacementData> placement;  ///< null: the default one
   TraceContext trace;
   Buffer arguments;
@@ -89,7 +85,7 @@ struct PendingCall {
 
   // In flight.
   Waker waker;
-  std::optional<Error> error;                        ///< set before is_done; nothing: the result was decoded
+  std::optional<Error> error;                        ///< set before is_done; nothing: there is a result
   std::chrono::steady_clock::time_point deadline{};  ///< zero: none
   std::uint64_t stream_offset = 0;  ///< where in the output its frame begins; tells whether any of it was sent
   static constexpr std::uint32_t kNoSlot = ~std::uint32_t{0};
@@ -99,6 +95,23 @@ struct PendingCall {
   PendingCall* next = nullptr;
   std::shared_ptr<void> running;  ///< of the local backend: the execution
   Backend* carrier = nullptr;     ///< of a backend that hands calls to others: who has it
+  std::shared_ptr<const void> large_owner;
+  std::span<const std::byte> large;
+
+  // The result as it came. The waiting task decodes it, outside of every lock: what users do in their types' codecs is
+  // their call's time and nobody else's. A small one takes the arguments' place, a large one is kept where it lies.
+  void set_result(Buffer&& bytes) noexcept { arguments = std::move(bytes); }
+  void copy_result(std::span<const std::byte> bytes) {
+    std::byte* const at = arguments.allocate(bytes.size());
+    if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+  }
+  void set_result(std::shared_ptr<const void> owner, std::span<const std::byte> bytes) noexcept {
+    large_owner = std::move(owner);
+    large = bytes;
+  }
+  [[nodiscard]] std::span<const std::byte> result() const noexcept {
+    return large_owner != nullptr ? large : arguments.bytes();
+  }
 };
 
 /// Where calls go: this process (LocalRuntime) or the node (NodeRuntime).
