@@ -42,6 +42,22 @@ class Office {
 KAIDO_METHOD(Office, take, "letters");
 KAIDO_SERVICE(Office, take, describe);
 
+struct Parcel {  // in one another
+  std::unique_ptr<Parcel> inside;
+};
+Parcel wrap(int times) {
+  Parcel parcel;
+  for (int i = 1; i < times; ++i) {
+    Parcel outer;
+    outer.inside = std::make_unique<Parcel>(std::move(parcel));
+    parcel = std::move(outer);
+  }
+  return parcel;
+}
+KAIDO_FUNCTION(wrap);
+int unwrap(const Parcel& parcel) { return parcel.inside == nullptr ? 1 : 1 + unwrap(*parcel.inside); }
+KAIDO_FUNCTION(unwrap);
+
 }  // namespace post
 
 namespace {
@@ -161,11 +177,13 @@ TEST(Callers, OfferMethodsWithAnObjectOnly) {
     }(path));
   };
   connect();
-  EXPECT_EQ(fake.offered(), (std::vector<std::string>{"post::count_words", "post::label", "post::trailing"}));
+  EXPECT_EQ(fake.offered(), (std::vector<std::string>{"post::count_words", "post::label", "post::trailing",
+                                                      "post::unwrap", "post::wrap"}));
   const kaido::Service office = kaido::serve(std::make_shared<post::Office>());
   connect();
-  EXPECT_EQ(fake.offered(), (std::vector<std::string>{"post::Office::describe", "post::Office::take",
-                                                      "post::count_words", "post::label", "post::trailing"}));
+  EXPECT_EQ(fake.offered(),
+            (std::vector<std::string>{"post::Office::describe", "post::Office::take", "post::count_words",
+                                      "post::label", "post::trailing", "post::unwrap", "post::wrap"}));
 }
 
 TEST(Callers, ByNameShareWhatIsKnownOfIt) {
@@ -185,6 +203,30 @@ TEST(Callers, ByNameShareWhatIsKnownOfIt) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(same, 800);
+}
+
+TEST(Callers, AreToldOfArgumentsAndResultsThatAreNestedTooDeeply) {
+  on_both([](Cluster cluster) -> kaido::Task<void> {
+    constexpr int kMost = kaido::detail::kMaxMessageDepth;
+    const post::Parcel deepest = post::wrap(kMost);
+    EXPECT_EQ((co_await cluster.remote<&post::unwrap>().call(deepest)).value(), kMost);
+    const post::Parcel deeper = post::wrap(kMost + 1);
+    auto refused = cluster.remote<&post::unwrap>().call(deeper);
+    auto moved = std::move(refused);
+    const kaido::Result<int> answer = co_await std::move(moved);
+    EXPECT_EQ(answer.error().kind(), kaido::ErrorKind::kInvalidArgument);
+    EXPECT_EQ(answer.error().message(),
+              "post::unwrap: the arguments contain more than 100 messages within each other, more than receivers read: "
+              "send what is so deep as a list");
+
+    const kaido::Result<post::Parcel> received = co_await cluster.remote<&post::wrap>().call(kMost);
+    EXPECT_EQ(post::unwrap(received.value()), kMost);
+    const kaido::Result<post::Parcel> failed = co_await cluster.remote<&post::wrap>().call(kMost + 1);
+    EXPECT_EQ(failed.error().kind(), kaido::ErrorKind::kInvalidArgument);
+    EXPECT_NE(failed.error().message().find("the parts of the result contain more than 100 messages"),
+              std::string::npos)
+        << failed.error();
+  });
 }
 
 }  // namespace

@@ -47,8 +47,13 @@ template <class Args>
 std::vector<std::byte> encode(const typename Args::Storage& storage) {
   return std::apply(
       [](const auto&... values) {
-        std::vector<std::byte> out(Args::size(values...));
-        if (Args::write(out.data(), values...) != out.data() + out.size()) std::abort();
+        std::vector<std::byte> out;
+        const auto allocate = [&out](std::size_t size) {
+          out.resize(size);
+          return out.data();
+        };
+        const auto written = Args::encode(allocate, values...);
+        if (written != out.size()) std::abort();
         return out;
       },
       storage);

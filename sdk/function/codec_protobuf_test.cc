@@ -242,7 +242,14 @@ TEST(ProtobufDifference, BothAllowTheSameDepth) {
       tree = Tree();
       tree.left = std::move(inner);
     }
-    const std::string wire = encode_text(tree);
+    std::string wire;  // {a1 {left {left {…}}}}
+    for (int i = 0; i < depth; ++i) {
+      std::byte length[10];
+      const std::byte* const end = detail::write_varint(length, wire.size());
+      wire.insert(0, reinterpret_cast<const char*>(length), static_cast<std::size_t>(end - length));
+      wire.insert(0, i == depth - 1 ? "\x0a" : "\x12");
+    }
+    EXPECT_EQ(try_encode_text(tree), depth <= detail::kMaxMessageDepth ? std::optional(wire) : std::nullopt) << depth;
     detail::Arguments<Tree>::Storage decoded;
     const auto failure = detail::Arguments<Tree>::read(std::as_bytes(std::span(wire.data(), wire.size())), decoded);
     EXPECT_EQ(message->ParseFromString(wire), !failure) << depth;

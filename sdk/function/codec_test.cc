@@ -45,8 +45,13 @@ Bytes bytes(std::initializer_list<int> values) {
 
 template <class... P>
 Bytes encode(const P&... values) {
-  Bytes out(Arguments<P...>::size(values...));
-  EXPECT_EQ(Arguments<P...>::write(out.data(), values...), out.data() + out.size());
+  Bytes out;
+  const auto allocate = [&out](std::size_t size) {
+    out.resize(size);
+    return out.data();
+  };
+  const auto written = Arguments<P...>::encode(allocate, values...);
+  EXPECT_EQ(written, out.size());
   return out;
 }
 
@@ -255,8 +260,8 @@ TEST(Codec, ParametersThatMayBeLeftOutSayWhetherTheyCame) {
   const std::vector<int> list;
   const std::vector<double> numbers = {1, 2};
   const std::span<const double> view = numbers;
-  Bytes wire(Args::size(1, 0, text, list, view));
-  Args::write(wire.data(), 1, 0, text, list, view);
+  const Bytes wire = encode<int, Defaulted<int>, Defaulted<std::string>, Defaulted<std::vector<int>>,
+                            Defaulted<std::span<const double>>>(1, 0, text, list, view);
   Args::Storage all;
   ASSERT_FALSE(Args::read(wire, all));
   EXPECT_EQ(std::get<1>(all), 0);

@@ -264,13 +264,22 @@ class Random {
   std::vector<std::shared_ptr<void>> owners_;
 };
 
+/// Nothing: nested too deeply.
+template <class... P>
+std::optional<std::string> try_encode_text(const P&... values) {
+  std::string out;
+  const auto allocate = [&out](std::size_t size) {
+    out.resize(size);
+    return reinterpret_cast<std::byte*>(out.data());
+  };
+  const auto written = detail::Arguments<P...>::encode(allocate, values...);
+  if (!written) return std::nullopt;
+  if (*written != out.size()) throw std::logic_error("size() and write() disagree");
+  return out;
+}
 template <class... P>
 std::string encode_text(const P&... values) {
-  std::string out(detail::Arguments<P...>::size(values...), '\0');
-  std::byte* const at = reinterpret_cast<std::byte*>(out.data());
-  if (detail::Arguments<P...>::write(at, values...) != at + out.size())
-    throw std::logic_error("size() and write() disagree");
-  return out;
+  return try_encode_text(values...).value();
 }
 
 }  // namespace kaido::codec_zoo

@@ -22,8 +22,12 @@ namespace {
 /// Encodes with the first signature, decodes with the second; the failure's text, or nothing.
 template <class... To, class... P>
 std::string translate(std::tuple<To...>& out, const P&... values) {
-  std::vector<std::byte> wire(Arguments<P...>::size(values...));
-  Arguments<P...>::write(wire.data(), values...);
+  std::vector<std::byte> wire;
+  const auto allocate = [&wire](std::size_t size) {
+    wire.resize(size);
+    return wire.data();
+  };
+  if (!Arguments<P...>::encode(allocate, values...)) return "too deep";
   const auto failure = Arguments<To...>::read(wire, out);
   return failure ? explain("f", *failure, "parameter") : std::string();
 }

@@ -53,7 +53,7 @@ const FunctionEntry& entry(std::string_view name) {
 template <class... P>
 Buffer encode(const P&... values) {
   Buffer buffer;
-  Arguments<P...>::write(buffer.allocate(Arguments<P...>::size(values...)), values...);
+  EXPECT_TRUE(Arguments<P...>::encode([&buffer](std::size_t size) { return buffer.allocate(size); }, values...));
   return buffer;
 }
 

@@ -30,6 +30,23 @@ void fail_left_out_before_given(Invocation& call, std::string_view function) {
                          "taken from the end only: give all before the last");
 }
 
+namespace {
+
+std::string too_deep(std::string_view what) {
+  return "the " + std::string(what) + " contain more than " + std::to_string(kMaxMessageDepth) +
+         " messages within each other, more than receivers read: send what is so deep as a list";
+}
+
+}  // namespace
+
+void fail_result_too_deep(Invocation& call) {
+  call.error = Error(ErrorKind::kInvalidArgument, too_deep("parts of the result"));
+}
+
+Error arguments_too_deep(std::string_view function) {
+  return Error(ErrorKind::kInvalidArgument, std::string(function) + ": " + too_deep("arguments"));
+}
+
 void fail_by_exception(Invocation& call) noexcept { call.error = Error::from_exception(std::current_exception()); }
 
 }  // namespace kaido::detail

@@ -91,7 +91,7 @@ bool is_offered(std::string_view name) { return FunctionTable::collect()->find(h
 template <class... P>
 Buffer encode(const P&... values) {
   Buffer buffer;
-  Arguments<P...>::write(buffer.allocate(Arguments<P...>::size(values...)), values...);
+  EXPECT_TRUE(Arguments<P...>::encode([&buffer](std::size_t size) { return buffer.allocate(size); }, values...));
   return buffer;
 }
 

@@ -92,12 +92,12 @@ template <class T>
 struct Field<Defaulted<T>> {
   static constexpr FieldSchema schema() { return {FieldLabel::kOptional, &kTypeOf<T>}; }
   template <std::uint32_t N>
-  static std::size_t size(const Defaulted<T>& value) {
-    return varint_size(tag_of(N, Value<T>::kType)) + Value<T>::size(*value);
+  static std::size_t size(const Defaulted<T>& value, NestedSizes* sizes) {
+    return varint_size(tag_of(N, Value<T>::kType)) + Value<T>::size(*value, sizes);
   }
   template <std::uint32_t N>
-  static std::byte* write(std::byte* at, const Defaulted<T>& value) {
-    return Value<T>::write(write_varint(at, tag_of(N, Value<T>::kType)), *value);
+  static std::byte* write(std::byte* at, const Defaulted<T>& value, NestedSizes* sizes) {
+    return Value<T>::write(write_varint(at, tag_of(N, Value<T>::kType)), *value, sizes);
   }
 };
 
@@ -106,9 +106,23 @@ template <class... P>
 struct Arguments {
   using Storage = std::tuple<typename Received<P>::type...>;
 
-  static std::size_t size(const P&... values) { return Message<P...>::size(values...); }
-  /// Writes size() bytes.
-  static std::byte* write(std::byte* at, const P&... values) { return Message<P...>::write(at, values...); }
+  /// Whether anything in it contains itself, and can so be nested more deeply than a receiver reads.
+  static constexpr bool kIsRecursive = (is_recursive(Field<P>::schema()) || ...);
+
+  /// `allocate(size)` makes the room. How much was written, which is `size`; nothing: it is nested more deeply than
+  /// kMaxMessageDepth, and no room was asked for. Measures and writes every value once, or as often as messages of its
+  /// type stand in one another.
+  template <class Allocate>
+  static std::optional<std::size_t> encode(Allocate&& allocate, const P&... values) {
+    if constexpr (kIsRecursive) {
+      NestedSizes sizes;
+      const std::size_t size = Message<P...>::size(&sizes, values...);
+      if (sizes.is_too_deep()) return std::nullopt;
+      return write(allocate(size), &sizes, values...);
+    } else {
+      return write(allocate(Message<P...>::size(nullptr, values...)), nullptr, values...);
+    }
+  }
 
   /// Decodes into freshly constructed storage. Views in it point into `bytes`.
   [[nodiscard]] static std::optional<DecodeFailure> read(std::span<const std::byte> bytes, Storage& storage) {
@@ -124,6 +138,9 @@ struct Arguments {
   }
 
  private:
+  static std::size_t write(std::byte* at, NestedSizes* sizes, const P&... values) {
+    return static_cast<std::size_t>(Message<P...>::write(at, sizes, values...) - at);
+  }
   template <class S>
   static void clear(S& field) {
     Field<S>::clear(field);

@@ -107,7 +107,8 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
       : PendingCall(std::move(other)),
         backend_(std::move(other.backend_)),
         limits_(other.limits_),
-        nested_(std::move(other.nested_)) {}
+        nested_(std::move(other.nested_)),
+        is_refused_(other.is_refused_) {}
   RemoteCall& operator=(RemoteCall&&) = delete;
   ~RemoteCall() {
     if (is_started_ && !is_done.load(std::memory_order_acquire)) backend_->drop(*this);
@@ -148,6 +149,8 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
 
   /// Internal: where call() writes the arguments.
   [[nodiscard]] std::byte* allocate_arguments(std::size_t size) { return arguments.allocate(size); }
+  /// Internal: they cannot be sent; it ends with kInvalidArgument when it is awaited.
+  void refuse_arguments() noexcept { is_refused_ = true; }
 
  private:
   /// How much later than the node this side gives up: the node's own answer says more.
@@ -165,8 +168,13 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
     }
   }
 
-  /// False if it is too late already.
+  /// False if it cannot be started, or it is too late already.
   bool start(PollContext& context) {
+    if (is_refused_) [[unlikely]] {
+      error = detail::arguments_too_deep(target->name);
+      is_done.store(true, std::memory_order_relaxed);
+      return false;
+    }
     if (const std::optional<Duration> left = limits_.left()) {
       if (*left <= Duration::zero()) {
         error = Error(ErrorKind::kTimedOut, std::string(target->name) + ": no time was left when it was to start");
@@ -196,6 +204,7 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
   detail::NestedCall nested_;
   std::optional<Sleep> timer_;
   bool is_started_ = false;
+  bool is_refused_ = false;
 };
 
 namespace detail {
@@ -216,8 +225,10 @@ class CallVerbs : public PlacementVerbs<Self> {
                   "Too few arguments: only parameters at the end may be left out, if they are std::optional or have a "
                   "default argument that a KAIDO_DECLARE or KAIDO_FUNCTION above has seen");
     RemoteCall<Result> call(static_cast<const Self&>(*this).target(), this->rules(), this->limits(), backend_);
-    W::encode([&call](std::size_t size) { return call.allocate_arguments(size); },
-              std::make_index_sequence<sizeof...(A)>{}, std::forward<A>(arguments)...);
+    if (!W::encode([&call](std::size_t size) { return call.allocate_arguments(size); },
+                   std::make_index_sequence<sizeof...(A)>{}, std::forward<A>(arguments)...)) {
+      call.refuse_arguments();
+    }
     return call;
   }
   /// call(), started now as a task: of the current runtime, or of that of the DistributedHandle the builder came from.

@@ -15,7 +15,8 @@ namespace {
 template <class... P>
 detail::Buffer encode(const P&... values) {
   detail::Buffer out;
-  detail::Arguments<P...>::write(out.allocate(detail::Arguments<P...>::size(values...)), values...);
+  static_cast<void>(
+      detail::Arguments<P...>::encode([&out](std::size_t size) { return out.allocate(size); }, values...));
   return out;
 }
 

@@ -21,8 +21,8 @@ template <class T>
 struct BlockValue {
   static constexpr WireType kType = WireType::kLength;
   static bool is_default(const T& value) { return value.size() == 0; }
-  static std::size_t size(const T& value) { return varint_size(value.size()) + value.size(); }
-  static std::byte* write(std::byte* at, const T& value) {
+  static std::size_t size(const T& value, NestedSizes*) { return varint_size(value.size()) + value.size(); }
+  static std::byte* write(std::byte* at, const T& value, NestedSizes*) {
     return write_bytes(write_varint(at, value.size()), value.data(), value.size());
   }
   static void clear(T& value) {
@@ -113,8 +113,12 @@ struct Value<T> {
   static constexpr WireType kType = WireType::kLength;
   static constexpr TypeSchema schema() { return {.type = ProtoType::kString}; }
   static bool is_default(const T& value) { return value.native().empty(); }
-  static std::size_t size(const T& value) { return Value<std::string>::size(value.native()); }
-  static std::byte* write(std::byte* at, const T& value) { return Value<std::string>::write(at, value.native()); }
+  static std::size_t size(const T& value, NestedSizes* sizes) {
+    return Value<std::string>::size(value.native(), sizes);
+  }
+  static std::byte* write(std::byte* at, const T& value, NestedSizes* sizes) {
+    return Value<std::string>::write(at, value.native(), sizes);
+  }
   static bool read(Decoder& in, T& value) {
     std::string text;
     if (!Value<std::string>::read(in, text)) return false;
@@ -131,8 +135,12 @@ struct Value<T> {
   static constexpr WireType kType = Value<Wire>::kType;
   static constexpr TypeSchema schema() { return Value<Wire>::schema(); }
   static bool is_default(const T& value) { return Value<Wire>::is_default(Represent<T>::to(value)); }
-  static std::size_t size(const T& value) { return Value<Wire>::size(Represent<T>::to(value)); }
-  static std::byte* write(std::byte* at, const T& value) { return Value<Wire>::write(at, Represent<T>::to(value)); }
+  static std::size_t size(const T& value, NestedSizes* sizes) {
+    return Value<Wire>::size(Represent<T>::to(value), sizes);
+  }
+  static std::byte* write(std::byte* at, const T& value, NestedSizes* sizes) {
+    return Value<Wire>::write(at, Represent<T>::to(value), sizes);
+  }
   static bool read(Decoder& in, T& value) {
     Wire wire = make_cleared<Wire>();
     if (!Value<Wire>::read(in, wire)) return false;

@@ -24,12 +24,12 @@ struct PresentField {
   static constexpr FieldSchema schema() { return {FieldLabel::kOptional, &kTypeOf<T>}; }
 
   template <std::uint32_t N>
-  static std::size_t size(const P& value) {
-    return value ? varint_size(tag_of(N, Value<T>::kType)) + Value<T>::size(*value) : 0;
+  static std::size_t size(const P& value, NestedSizes* sizes) {
+    return value ? varint_size(tag_of(N, Value<T>::kType)) + Value<T>::size(*value, sizes) : 0;
   }
   template <std::uint32_t N>
-  static std::byte* write(std::byte* at, const P& value) {
-    return value ? Value<T>::write(write_varint(at, tag_of(N, Value<T>::kType)), *value) : at;
+  static std::byte* write(std::byte* at, const P& value, NestedSizes* sizes) {
+    return value ? Value<T>::write(write_varint(at, tag_of(N, Value<T>::kType)), *value, sizes) : at;
   }
   static bool read(Decoder& in, std::uint32_t number, WireType type, P& value, State&) {
     if (type != Value<T>::kType) return in.skip(number, type);
@@ -60,27 +60,30 @@ struct Field<Map> {
   struct State {};
   static constexpr FieldSchema schema() { return {FieldLabel::kMap, &kTypeOf<V>, &kTypeOf<K>}; }
 
-  static std::size_t entry_size(const K& key, const V& value) {
-    return 2 + Value<K>::size(key) + Value<V>::size(value);
-  }
+  using Entry = NestedValue<Field, typename Map::value_type>;
 
   template <std::uint32_t N>
-  static std::size_t size(const Map& map) {
+  static std::size_t size(const Map& map, NestedSizes* sizes) {
     std::size_t total = map.size() * varint_size(tag_of(N, WireType::kLength));
-    for (const auto& [key, value] : map) {
-      const std::size_t entry = entry_size(key, value);
-      total += varint_size(entry) + entry;
-    }
+    for (const auto& entry : map) total += Entry::size(entry, sizes);
     return total;
   }
   template <std::uint32_t N>
-  static std::byte* write(std::byte* at, const Map& map) {
-    for (const auto& [key, value] : map) {
-      at = write_varint(write_varint(at, tag_of(N, WireType::kLength)), entry_size(key, value));
-      at = Value<K>::write(write_varint(at, tag_of(1, Value<K>::kType)), key);
-      at = Value<V>::write(write_varint(at, tag_of(2, Value<V>::kType)), value);
+  static std::byte* write(std::byte* at, const Map& map, NestedSizes* sizes) {
+    for (const auto& entry : map) {
+      at = Entry::write(write_varint(at, tag_of(N, WireType::kLength)), entry, sizes);
     }
     return at;
+  }
+  static std::size_t body_size(const typename Map::value_type& entry, NestedSizes* sizes) {
+    const auto& [key, value] = entry;
+    const std::size_t key_size = Value<K>::size(key, sizes);
+    return 2 + key_size + Value<V>::size(value, sizes);
+  }
+  static std::byte* write_body(std::byte* at, const typename Map::value_type& entry, NestedSizes* sizes) {
+    const auto& [key, value] = entry;
+    at = Value<K>::write(write_varint(at, tag_of(1, Value<K>::kType)), key, sizes);
+    return Value<V>::write(write_varint(at, tag_of(2, Value<V>::kType)), value, sizes);
   }
   static bool read(Decoder& in, std::uint32_t number, WireType type, Map& map, State&) {
     if (type != WireType::kLength) return in.skip(number, type);
@@ -119,20 +122,16 @@ struct Field<Map> {
 
 /// A container as a single value: the message {container = 1}.
 template <class T>
-struct WrappedValue {
-  static constexpr WireType kType = WireType::kLength;
+struct WrappedValue : NestedValue<WrappedValue<T>, T> {
   static constexpr FieldSchema kFields[1] = {Field<T>::schema()};
   static constexpr TypeSchema schema() {
     return {.type = ProtoType::kMessage, .is_wrapper = true, .fields = kFields, .count = 1};
   }
 
   static bool is_default(const T&) { return false; }
-  static std::size_t size(const T& value) {
-    const std::size_t body = Field<T>::template size<1>(value);
-    return varint_size(body) + body;
-  }
-  static std::byte* write(std::byte* at, const T& value) {
-    return Field<T>::template write<1>(write_varint(at, Field<T>::template size<1>(value)), value);
+  static std::size_t body_size(const T& value, NestedSizes* sizes) { return Field<T>::template size<1>(value, sizes); }
+  static std::byte* write_body(std::byte* at, const T& value, NestedSizes* sizes) {
+    return Field<T>::template write<1>(at, value, sizes);
   }
   static bool read(Decoder& in, T& value) {
     return in.read_nested([&] { return Message<T>::read(in, value); });

@@ -122,19 +122,19 @@ struct ListField {
   static constexpr FieldSchema schema() { return {FieldLabel::kRepeated, &kTypeOf<E>}; }
 
   template <std::uint32_t N>
-  static std::size_t size(const T& list) {
+  static std::size_t size(const T& list, NestedSizes* sizes) {
     if (list.size() == 0) return 0;
     if constexpr (kPacked) {
       const std::size_t body = packed_size(list);
       return varint_size(tag_of(N, WireType::kLength)) + varint_size(body) + body;
     } else {
       std::size_t total = list.size() * varint_size(tag_of(N, Value<E>::kType));
-      for (const auto& element : list) total += Value<E>::size(element);
+      for (const auto& element : list) total += Value<E>::size(element, sizes);
       return total;
     }
   }
   template <std::uint32_t N>
-  static std::byte* write(std::byte* at, const T& list) {
+  static std::byte* write(std::byte* at, const T& list, NestedSizes* sizes) {
     if (list.size() == 0) return at;
     if constexpr (kPacked) {
       at = write_varint(write_varint(at, tag_of(N, WireType::kLength)), packed_size(list));
@@ -143,11 +143,13 @@ struct ListField {
                     }) {
         return write_bytes(at, list.data(), list.size() * sizeof(E));
       } else {
-        for (const auto& element : list) at = Value<E>::write(at, element);
+        for (const auto& element : list) at = Value<E>::write(at, element, sizes);
         return at;
       }
     } else {
-      for (const auto& element : list) at = Value<E>::write(write_varint(at, tag_of(N, Value<E>::kType)), element);
+      for (const auto& element : list) {
+        at = Value<E>::write(write_varint(at, tag_of(N, Value<E>::kType)), element, sizes);
+      }
       return at;
     }
   }
@@ -158,7 +160,7 @@ struct ListField {
       return list.size() * sizeof(E);
     } else {
       std::size_t total = 0;
-      for (const auto& element : list) total += Value<E>::size(element);
+      for (const auto& element : list) total += Value<E>::size(element, nullptr);
       return total;
     }
   }

@@ -22,8 +22,10 @@ template <class... T>
 struct Message {
   using Indexes = std::index_sequence_for<T...>;
 
-  static std::size_t size(const T&... fields) { return size(Indexes{}, fields...); }
-  static std::byte* write(std::byte* at, const T&... fields) { return write(Indexes{}, at, fields...); }
+  static std::size_t size(NestedSizes* sizes, const T&... fields) { return size(Indexes{}, sizes, fields...); }
+  static std::byte* write(std::byte* at, NestedSizes* sizes, const T&... fields) {
+    return write(Indexes{}, at, sizes, fields...);
+  }
   static void clear(T&... fields) { (Field<T>::clear(fields), ...); }
 
   /// Reads to the end of the enclosing message into fields that are cleared or hold an earlier part: as in protobuf, a
@@ -32,12 +34,16 @@ struct Message {
 
  private:
   template <std::size_t... I>
-  static std::size_t size(std::index_sequence<I...>, const T&... fields) {
-    return (std::size_t{0} + ... + Field<T>::template size<static_cast<std::uint32_t>(I + 1)>(fields));
+  static std::size_t size(std::index_sequence<I...>, [[maybe_unused]] NestedSizes* sizes, const T&... fields) {
+    // In the order in which they are written, which a sum does not promise.
+    std::size_t total = 0;
+    ((total += Field<T>::template size<static_cast<std::uint32_t>(I + 1)>(fields, sizes)), ...);
+    return total;
   }
   template <std::size_t... I>
-  static std::byte* write(std::index_sequence<I...>, std::byte* at, const T&... fields) {
-    ((at = Field<T>::template write<static_cast<std::uint32_t>(I + 1)>(at, fields)), ...);
+  static std::byte* write(std::index_sequence<I...>, std::byte* at, [[maybe_unused]] NestedSizes* sizes,
+                          const T&... fields) {
+    ((at = Field<T>::template write<static_cast<std::uint32_t>(I + 1)>(at, fields, sizes)), ...);
     return at;
   }
   template <std::size_t... I>
@@ -100,16 +106,18 @@ constexpr decltype(auto) with_members(T& object, Body&& body) {
 
 // What is done with the members; function objects and no lambdas, which would be types of their own for each struct.
 struct MembersSize {
+  NestedSizes* sizes;
   template <class... M>
   std::size_t operator()(const M&... members) const {
-    return Message<M...>::size(members...);
+    return Message<M...>::size(sizes, members...);
   }
 };
 struct MembersWrite {
   std::byte* at;
+  NestedSizes* sizes;
   template <class... M>
   std::byte* operator()(const M&... members) const {
-    return Message<M...>::write(at, members...);
+    return Message<M...>::write(at, sizes, members...);
   }
 };
 struct MembersRead {
@@ -139,15 +147,36 @@ struct MembersDescribe {
 template <class T>
 using MemberSchemasOf = typename decltype(with_members(std::declval<T&>(), MembersDescribe{}))::type;
 
+/// A length and a message: its size and how it is written, from `Body::body_size(value, sizes)` and
+/// `Body::write_body(at, value, sizes)`.
+template <class Body, class T>
+struct NestedValue {
+  static constexpr WireType kType = WireType::kLength;
+
+  static std::size_t size(const T& value, NestedSizes* sizes) {
+    std::size_t body = 0;
+    if (sizes == nullptr) {
+      body = Body::body_size(value, nullptr);
+    } else if (const std::size_t place = sizes->begin(); place != NestedSizes::kTooDeep) {
+      body = Body::body_size(value, sizes);
+      sizes->end(place, body);
+    }
+    return varint_size(body) + body;
+  }
+  static std::byte* write(std::byte* at, const T& value, NestedSizes* sizes) {
+    const std::size_t body = sizes != nullptr ? sizes->next() : Body::body_size(value, nullptr);
+    return Body::write_body(write_varint(at, body), value, sizes);
+  }
+};
+
 template <MessageType T>
-struct Value<T> {
+struct Value<T> : NestedValue<Value<T>, T> {
   static_assert(member_count<T>() <= kMaxMembers,
                 "Kaido sends structs of at most 64 members: put some of them into a struct of their own, or specialise "
                 "kaido::Represent for it");
   static_assert(std::is_default_constructible_v<T>,
                 "Kaido must be able to make an empty object to receive into: give this type a default constructor, or "
                 "specialise kaido::Represent for it");
-  static constexpr WireType kType = WireType::kLength;
   static constexpr TypeSchema schema() {
     return {.type = ProtoType::kMessage,
             .name = message_name<T>(),
@@ -157,13 +186,9 @@ struct Value<T> {
 
   // A message by value is always there, even if all its fields are defaults; it then takes two bytes.
   static constexpr bool is_default(const T&) { return false; }
-  static std::size_t body_size(const T& value) { return with_members(value, MembersSize{}); }
-  static std::size_t size(const T& value) {
-    const std::size_t body = body_size(value);
-    return varint_size(body) + body;
-  }
-  static std::byte* write(std::byte* at, const T& value) {
-    return with_members(value, MembersWrite{write_varint(at, body_size(value))});
+  static std::size_t body_size(const T& value, NestedSizes* sizes) { return with_members(value, MembersSize{sizes}); }
+  static std::byte* write_body(std::byte* at, const T& value, NestedSizes* sizes) {
+    return with_members(value, MembersWrite{at, sizes});
   }
   static bool read(Decoder& in, T& value) {
     return in.read_nested([&] { return with_members(value, MembersRead{in}); });

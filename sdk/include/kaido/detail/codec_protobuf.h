@@ -69,11 +69,11 @@ struct Value<T> {
   }
 
   static bool is_default(const T&) { return false; }
-  static std::size_t size(const T& value) {
+  static std::size_t size(const T& value, NestedSizes*) {
     const std::size_t body = value.ByteSizeLong();
     return varint_size(body) + body;
   }
-  static std::byte* write(std::byte* at, const T& value) {
+  static std::byte* write(std::byte* at, const T& value, NestedSizes*) {
     // ByteSizeLong() also sets the cached sizes that the next line writes by.
     at = write_varint(at, value.ByteSizeLong());
     return reinterpret_cast<std::byte*>(value.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(at)));

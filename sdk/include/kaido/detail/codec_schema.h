@@ -209,6 +209,24 @@ constexpr bool any_type(const FieldSchema& field, Predicate wanted) {
   return any_type(field, [](const TypeSchema& type) { return type.is_view; });
 }
 /// False if the codec has no representation for it or for a type within it.
+/// Whether it, or a type within it, contains itself.
+constexpr bool is_recursive(const TypeSchema& type, const EnclosingMessage* outer = nullptr) {
+  if (type.count == 0) return false;
+  for (const EnclosingMessage* at = outer; at != nullptr; at = at->outer) {
+    if (at->type->identity == type.identity) return true;
+  }
+  const EnclosingMessage here{&type, outer};
+  for (std::size_t i = 0; i < type.count; ++i) {
+    const FieldSchema& field = type.fields[i];
+    if (field.label == FieldLabel::kMap && is_recursive(*field.key, &here)) return true;
+    if (is_recursive(*field.type, &here)) return true;
+  }
+  return false;
+}
+[[nodiscard]] constexpr bool is_recursive(const FieldSchema& field) {
+  return (field.label == FieldLabel::kMap && is_recursive(*field.key)) || is_recursive(*field.type);
+}
+
 [[nodiscard]] constexpr bool is_supported(const FieldSchema& field) {
   return !any_type(field, [](const TypeSchema& type) { return type.type == ProtoType::kUnsupported; });
 }

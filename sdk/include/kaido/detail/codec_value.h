@@ -56,8 +56,8 @@ struct Value {
     return false;
   }
   static bool is_default(const T&) { return refuse(); }
-  static std::size_t size(const T&) { return refuse(); }
-  static std::byte* write(std::byte* at, const T&) { return refuse() ? at : nullptr; }
+  static std::size_t size(const T&, NestedSizes*) { return refuse(); }
+  static std::byte* write(std::byte* at, const T&, NestedSizes*) { return refuse() ? at : nullptr; }
   static bool read(Decoder&, T&) { return refuse(); }
   static void clear(T&) { refuse(); }
 };
@@ -214,8 +214,8 @@ struct Value<T> {
   static constexpr WireType kType = WireType::kVarint;
   static constexpr TypeSchema schema() { return {.type = varint_proto<T>()}; }
   static bool is_default(const T& value) { return to_varint(value) == 0; }
-  static std::size_t size(const T& value) { return varint_size(to_varint(value)); }
-  static std::byte* write(std::byte* at, const T& value) { return write_varint(at, to_varint(value)); }
+  static std::size_t size(const T& value, NestedSizes*) { return varint_size(to_varint(value)); }
+  static std::byte* write(std::byte* at, const T& value, NestedSizes*) { return write_varint(at, to_varint(value)); }
   static bool read(Decoder& in, T& value) {
     std::uint64_t number = 0;
     if (!in.read_varint(number)) return false;
@@ -231,8 +231,8 @@ struct Value<T> {
   static constexpr TypeSchema schema() { return {.type = sizeof(T) == 4 ? ProtoType::kFloat : ProtoType::kDouble}; }
   // By bits, as libprotobuf: -0.0 is not the default.
   static bool is_default(const T& value) { return std::bit_cast<Bits>(value) == 0; }
-  static constexpr std::size_t size(const T&) { return sizeof(T); }
-  static std::byte* write(std::byte* at, const T& value) { return write_bytes(at, &value, sizeof(T)); }
+  static constexpr std::size_t size(const T&, NestedSizes*) { return sizeof(T); }
+  static std::byte* write(std::byte* at, const T& value, NestedSizes*) { return write_bytes(at, &value, sizeof(T)); }
   static bool read(Decoder& in, T& value) { return in.read_fixed(&value, sizeof(T)); }
   static void clear(T& value) { value = T{}; }
 };
@@ -248,14 +248,14 @@ struct Field {
   static constexpr FieldSchema schema() { return {FieldLabel::kSingle, &kTypeOf<T>}; }
 
   template <std::uint32_t N>
-  static std::size_t size(const T& value) {
+  static std::size_t size(const T& value, NestedSizes* sizes) {
     if (Value<T>::is_default(value)) return 0;
-    return varint_size(tag_of(N, Value<T>::kType)) + Value<T>::size(value);
+    return varint_size(tag_of(N, Value<T>::kType)) + Value<T>::size(value, sizes);
   }
   template <std::uint32_t N>
-  static std::byte* write(std::byte* at, const T& value) {
+  static std::byte* write(std::byte* at, const T& value, NestedSizes* sizes) {
     if (Value<T>::is_default(value)) return at;
-    return Value<T>::write(write_varint(at, tag_of(N, Value<T>::kType)), value);
+    return Value<T>::write(write_varint(at, tag_of(N, Value<T>::kType)), value, sizes);
   }
   static bool read(Decoder& in, std::uint32_t number, WireType type, T& value, State&) {
     return type == Value<T>::kType ? Value<T>::read(in, value) : in.skip(number, type);

@@ -13,11 +13,10 @@
 namespace kaido::detail {
 
 template <class... A>
-struct Value<std::variant<A...>> {
+struct Value<std::variant<A...>> : NestedValue<Value<std::variant<A...>>, std::variant<A...>> {
   using Variant = std::variant<A...>;
   using Indexes = std::index_sequence_for<A...>;
 
-  static constexpr WireType kType = WireType::kLength;
   static constexpr FieldSchema kFields[sizeof...(A)] = {FieldSchema{FieldLabel::kOneof, &kTypeOf<A>}...};
   static constexpr TypeSchema schema() {
     return {.type = ProtoType::kMessage, .fields = kFields, .count = sizeof...(A)};
@@ -25,12 +24,9 @@ struct Value<std::variant<A...>> {
 
   // The alternative that it holds is always written, also a zero: it says which one it is.
   static bool is_default(const Variant&) { return false; }
-  static std::size_t size(const Variant& value) {
-    const std::size_t body = body_size(value, Indexes{});
-    return varint_size(body) + body;
-  }
-  static std::byte* write(std::byte* at, const Variant& value) {
-    return write_body(write_varint(at, body_size(value, Indexes{})), value, Indexes{});
+  static std::size_t body_size(const Variant& value, NestedSizes* sizes) { return held_size(value, sizes, Indexes{}); }
+  static std::byte* write_body(std::byte* at, const Variant& value, NestedSizes* sizes) {
+    return write_held(at, value, sizes, Indexes{});
   }
   static bool read(Decoder& in, Variant& value) {
     return in.read_nested([&] {
@@ -56,20 +52,20 @@ struct Value<std::variant<A...>> {
     return held;
   }
   template <std::size_t... I>
-  static std::size_t body_size(const Variant& value, std::index_sequence<I...>) {
+  static std::size_t held_size(const Variant& value, NestedSizes* sizes, std::index_sequence<I...>) {
     std::size_t total = 0;
     static_cast<void>(((value.index() == I && (total = varint_size(tag_of(I + 1, Value<Alternative<I>>::kType)) +
-                                                       Value<Alternative<I>>::size(*std::get_if<I>(&value)),
+                                                       Value<Alternative<I>>::size(*std::get_if<I>(&value), sizes),
                                                true)) ||
                        ...));
     return total;
   }
   template <std::size_t... I>
-  static std::byte* write_body(std::byte* at, const Variant& value, std::index_sequence<I...>) {
-    static_cast<void>(((value.index() == I &&
-                        (at = Value<Alternative<I>>::write(
-                             write_varint(at, tag_of(I + 1, Value<Alternative<I>>::kType)), *std::get_if<I>(&value)),
-                         true)) ||
+  static std::byte* write_held(std::byte* at, const Variant& value, NestedSizes* sizes, std::index_sequence<I...>) {
+    static_cast<void>(((value.index() == I && (at = Value<Alternative<I>>::write(
+                                                   write_varint(at, tag_of(I + 1, Value<Alternative<I>>::kType)),
+                                                   *std::get_if<I>(&value), sizes),
+                                               true)) ||
                        ...));
     return at;
   }

@@ -65,13 +65,16 @@ void fail_without_service(Invocation& call, std::string_view function);
 /// kInvalidArgument.
 void fail_malformed(Invocation& call, std::string_view function, const DecodeFailure& failure);
 void fail_left_out_before_given(Invocation& call, std::string_view function);
+void fail_result_too_deep(Invocation& call);
+/// The caller's side of that.
+[[nodiscard]] Error arguments_too_deep(std::string_view function);
 /// Of the exception that is being handled.
 void fail_by_exception(Invocation& call) noexcept;
 
 template <class R>
-void encode_result(Buffer& out, const R& value) {
-  std::byte* const at = out.allocate(Message<R>::size(value));
-  Message<R>::write(at, value);
+void encode_result(Invocation& call, const R& value) {
+  const auto written = Arguments<R>::encode([&call](std::size_t size) { return call.result.allocate(size); }, value);
+  if (!written) fail_result_too_deep(call);
 }
 
 /// Puts a value or a Result where the invocation's outcome goes.
@@ -81,10 +84,10 @@ void finish(Invocation& call, Returned&& returned) {
     if (!returned) {
       call.error = std::move(returned).error();
     } else if constexpr (!std::is_void_v<R>) {
-      encode_result<R>(call.result, *returned);
+      encode_result<R>(call, *returned);
     }
   } else {
-    encode_result<R>(call.result, returned);
+    encode_result<R>(call, returned);
   }
 }
 

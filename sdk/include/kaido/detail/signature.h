@@ -178,11 +178,10 @@ struct WireForm<R, TypeList<P...>, Required, std::index_sequence<I...>> {
     return count;
   }
 
-  /// Writes the leading arguments; `allocate(size)` makes the room.
+  /// Writes the leading arguments; `allocate(size)` makes the room. False: see Arguments::encode().
   template <class Allocate, std::size_t... N>
-  static void encode(Allocate&& allocate, std::index_sequence<N...>, const Parameter<N>&... values) {
-    using Leading = Arguments<Sent<N>...>;
-    Leading::write(allocate(Leading::size(values...)), values...);
+  [[nodiscard]] static bool encode(Allocate&& allocate, std::index_sequence<N...>, const Parameter<N>&... values) {
+    return Arguments<Sent<N>...>::encode(allocate, values...).has_value();
   }
 
   /// How many of the received arguments the function is called with: those at the end that are left out get their

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace kaido::detail {
 
@@ -51,6 +52,40 @@ inline std::byte* write_bytes(std::byte* at, const void* from, std::size_t count
 /// How many messages (and skipped groups) may stand in one another: libprotobuf's own default, so that both accept the
 /// same. More would need a larger stack in everybody who reads; less would refuse what other languages send.
 inline constexpr int kMaxMessageDepth = 100;
+
+/// The body sizes of the messages that stand in others, in the order in which they are written: noted when all is
+/// measured, so that writing measures nothing again, and what contains itself costs no more than its length. Types that
+/// do not contain themselves do without (a null pointer): each level is measured again where it is written, and there
+/// are as many as the type has.
+class NestedSizes {
+ public:
+  static constexpr std::size_t kTooDeep = ~std::size_t{0};
+
+  /// Measuring: a message begins. Its place, for end(); or kTooDeep: pass over it.
+  [[nodiscard]] std::size_t begin() {
+    is_too_deep_ = is_too_deep_ || depth_ == kMaxMessageDepth;
+    if (depth_ == kMaxMessageDepth) return kTooDeep;
+    ++depth_;
+    sizes_.push_back(0);
+    return sizes_.size() - 1;
+  }
+  void end(std::size_t place, std::size_t size) {
+    --depth_;
+    sizes_[place] = size;
+  }
+  [[nodiscard]] bool is_too_deep() const { return is_too_deep_; }
+  /// Of how many messages.
+  [[nodiscard]] std::size_t count() const { return sizes_.size(); }
+
+  /// Writing: the size of the next message.
+  [[nodiscard]] std::size_t next() { return sizes_[next_++]; }
+
+ private:
+  std::vector<std::size_t> sizes_;
+  std::size_t next_ = 0;
+  int depth_ = 0;
+  bool is_too_deep_ = false;
+};
 
 /// Where decoding stopped and why. `field` is the outermost field, which at the top is the parameter, from 1.
 struct DecodeFailure {
