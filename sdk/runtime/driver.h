@@ -8,7 +8,7 @@
 #include <mutex>
 #include <vector>
 
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 #include <kaido/detail/timer_entry.h>
 #include <kaido/time.h>
 
@@ -89,7 +89,7 @@ class Driver {
   const Instant start_;
   std::unique_ptr<Io> io_;
 
-  SpinLock lock_;
+  FutexLock lock_;
   TimerWheel wheel_;                        // Under lock_.
   Tick parked_until_ = 0;                   // Under lock_: a timer before it must end the wait; 0 while nobody waits.
   std::atomic<bool> is_shut_down_ = false;  // Written under lock_.

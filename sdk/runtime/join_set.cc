@@ -1,9 +1,10 @@
 #include <kaido/join_set.h>
 
+#include <cstdint>
 #include <mutex>
 #include <utility>
 
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 
 namespace kaido::detail {
 
@@ -25,6 +26,7 @@ class JoinSetState final : public WakeTarget {
     TaskHeader* task;  // With the JoinHandle's reference; the set's alone.
     Entry* previous = nullptr;
     Entry* next = nullptr;
+    std::uint64_t aborts_seen = 0;
     bool is_finished = false;
     bool is_member = true;
   };
@@ -62,10 +64,11 @@ class JoinSetState final : public WakeTarget {
     woken.wake();
   }
 
-  SpinLock mutex;
+  FutexLock mutex;
   List running;
   List ended;
   std::size_t size = 0;
+  std::uint64_t aborts = 0;  // Calls of abort_all(); each moves the running entries behind one another once.
   Waker waiter;
 };
 
@@ -99,10 +102,21 @@ std::size_t JoinSetBase::size() const noexcept {
 
 void JoinSetBase::abort_all() noexcept {
   if (state_ == nullptr) return;
-  // Only the set's thread takes entries out, so `running` can be walked entry by entry; abort() only sets a flag and
-  // queues, it runs nothing that could come back here.
-  std::scoped_lock lock(state_->mutex);
-  for (JoinSetState::Entry* entry = state_->running.first; entry != nullptr; entry = entry->next) entry->task->abort();
+  // Each outside the lock, since it may have to wake a thread. Only this thread takes entries out of the set, so an
+  // entry stays, if not where it was.
+  ++state_->aborts;
+  for (;;) {
+    JoinSetState::Entry* entry = nullptr;
+    {
+      std::scoped_lock lock(state_->mutex);
+      entry = state_->running.first;
+      if (entry == nullptr || entry->aborts_seen == state_->aborts) return;
+      entry->aborts_seen = state_->aborts;
+      state_->running.unlink(*entry);
+      state_->running.push_back(*entry);
+    }
+    entry->task->abort();
+  }
 }
 
 void JoinSetBase::detach_all() noexcept {

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 #include <kaido/detail/task_header.h>
 
 namespace kaido::detail {
@@ -47,7 +47,7 @@ class OwnedTasks {
  private:
   static constexpr std::size_t kShards = 8;
   struct alignas(64) Shard {
-    SpinLock lock;
+    FutexLock lock;
     OwnedList tasks;
     bool is_closed = false;
     std::atomic<std::uint64_t> inserted = 0;  // Written under the lock.

@@ -148,6 +148,16 @@ RuntimeCore& current_core() {
   return *thread_state.core;
 }
 
+void ThreadWaker::wait() noexcept {
+  for (int looks = 0; looks < kLooksBeforeSleep; ++looks) {
+    if (wake_.load(std::memory_order_relaxed) != kIdle) return;
+    pause_processor();
+  }
+  std::uint32_t state = kIdle;
+  if (!wake_.compare_exchange_strong(state, kSleeps, std::memory_order_acq_rel)) return;
+  while (wake_.load(std::memory_order_acquire) == kSleeps) futex_wait(wake_, kSleeps);
+}
+
 void block_on_thread(RuntimeCore& core, Root& root) {
   auto* waker = new ThreadWaker();
   struct Release {

@@ -16,6 +16,7 @@
 #include "sdk/runtime/blocking_pool.h"
 #include "sdk/runtime/core_link.h"
 #include "sdk/runtime/driver.h"
+#include "sdk/runtime/futex.h"
 #include "sdk/runtime/histogram.h"
 #include "sdk/runtime/owned_tasks.h"
 #include "sdk/runtime/scheduler.h"
@@ -134,16 +135,22 @@ class ThreadWaker final : public WakeTarget {
  public:
   ThreadWaker() noexcept : WakeTarget(kOneRef) {}
   void wake_by_ref() noexcept override {
-    if (woken_.exchange(1, std::memory_order_acq_rel) == 0) woken_.notify_one();
+    if (wake_.exchange(kWoken, std::memory_order_acq_rel) == kSleeps) futex_wake_one(&wake_);
   }
   /// True once per wake; true at first.
-  [[nodiscard]] bool take_wake() noexcept { return woken_.exchange(0, std::memory_order_acq_rel) != 0; }
-  void wait() const noexcept { woken_.wait(0, std::memory_order_acquire); }
+  [[nodiscard]] bool take_wake() noexcept { return wake_.exchange(kIdle, std::memory_order_acq_rel) == kWoken; }
+  /// Looks a while, since who sends one message mostly sends another; then sleeps. std::atomic::wait() would give the
+  /// processor away several times in between, and on a busy machine get it back late.
+  void wait() noexcept;
 
  private:
+  static constexpr std::uint32_t kIdle = 0;
+  static constexpr std::uint32_t kWoken = 1;
+  static constexpr std::uint32_t kSleeps = 2;
+
   void destroy() noexcept override { delete this; }
   ~ThreadWaker() override = default;
-  std::atomic<std::uint32_t> woken_ = 1;
+  std::atomic<std::uint32_t> wake_ = kWoken;
 };
 
 /// Polls `root` on this thread, parking it in between and driving nothing.

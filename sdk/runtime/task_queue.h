@@ -7,7 +7,7 @@
 #include <mutex>
 #include <utility>
 
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 #include <kaido/detail/task_header.h>
 
 namespace kaido::detail {
@@ -92,7 +92,7 @@ class Inject {
     return true;
   }
 
-  SpinLock lock_;
+  FutexLock lock_;
   TaskQueue queue_;
   bool is_closed_ = false;
   std::atomic<std::uint64_t> remote_ = 0;

@@ -64,17 +64,17 @@ std::uint64_t BroadcastCore::tail_position() const noexcept {
   return tail_;
 }
 
-void BroadcastCore::wake_receivers(std::unique_lock<std::mutex>& lock) noexcept {
-  wake_all(lock, waiters_, [](BroadcastNode& node) { node.is_queued.store(false, std::memory_order_release); });
+void BroadcastCore::wake_receivers(std::unique_lock<FutexLock>& lock) noexcept {
+  wake_all(lock, waiters_, [](QueuedNode& node) { node.is_queued.store(false, std::memory_order_release); });
 }
 
-void BroadcastCore::leave(BroadcastNode& node) noexcept {
+void BroadcastCore::leave(QueuedNode& node) noexcept {
   if (!node.is_queued.load(std::memory_order_acquire)) return;
   std::scoped_lock lock(mutex_);
-  if (node.is_linked()) WaitList<BroadcastNode>::remove(node);
+  if (node.is_linked()) WaitList<QueuedNode>::remove(node);
 }
 
-std::optional<BroadcastStep> BroadcastCore::explain(std::uint64_t& next, BroadcastNode* node,
+std::optional<BroadcastStep> BroadcastCore::explain(std::uint64_t& next, QueuedNode* node,
                                                     const Context* context) noexcept {
   Waker replaced;  // Dropped after the lock.
   std::scoped_lock lock(mutex_);

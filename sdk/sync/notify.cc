@@ -37,9 +37,10 @@ detail::Waker Notify::notify_locked(Kind kind) noexcept {
   while (state_of(word) != kWaiting) {
     if (state_.compare_exchange_weak(word, calls_of(word) | kKept)) return {};
   }
-  Node* node = kind == Kind::kNewest ? waiters_.pop_back() : waiters_.pop_front();
-  node->kind = kind;
+  Node* const node = kind == Kind::kNewest ? waiters_.pop_back() : waiters_.pop_front();
+  if (node == nullptr) return {};  // Never, but g++ 12 warns without.
   if (waiters_.empty()) state_.store(calls_of(word) | kEmpty);
+  node->kind.store(kind, std::memory_order_release);
   return std::move(node->waker);
 }
 
@@ -54,7 +55,7 @@ void Notify::notify_waiters() noexcept {
     if (state_.compare_exchange_weak(word, word + kOneCall)) return;
   }
   state_.store((calls_of(word) | kEmpty) + kOneCall);
-  detail::wake_all(lock, waiters_, [](Node& node) { node.kind = Kind::kAll; });
+  detail::wake_all(lock, waiters_, [](Node& node) { node.kind.store(Kind::kAll, std::memory_order_release); });
 }
 
 Notified::Notified(Notify& notify) noexcept : notify_(&notify), calls_(calls_of(notify.state_.load())) {}
@@ -68,8 +69,8 @@ Notified::~Notified() {
       detail::WaitList<Notify::Node>::remove(node_);
       const std::size_t word = notify_->state_.load();
       if (state_of(word) == kWaiting && notify_->waiters_.empty()) notify_->state_.store(calls_of(word) | kEmpty);
-    } else if (node_.kind != Notify::Kind::kAll) {
-      next = notify_->notify_locked(node_.kind);
+    } else if (const auto kind = node_.kind.load(std::memory_order_relaxed); kind != Notify::Kind::kAll) {
+      next = notify_->notify_locked(kind);
     }
   }
   next.wake();
@@ -77,7 +78,7 @@ Notified::~Notified() {
 
 void Notified::renew() noexcept {
   calls_ = calls_of(notify_->state_.load());
-  node_.kind = Notify::Kind::kNone;
+  node_.kind.store(Notify::Kind::kNone, std::memory_order_relaxed);
   stage_ = Stage::kNew;
 }
 
@@ -116,9 +117,12 @@ bool Notified::start(const detail::Context* context) noexcept {
 }
 
 bool Notified::check(const detail::Context* context) noexcept {
+  if (node_.kind.load(std::memory_order_acquire) != Notify::Kind::kNone) {
+    // Who notified has the lock still, or has left the Notify, which may be destroyed next.
+    notify_->lock_.wait_until_released();
+    return true;
+  }
   detail::Waker replaced;
-  // The lock is taken even where a look at the node would do, so that the one who notified has left the Notify, which
-  // may be destroyed next.
   std::scoped_lock lock(notify_->lock_);
   if (!node_.is_linked()) return true;
   if (was_called(notify_->state_.load())) {

@@ -100,6 +100,26 @@ TEST(Notify, SingleWaiterMayDestroyItOnceNotified) {
   });
 }
 
+// The waiter does not wait to be woken: it looks while the one who notifies is still inside.
+TEST(Notify, SingleWaiterThatLooksAllTheTimeMayDestroyItOnceNotified) {
+  for (int round = 0; round < 500; ++round) {
+    auto notify = std::make_unique<Notify>();
+    std::atomic<bool> has_joined = false;
+    std::thread notifier([&has_joined, &notify = *notify, all = round % 2 == 0] {
+      while (!has_joined.load()) std::this_thread::yield();
+      all ? notify.notify_waiters() : notify.notify_one();
+    });
+    {
+      Wait wait(notify->notified());
+      EXPECT_FALSE(wait.poll());
+      has_joined.store(true);
+      while (!wait.poll()) std::this_thread::yield();
+    }
+    notify.reset();
+    notifier.join();
+  }
+}
+
 /// Items that are taken by whoever is notified; waits are dropped at random moments and pass their notification on.
 struct Store {
   static constexpr int kItems = 4000;

@@ -1,5 +1,6 @@
 #include <kaido/sync/watch.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -93,6 +94,52 @@ TEST(Watch, ThrowingPredicateReleasesTheValue) {
     EXPECT_THROW(wait.poll(), std::runtime_error);
   }
   EXPECT_TRUE(tx.send(2));
+}
+
+TEST(Watch, ManyWaitersAreWokenOnceAndDroppedOnesLeave) {
+  auto [tx, rx] = watch::channel(0);
+  using Wait = PollProbe<watch::Changed>;
+  std::vector<watch::Receiver<int>> receivers(300, rx);
+  std::vector<std::unique_ptr<Wait>> waits;
+  for (auto& receiver : receivers) {
+    waits.push_back(std::make_unique<Wait>(receiver.changed()));
+    EXPECT_FALSE(waits.back()->poll());
+    EXPECT_FALSE(waits.back()->poll());
+  }
+  waits.erase(waits.begin() + 140);
+  EXPECT_TRUE(tx.send(1));
+  for (auto& wait : waits) {
+    EXPECT_EQ(wait->wake_count(), 1);
+    EXPECT_TRUE(wait->poll());
+  }
+}
+
+TEST(Watch, ChangedThatMovesStartsAnew) {
+  auto [tx, rx] = watch::channel(0);
+  watch::Changed original = rx.changed();
+  {
+    PollProbe moved(std::move(original));
+    EXPECT_FALSE(moved.poll());
+    EXPECT_TRUE(tx.send(1));
+    EXPECT_TRUE(moved.is_woken());
+    EXPECT_TRUE(moved.poll());
+  }
+  EXPECT_FALSE(*rx.has_changed());
+}
+
+TEST(Watch, WhoBorrowsMayBorrowAgainWhileASenderWaits) {
+  auto [tx, rx] = watch::channel(0);
+  std::atomic<bool> is_about_to_send = false;
+  std::optional<watch::Ref<int>> first(rx.borrow());
+  std::thread sender([&, &tx = tx] {
+    is_about_to_send = true;
+    EXPECT_TRUE(tx.send(1));
+  });
+  while (!is_about_to_send) std::this_thread::yield();
+  EXPECT_EQ(*rx.borrow(), 0);
+  first.reset();
+  sender.join();
+  EXPECT_EQ(*rx.borrow(), 1);
 }
 
 TEST(Watch, DroppedChangedMarksNothing) {

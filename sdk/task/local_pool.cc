@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 #include <kaido/runtime.h>
 #include <kaido/spawn.h>
 
@@ -43,7 +43,7 @@ class StopSignal {
   void take() noexcept {}
 
  private:
-  SpinLock lock_;
+  FutexLock lock_;
   Waker waker_;
   bool is_stopped_ = false;
 };

@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include <kaido/coop.h>
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 
 #include "sdk/runtime/owned_tasks.h"
 #include "sdk/runtime/runtime_core.h"
@@ -93,7 +93,7 @@ class LocalSetState final : public Scheduler {
   bool has_panicked_ = false;
 
   Inject remote_;  // Shared.
-  SpinLock waker_lock_;
+  FutexLock waker_lock_;
   Waker waker_;  // Shared, under waker_lock_.
 };
 

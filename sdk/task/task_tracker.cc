@@ -3,7 +3,7 @@
 #include <atomic>
 #include <mutex>
 
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 
 namespace kaido {
 
@@ -45,7 +45,7 @@ class TaskTrackerState {
 
   std::atomic<std::size_t> state = 0;
   std::atomic<std::uint64_t> completions = 0;
-  SpinLock lock;
+  FutexLock lock;
   WaitList<> waiters;
 };
 

@@ -19,7 +19,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <kaido/detail/poll.h>
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 #include <kaido/detail/waker.h>
 #include <kaido/expected.h>
 
@@ -86,7 +86,7 @@ class AsioStateBase {
   std::atomic<unsigned> references_ = 1;
   bool is_cancelled_ = false;  // Of the awaiting task.
   boost::asio::cancellation_signal signal_;
-  SpinLock lock_;
+  FutexLock lock_;
   bool is_done_ = false;
   Waker waker_;
   std::shared_ptr<void> kept_;

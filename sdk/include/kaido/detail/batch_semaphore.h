@@ -11,7 +11,7 @@
 #include <limits>
 #include <utility>
 
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 #include <kaido/detail/wait_list.h>
 
 namespace kaido::detail {
@@ -78,7 +78,7 @@ class BatchSemaphore {
  protected:
   friend class PermitWait;
 
-  mutable SpinLock lock_;
+  mutable FutexLock lock_;
   std::atomic<bool> closed_ = false;  // Written under the lock.
   /// For channels: wakes `watcher_` when, after close(), this many permits are back. Else never reached.
   std::size_t idle_level_ = std::numeric_limits<std::size_t>::max();

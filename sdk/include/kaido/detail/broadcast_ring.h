@@ -14,16 +14,13 @@
 #include <optional>
 #include <utility>
 
+#include <kaido/detail/futex_lock.h>
+#include <kaido/detail/futex_shared_lock.h>
 #include <kaido/detail/wait_list.h>
 #include <kaido/detail/wake_all.h>
 #include <kaido/sync/notify.h>
 
 namespace kaido::detail {
-
-/// A waiting recv(). `is_queued` is cleared when a sender has let go of it, so that it can leave without the lock.
-struct BroadcastNode : WaitNode {
-  std::atomic<bool> is_queued = false;
-};
 
 /// What receiving gave, if no value.
 struct BroadcastStep {
@@ -54,7 +51,7 @@ class BroadcastCore {
   [[nodiscard]] std::uint64_t tail_position() const noexcept;
 
   /// Takes a waiting recv() out of the queue, if it is in it.
-  void leave(BroadcastNode& node) noexcept;
+  void leave(QueuedNode& node) noexcept;
 
  protected:
   ~BroadcastCore() = default;
@@ -64,15 +61,15 @@ class BroadcastCore {
     return static_cast<std::size_t>(position) & mask_;
   }
   /// After a send, with the lock of mutex_: wakes all receivers that wait, and unlocks.
-  void wake_receivers(std::unique_lock<std::mutex>& lock) noexcept;
+  void wake_receivers(std::unique_lock<FutexLock>& lock) noexcept;
   /// Why there is no value at `next`: nothing yet (then node, if any, waits), closed, or lost (then `next` moves on).
   /// Nothing at all if there is one by now.
-  std::optional<BroadcastStep> explain(std::uint64_t& next, BroadcastNode* node, const Context* context) noexcept;
+  std::optional<BroadcastStep> explain(std::uint64_t& next, QueuedNode* node, const Context* context) noexcept;
   /// Counts a receiver less, and gives the position from which on nobody counted it.
   std::uint64_t remove_receiver() noexcept;
 
   const std::size_t mask_;
-  mutable std::mutex mutex_;  // Taken before a slot's.
+  mutable FutexLock mutex_;  // Taken before a slot's.
   // Guarded by mutex_.
   std::uint64_t tail_ = 0;  // The position of the next send.
   std::size_t receivers_ = 0;
@@ -81,7 +78,7 @@ class BroadcastCore {
  private:
   friend class BroadcastUnheard;
 
-  WaitList<BroadcastNode> waiters_;  // Guarded by mutex_.
+  WaitList<QueuedNode> waiters_;  // Guarded by mutex_.
   std::atomic<std::size_t> senders_ = 1;
   std::atomic<std::size_t> weak_senders_ = 0;
   Notify unheard_;
@@ -104,35 +101,6 @@ class [[nodiscard]] BroadcastUnheard {
  private:
   BroadcastCore* core_;
   Notified notified_;
-};
-
-/// Guards a slot: receivers share it while they copy, the one sender waits for them. A receiver never waits: if a
-/// sender has the slot, the receiver's value is being overwritten.
-///
-/// Threading: lock() by one thread at a time, the one that holds the tail's mutex.
-class SlotLock {
- public:
-  [[nodiscard]] bool try_lock_shared() noexcept {
-    if ((state_.fetch_add(kReader, std::memory_order_acquire) & kWriter) == 0) return true;
-    unlock_shared();
-    return false;
-  }
-  void unlock_shared() noexcept {
-    if (state_.fetch_sub(kReader, std::memory_order_release) == (kReader | kWriter)) state_.notify_one();
-  }
-  void lock() noexcept {
-    std::uint32_t state = state_.fetch_or(kWriter, std::memory_order_acquire) | kWriter;
-    while (state != kWriter) {
-      state_.wait(state, std::memory_order_relaxed);
-      state = state_.load(std::memory_order_acquire);
-    }
-  }
-  void unlock() noexcept { state_.fetch_and(~kWriter, std::memory_order_release); }
-
- private:
-  static constexpr std::uint32_t kWriter = 1;
-  static constexpr std::uint32_t kReader = 2;
-  std::atomic<std::uint32_t> state_ = 0;
 };
 
 template <typename T>
@@ -166,7 +134,7 @@ class BroadcastRing final : public BroadcastCore {
   }
 
   /// Moves the value at `next` into `value`, or says why there is none; then `node` waits if there may be one later.
-  BroadcastStep receive(std::uint64_t& next, std::optional<T>& value, BroadcastNode* node, const Context* context) {
+  BroadcastStep receive(std::uint64_t& next, std::optional<T>& value, QueuedNode* node, const Context* context) {
     for (;;) {
       if (take_from_slot(next, &value)) return {};
       if (const auto step = explain(next, node, context)) return *step;
@@ -199,7 +167,9 @@ class BroadcastRing final : public BroadcastCore {
 
  private:
   struct Slot {
-    SlotLock lock;
+    /// Receivers share it while they copy, the one sender waits for them. A receiver never waits: if a sender has the
+    /// slot, the receiver's value is being overwritten.
+    FutexSharedLock lock;
     std::atomic<std::uint64_t> position = 0;
     std::atomic<std::size_t> remaining = 0;
     std::optional<T> value;

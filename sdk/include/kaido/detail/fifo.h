@@ -1,6 +1,6 @@
 /// Fifo: the queue inside a channel, in blocks of several elements, and what it stores of a T.
 ///
-/// It never allocates by itself, since it is used under a spin lock: who pushes gives it a block when it has no room.
+/// It never allocates by itself, since it is used under a lock: who pushes gives it a block when it has no room.
 #pragma once
 
 #include <algorithm>

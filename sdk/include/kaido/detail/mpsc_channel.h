@@ -1,6 +1,6 @@
 /// MpscChannel: what the ends of an mpsc channel share.
 ///
-/// One spin lock guards queue, permits, wakers and counts, so that sending or receiving costs one atomic exchange when
+/// One lock guards queue, permits, wakers and counts, so that sending or receiving costs two atomic exchanges when
 /// nobody is in the way; values are moved and tasks woken outside it as far as possible. (tokio's block list needs no
 /// lock but three to four atomic operations per message.) Permits are those of BatchSemaphore: strictly first come,
 /// first served. A value in the queue holds one; receiving it passes it on.

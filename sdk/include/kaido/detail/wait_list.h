@@ -1,5 +1,5 @@
 /// How tasks queue at a channel or lock: WaitNode in the waiting operation, WaitList in what it waits for, WakeBatch
-/// for waking them. Nothing here locks or allocates; the owner's lock (detail::SpinLock) guards list and nodes.
+/// for waking them. Nothing here locks or allocates; the owner's lock (detail::FutexLock) guards list and nodes.
 ///
 /// The usual shape of a pollable that waits (Node derives from WaitNode and lies in the pollable):
 ///
@@ -23,6 +23,7 @@
 ///     if (Node* node = waiters_.pop_front()) batch.add(std::move(node->waker));
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -54,6 +55,12 @@ struct WaitNode : WaitLinks {
   }
 
   Waker waker;
+};
+
+/// A node that can be left without the lock once whoever wakes it has let go of it: `is_queued` is cleared after all
+/// else. Set under the lock.
+struct QueuedNode : WaitNode {
+  std::atomic<bool> is_queued = false;
 };
 
 /// First in, first out; removal from anywhere. Node derives from WaitNode.

@@ -16,15 +16,19 @@ void wake_all(std::unique_lock<Mutex>& lock, WaitList<Node>& waiters, F mark) {
   WaitList<Node> leaving;
   WakeBatch batch;
   leaving.splice_back(waiters);
-  while (Node* node = leaving.pop_front()) {
-    if (node->waker) batch.add(std::move(node->waker));
-    mark(*node);
-    if (!batch.is_full()) continue;
+  for (;;) {
+    while (!batch.is_full()) {
+      Node* const node = leaving.pop_front();
+      if (node == nullptr) break;
+      if (node->waker) batch.add(std::move(node->waker));
+      mark(*node);
+    }
+    const bool is_done = leaving.empty();
     lock.unlock();
     batch.wake_all();
+    if (is_done) return;
     lock.lock();
   }
-  lock.unlock();
 }
 
 }  // namespace kaido::detail

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstddef>
 
+#include <kaido/detail/futex_lock.h>
+#include <kaido/detail/wait_list.h>
 #include <kaido/detail/waker.h>
 #include <kaido/sync/notify.h>
 
@@ -16,13 +18,13 @@ class WatchCore {
   [[nodiscard]] bool is_closed() const noexcept { return (state_.load() & kClosed) != 0; }
   [[nodiscard]] static std::size_t before(std::size_t version) noexcept { return version - kOneVersion; }
   void raise_version() noexcept { state_.fetch_add(kOneVersion); }
-  void notify_receivers() noexcept { changed_.notify_waiters(); }
+  void wake_receivers() noexcept;
 
   void add_sender() noexcept { senders_.fetch_add(1, std::memory_order_relaxed); }
   void drop_sender() noexcept {
     if (senders_.fetch_sub(1) != 1) return;
     state_.fetch_or(kClosed);
-    changed_.notify_waiters();
+    wake_receivers();
   }
   void add_receiver() noexcept { receivers_.fetch_add(1, std::memory_order_relaxed); }
   void drop_receiver() noexcept {
@@ -37,18 +39,25 @@ class WatchCore {
   static constexpr std::size_t kClosed = 1;
   static constexpr std::size_t kOneVersion = 2;
 
-  std::atomic<std::size_t> state_ = 0;
+  std::atomic<std::size_t> state_ = 0;  // Changed before the lock is taken to wake those who wait for that.
   std::atomic<std::size_t> senders_ = 1;
   std::atomic<std::size_t> receivers_ = 0;
-  Notify changed_;
+  FutexLock lock_;
+  WaitList<QueuedNode> waiters_;  // Guarded by lock_.
   Notify unwatched_;
 };
 
 /// Ready when the version is not `version`, which it then becomes, or when there is no sender and so never will be.
 class WatchChanged {
  public:
-  WatchChanged(WatchCore& core, std::size_t& version) noexcept
-      : core_(&core), version_(&version), notified_(core.changed_.notified()) {}
+  WatchChanged(WatchCore& core, std::size_t& version) noexcept : core_(&core), version_(&version) {}
+  /// One that waits must be polled anew.
+  WatchChanged(WatchChanged&& other) noexcept
+      : core_(other.core_), version_(other.version_), is_closed_(other.is_closed_) {}
+  WatchChanged& operator=(WatchChanged&&) = delete;
+  ~WatchChanged() {
+    if (node_.is_queued.load(std::memory_order_acquire)) leave();
+  }
 
   bool poll(Context& context) noexcept {
     if (!context.may_proceed()) return false;
@@ -56,14 +65,7 @@ class WatchChanged {
     context.spend();
     return true;
   }
-  bool poll_without_budget(Context& context) noexcept {
-    // The Notified is always older than the look at the state, so a change after that is not missed.
-    while (!look()) {
-      if (!notified_.poll(context)) return false;
-      notified_.renew();
-    }
-    return true;
-  }
+  bool poll_without_budget(Context& context) noexcept { return look() || wait(context); }
   /// Once ready: why.
   [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
 
@@ -75,10 +77,13 @@ class WatchChanged {
     *version_ = version;
     return true;
   }
+  /// Looks again, and joins the queue if that is still in vain.
+  bool wait(Context& context) noexcept;
+  void leave() noexcept;
 
   WatchCore* core_;
   std::size_t* version_;
-  Notified notified_;
+  QueuedNode node_;
   bool is_closed_ = false;
 };
 

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 #include <kaido/detail/wait_list.h>
 
 namespace kaido {
@@ -46,7 +46,7 @@ class Barrier {
   friend class BarrierWait;
 
   const std::size_t count_;
-  detail::SpinLock lock_;
+  detail::FutexLock lock_;
   // Guarded by lock_.
   std::size_t arrived_ = 0;
   std::uint64_t round_ = 0;

@@ -256,7 +256,7 @@ class [[nodiscard]] Recv {
 
  private:
   Receiver<T>* receiver_;
-  detail::BroadcastNode node_;
+  detail::QueuedNode node_;
   detail::BroadcastStep step_;
   std::optional<T> value_;
 };

@@ -20,7 +20,7 @@
 #include <memory>
 #include <utility>
 
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 #include <kaido/detail/wait_list.h>
 
 namespace kaido {
@@ -59,7 +59,7 @@ class Notify : public std::enable_shared_from_this<Notify> {
   friend class Notified;
   enum class Kind : unsigned char { kNone, kOldest, kNewest, kAll };
   struct Node : detail::WaitNode {
-    Kind kind = Kind::kNone;
+    std::atomic<Kind> kind = Kind::kNone;  // Written under the lock once it is linked, read by its owner at any time.
   };
 
   void notify(Kind kind) noexcept;
@@ -68,7 +68,7 @@ class Notify : public std::enable_shared_from_this<Notify> {
   // Two bits: empty, somebody waits, or a notification is kept; above them the count of notify_waiters(). "Somebody
   // waits" is set and cleared under the lock only.
   std::atomic<std::size_t> state_ = 0;
-  detail::SpinLock lock_;
+  detail::FutexLock lock_;
   detail::WaitList<Node> waiters_;
 };
 

@@ -13,7 +13,7 @@
 
 #include <kaido/detail/branch.h>
 #include <kaido/detail/late_value.h>
-#include <kaido/detail/spin_lock.h>
+#include <kaido/detail/futex_lock.h>
 #include <kaido/detail/wait_list.h>
 #include <kaido/expected.h>
 #include <kaido/result.h>
@@ -71,7 +71,7 @@ class OnceGate {
   enum class State : std::uint8_t { kEmpty, kRunning, kDone };
 
   std::atomic<State> state_;  // Changed under lock_.
-  SpinLock lock_;
+  FutexLock lock_;
   WaitList<Node> waiters_;
 };
 

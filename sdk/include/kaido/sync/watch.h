@@ -12,11 +12,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include <kaido/detail/futex_shared_lock.h>
 #include <kaido/detail/watch_core.h>
 #include <kaido/expected.h>
 
@@ -58,11 +58,11 @@ class [[nodiscard]] Ref {
   friend class Receiver<T>;
   template <typename, typename>
   friend class WaitFor;
-  Ref(const T& value, std::shared_lock<std::shared_mutex> lock, bool has_changed) noexcept
-      : value_(&value), lock_(std::move(lock)), has_changed_(has_changed) {}
+  Ref(const T& value, detail::SharedHold hold, bool has_changed) noexcept
+      : value_(&value), hold_(std::move(hold)), has_changed_(has_changed) {}
 
   const T* value_;
-  std::shared_lock<std::shared_mutex> lock_;
+  detail::SharedHold hold_;
   bool has_changed_;
 };
 
@@ -72,8 +72,8 @@ template <typename T>
 struct Shared {
   explicit Shared(T initial) : value(std::move(initial)) {}
   detail::WatchCore core;
-  std::shared_mutex mutex;
-  T value;  // Guarded by mutex, as is the raising of the version.
+  detail::FutexSharedLock lock;
+  T value;  // Guarded by the lock, as is the raising of the version.
 };
 
 }  // namespace internal
@@ -114,16 +114,16 @@ class Receiver {
 
   /// The latest value, without marking it as seen.
   Ref<T> borrow() const {
-    std::shared_lock lock(shared_->mutex);
+    detail::SharedHold hold(shared_->lock);
     const bool has_changed = shared_->core.version() != version_;
-    return Ref<T>(shared_->value, std::move(lock), has_changed);
+    return Ref<T>(shared_->value, std::move(hold), has_changed);
   }
   /// The latest value, which is seen then.
   Ref<T> borrow_and_update() {
-    std::shared_lock lock(shared_->mutex);
+    detail::SharedHold hold(shared_->lock);
     const std::size_t version = shared_->core.version();
     const bool has_changed = std::exchange(version_, version) != version;
-    return Ref<T>(shared_->value, std::move(lock), has_changed);
+    return Ref<T>(shared_->value, std::move(hold), has_changed);
   }
 
   /// Waits for a value that was not seen yet, and marks it as seen. At once if there is one, also after the senders are
@@ -210,17 +210,17 @@ class Sender {
   template <std::predicate<T&> F>
   bool send_if_modified(F&& modify) const {
     {
-      std::unique_lock lock(shared_->mutex);
+      const std::scoped_lock lock(shared_->lock);
       if (!std::forward<F>(modify)(shared_->value)) return false;
       shared_->core.raise_version();
     }
-    shared_->core.notify_receivers();
+    shared_->core.wake_receivers();
     return true;
   }
   /// The latest value.
   Ref<T> borrow() const {
-    std::shared_lock lock(shared_->mutex);
-    return Ref<T>(shared_->value, std::move(lock), false);
+    detail::SharedHold hold(shared_->lock);
+    return Ref<T>(shared_->value, std::move(hold), false);
   }
 
   /// A new receiver, to which the present value counts as seen.

@@ -1,0 +1,40 @@
+/// Waiting on a word of memory. Linux only, as the rest of the runtime.
+#pragma once
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <climits>
+#include <cstdint>
+
+namespace kaido::detail {
+
+/// Sleeps while the word is `expected`; may return for no reason.
+inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+  ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr);
+}
+/// Uses the address only, so that the word may be gone by now: then somebody else wakes for no reason, at worst.
+inline void futex_wake_one(const std::atomic<std::uint32_t>* word) noexcept {
+  ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
+}
+inline void futex_wake_all(const std::atomic<std::uint32_t>* word) noexcept {
+  ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX);
+}
+
+/// Tells the processor that this is a loop that waits.
+inline void pause_processor() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// How often a lock that is held is looked at before its waiter sleeps: for up to some microseconds (a pause takes 10
+/// to 150 cycles), about as long as falling asleep and being woken take. More burns a processor that the holder may
+/// need; fewer sleeps where the next look would have done.
+inline constexpr int kLooksBeforeSleep = 100;
+
+}  // namespace kaido::detail
