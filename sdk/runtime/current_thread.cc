@@ -14,6 +14,7 @@
 #include <kaido/coop.h>
 
 #include "sdk/runtime/busy_time.h"
+#include "sdk/runtime/remote_wakes.h"
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/task_queue.h"
 #include "sdk/runtime/thread_state.h"
@@ -43,15 +44,24 @@ class CurrentThread final : public RuntimeCore {
       local_.queue.push(task);
       return;
     }
-    // Once it is queued it may run, end, and be the last that keeps the runtime.
-    const CoreRef keep(this);
-    if (inject_.push_remote(task)) {
-      unpark();
-    } else {
-      task.refuse();
+    if (thread_state.remote_wakes != nullptr) {
+      thread_state.remote_wakes->add(*this, task);
+      return;
     }
+    TaskQueue single;
+    single.push(task);
+    schedule_remote(single);
   }
   void schedule_yielded(TaskHeader& task) noexcept override { schedule(task); }
+  void schedule_remote(TaskQueue& tasks) noexcept override {
+    // Once they are queued they may run, end, and be the last that keep the runtime.
+    const CoreRef keep(this);
+    if (inject_.push_remote(tasks)) {
+      unpark();
+    } else {
+      while (TaskHeader* task = tasks.pop()) task->refuse();
+    }
+  }
   void block_on(Root& root) override;
   [[nodiscard]] bool is_driven() noexcept override {
     std::scoped_lock lock(mutex_);
@@ -368,7 +378,7 @@ void CurrentThread::drive_draining_tasks() noexcept {
 }
 
 void CurrentThread::drain() noexcept {
-  local_.deferred.clear();
+  local_.refuse_deferred();
   while (TaskHeader* task = local_.queue.pop()) task->refuse();
   while (TaskHeader* task = inject_.pop()) task->refuse();
 }

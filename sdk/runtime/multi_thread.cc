@@ -14,6 +14,7 @@
 #include "sdk/runtime/idle.h"
 #include "sdk/runtime/local_queue.h"
 #include "sdk/runtime/parker.h"
+#include "sdk/runtime/remote_wakes.h"
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/task_queue.h"
 #include "sdk/runtime/thread_state.h"
@@ -74,6 +75,7 @@ class Worker final {
   void run_with_slot(TaskHeader& task, WorkerThread& thread) noexcept;
   void push_back(TaskHeader& task) noexcept;
   void maintain(WorkerThread& thread) noexcept;
+  void wake_deferred(WorkerThread& thread) noexcept;
   void tune_interval() noexcept;
   void wait(WorkerThread& thread) noexcept;
   void park() noexcept;
@@ -91,7 +93,7 @@ class Worker final {
   TaskHeader* slot_ = nullptr;
   bool slot_enabled_ = true;
   bool is_searching_ = false;
-  bool is_parking_ = false;
+  bool announces_ = true;  // Each task that others could take; else whoever cleared it does, once.
   std::uint32_t tick_ = 0;
   std::uint32_t global_queue_interval_;
   std::uint32_t polls_in_turn_ = 0;
@@ -114,6 +116,7 @@ class MultiThread final : public RuntimeCore {
 
   void schedule(TaskHeader& task) noexcept override { schedule(task, false); }
   void schedule_yielded(TaskHeader& task) noexcept override { schedule(task, true); }
+  void schedule_remote(TaskQueue& tasks) noexcept override;
   void block_on(Root& root) override { block_on_thread(*this, root); }
   [[nodiscard]] bool is_driven() noexcept override { return true; }
   [[nodiscard]] std::size_t global_queue_depth() const noexcept override { return inject.size(); }
@@ -146,15 +149,13 @@ class MultiThread final : public RuntimeCore {
       static_cast<WorkerThread*>(local)->worker.schedule_local(task, is_yield);
       return;
     }
-    // Once it is queued it may run, end, and be the last that keeps the runtime.
-    const CoreRef keep(this);
-    if (inject.push_remote(task)) {
-      notify_parked();
-      // The last worker may wait for the end of foreign operations; it does not count as parked.
-      if (is_stopping()) driver.unpark();
-    } else {
-      task.refuse();
+    if (thread_state.remote_wakes != nullptr) {
+      thread_state.remote_wakes->add(*this, task);
+      return;
     }
+    TaskQueue single;
+    single.push(task);
+    schedule_remote(single);
   }
   void stop_scheduler() noexcept override {
     is_stopping_.store(true, std::memory_order_seq_cst);
@@ -164,6 +165,18 @@ class MultiThread final : public RuntimeCore {
   std::atomic<bool> is_stopping_ = false;
   std::atomic<std::size_t> ended_ = 0;
 };
+
+void MultiThread::schedule_remote(TaskQueue& tasks) noexcept {
+  // Once they are queued they may run, end, and be the last that keep the runtime.
+  const CoreRef keep(this);
+  if (inject.push_remote(tasks)) {
+    notify_parked();
+    // The last worker may wait for the end of foreign operations; it does not count as parked.
+    if (is_stopping()) driver.unpark();
+  } else {
+    while (TaskHeader* task = tasks.pop()) task->refuse();
+  }
+}
 
 void MultiThread::spawn_thread_for(Worker& worker, bool on_new_thread) {
   auto job = [&worker] { worker.take_over(); };
@@ -248,7 +261,7 @@ void Worker::run(WorkerThread& thread) noexcept {
   if (!thread.is_active) return;  // Another thread goes on.
   busy_.checkpoint_and_average();
   core_.owned.close_and_shut_down();
-  thread.deferred.clear();
+  thread.refuse_deferred();
   core_.worker_ended(*this, thread);
 }
 
@@ -260,7 +273,7 @@ void MultiThread::worker_ended(Worker& worker, WorkerThread& thread) noexcept {
     while (TaskHeader* task = inject.pop()) task->refuse();
     driver.shut_down();
   }
-  thread.deferred.clear();
+  thread.refuse_deferred();
   worker.drop_queued();
 }
 
@@ -295,8 +308,7 @@ void Worker::schedule_local(TaskHeader& task, bool is_yield) noexcept {
     if (previous != nullptr) push_back(*previous);
     announce = previous != nullptr;  // The slot cannot be stolen from.
   }
-  // While parking, what the driver's handlers woke is announced once, afterwards.
-  if (announce && !is_parking_) core_.notify_parked();
+  if (announce && announces_) core_.notify_parked();
 }
 
 void Worker::push_back(TaskHeader& task) noexcept {
@@ -409,10 +421,19 @@ void Worker::end_turn() noexcept {
   core_.hooks.end_of_turn();
 }
 
+// They are announced once, however many they are.
+void Worker::wake_deferred(WorkerThread& thread) noexcept {
+  if (thread.deferred.empty()) return;
+  announces_ = false;
+  thread.wake_deferred();
+  announces_ = true;
+  if (!queue.is_empty()) core_.notify_parked();
+}
+
 void Worker::maintain(WorkerThread& thread) noexcept {
   busy_.checkpoint_and_average();
   parker.poll();
-  thread.wake_deferred();
+  wake_deferred(thread);
   if (polls_in_turn_ + core_.options.event_interval > kPollsPerTurn) end_turn();
 }
 
@@ -420,7 +441,7 @@ void Worker::wait(WorkerThread& thread) noexcept {
   end_turn();
   if (!thread.deferred.empty()) {
     parker.poll();
-    thread.wake_deferred();
+    wake_deferred(thread);
     return;
   }
   if (has_tasks()) return;
@@ -444,9 +465,9 @@ void Worker::park() noexcept {
   while (!core_.is_stopping()) {
     metrics_.about_to_park();
     busy_.checkpoint_and_average();
-    is_parking_ = true;
+    announces_ = false;
     was_in_driver = parker.park();
-    is_parking_ = false;
+    announces_ = true;
     busy_.begin();
     metrics_.unparked();
     if (leave_park()) break;

@@ -134,10 +134,10 @@ void RuntimeCore::end(std::optional<std::chrono::nanoseconds> limit) noexcept {
 }
 
 CoreRef::CoreRef(RuntimeCore* core) noexcept : core_(core) {
-  if (core_ != nullptr) core_->add_ref();
+  if (core_ != nullptr) add_scheduler_ref(*core_);
 }
 CoreRef::~CoreRef() {
-  if (core_ != nullptr) core_->drop_ref();
+  if (core_ != nullptr) drop_scheduler_ref(*core_);
 }
 
 RuntimeCore* try_current_core() noexcept { return thread_state.core; }
@@ -216,10 +216,10 @@ void unregister_turn_hook(const Handle& handle, TurnHook& hook) noexcept { handl
 
 void PollContext::defer() const noexcept {
   detail::LocalScheduler* local = detail::thread_state.local;
-  if (local != nullptr && local->is_active) {
-    local->deferred.push_back(waker());
-  } else {
+  if (local == nullptr || !local->is_active) {
     target_->wake_by_ref();
+  } else if (target_ != detail::thread_state.task || !detail::thread_state.task->yield_after_poll(local->core)) {
+    local->deferred.push_back({.waker = waker()});
   }
 }
 

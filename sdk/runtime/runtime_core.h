@@ -22,6 +22,7 @@
 #include "sdk/runtime/scheduler.h"
 #include "sdk/runtime/shared_driver.h"
 #include "sdk/runtime/standby.h"
+#include "sdk/runtime/task_queue.h"
 #include "sdk/runtime/thread_state.h"
 #include "sdk/runtime/turn_hooks.h"
 #include "sdk/runtime/worker_metrics.h"
@@ -45,6 +46,8 @@ class RuntimeCore : public Scheduler {
     if (draining.fetch_sub(1, std::memory_order_acq_rel) == 1) driver.unpark();
   }
   void task_ended(const TaskHeader& task) noexcept final;
+  /// Queues tasks from another thread, with the queue's references, and empties `tasks`.
+  virtual void schedule_remote(TaskQueue& tasks) noexcept = 0;
   /// Drives `root` on this thread.
   virtual void block_on(Root& root) = 0;
   void shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept;

@@ -19,7 +19,7 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  void add_ref() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void add_ref(std::size_t count = 1) noexcept { references_.fetch_add(count, std::memory_order_relaxed); }
   /// False if the last reference is gone and this about to end.
   [[nodiscard]] bool try_add_ref() noexcept {
     std::size_t count = references_.load(std::memory_order_relaxed);
@@ -28,8 +28,8 @@ class Scheduler {
     } while (!references_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed));
     return true;
   }
-  void drop_ref() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  void drop_ref(std::size_t count = 1) noexcept {
+    if (references_.fetch_sub(count, std::memory_order_acq_rel) == count) delete this;
   }
 
   /// Queues a task that was woken or spawned, taking over a reference. From any thread.

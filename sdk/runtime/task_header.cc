@@ -56,7 +56,7 @@ class CurrentTaskScope {
 // Three references: the list of tasks, the queue, the JoinHandle.
 TaskHeader::TaskHeader(Scheduler* scheduler) noexcept
     : WakeTarget(kNotified | kInterest | 3 * kOneRef), scheduler_(scheduler), id_(next_task_id()) {
-  scheduler_->add_ref();
+  add_scheduler_ref(*scheduler_);
 }
 TaskHeader::TaskHeader(RuntimeCore* core) noexcept : TaskHeader(static_cast<Scheduler*>(core)) {}
 
@@ -72,7 +72,7 @@ std::uint64_t this_thread_number() noexcept {
 
 TaskHeader::~TaskHeader() {
   delete name_;
-  scheduler_->drop_ref();
+  drop_scheduler_ref(*scheduler_);
 }
 
 std::string_view TaskHeader::name() const noexcept { return name_ != nullptr ? *name_ : std::string_view(); }
@@ -195,17 +195,40 @@ TaskHeader::Start TaskHeader::start_running() noexcept {
   return start;
 }
 
+bool TaskHeader::yield_after_poll(RuntimeCore& core) noexcept {
+  if (scheduler_ != &core) return false;
+  has_yielded_ = true;
+  return true;
+}
+
+// It yielded, and counts as queued.
+void TaskHeader::defer() noexcept {
+  LocalScheduler* const local = thread_state.local;
+  if (local != nullptr && local->is_active && &local->core == scheduler_) {
+    local->deferred.push_back({.task = this});
+  } else {
+    scheduler_->schedule_yielded(*this);  // The poll has given its worker away.
+  }
+}
+
 // After a poll that did not finish. False: it was cancelled meanwhile and is still ours.
 bool TaskHeader::finish_running() noexcept {
+  const bool has_yielded = std::exchange(has_yielded_, false);
   std::uint64_t state = state_.load(std::memory_order_relaxed);
   std::uint64_t next = 0;
   do {
     if ((state & kCancelled) != 0) return false;
     next = state & ~kRunning;
-    if ((state & kNotified) == 0) next -= kOneRef;
+    if (has_yielded) {
+      next |= kNotified;
+    } else if ((state & kNotified) == 0) {
+      next -= kOneRef;
+    }
   } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
   if ((state & kNotified) != 0) {
     scheduler_->schedule_yielded(*this);
+  } else if (has_yielded) {
+    defer();
   } else if (next < kOneRef) {
     destroy();
   }
@@ -263,13 +286,15 @@ void TaskHeader::drop_unfinished(Context& context) noexcept {
 
 void TaskHeader::wait_for_drop() noexcept {
   if (!is_draining_.exchange(true, std::memory_order_relaxed)) scheduler_->drain_started();
+  const bool has_yielded = std::exchange(has_yielded_, false);
   std::uint64_t state = state_.load(std::memory_order_relaxed);
   std::uint64_t next = 0;
   bool submit = false;
   do {
     next = state & ~kRunning;
+    if (has_yielded) next |= kNotified;
     // A queue that still has it will give it its next turn.
-    submit = (state & (kNotified | kStale)) == kNotified;
+    submit = (next & (kNotified | kStale)) == kNotified;
     if (!submit) next -= kOneRef;
   } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_relaxed));
   if (submit) {

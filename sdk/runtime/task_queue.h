@@ -35,6 +35,14 @@ class TaskQueue {
     size_.store(size() - 1, std::memory_order_relaxed);
     return task;
   }
+  /// Moves all of `other` behind those here.
+  void append(TaskQueue& other) noexcept {
+    if (other.empty()) return;
+    (last_ != nullptr ? last_->queue_next_ : first_) = std::exchange(other.first_, nullptr);
+    last_ = std::exchange(other.last_, nullptr);
+    size_.store(size() + other.size(), std::memory_order_relaxed);
+    other.size_.store(0, std::memory_order_relaxed);
+  }
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
   /// From any thread, for metrics.
   [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
@@ -54,13 +62,19 @@ class Inject {
   /// False, and the reference is still the caller's, after close().
   [[nodiscard]] bool push(TaskHeader& task) noexcept {
     std::scoped_lock lock(lock_);
-    return push_locked(task);
+    if (is_closed_) return false;
+    queue_.push(task);
+    size_.store(queue_.size(), std::memory_order_seq_cst);
+    return true;
   }
-  /// The same for a task from outside the scheduler's threads, which is counted.
-  [[nodiscard]] bool push_remote(TaskHeader& task) noexcept {
+  /// The same for tasks from outside the scheduler's threads, which are counted; `tasks` is empty then.
+  [[nodiscard]] bool push_remote(TaskQueue& tasks) noexcept {
     std::scoped_lock lock(lock_);
-    remote_.store(remote_pushes() + 1, std::memory_order_relaxed);
-    return push_locked(task);
+    remote_.store(remote_pushes() + tasks.size(), std::memory_order_relaxed);
+    if (is_closed_) return false;
+    queue_.append(tasks);
+    size_.store(queue_.size(), std::memory_order_seq_cst);
+    return true;
   }
   [[nodiscard]] TaskHeader* pop() noexcept {
     if (is_empty()) return nullptr;
@@ -85,13 +99,6 @@ class Inject {
   [[nodiscard]] std::uint64_t remote_pushes() const noexcept { return remote_.load(std::memory_order_relaxed); }
 
  private:
-  bool push_locked(TaskHeader& task) noexcept {
-    if (is_closed_) return false;
-    queue_.push(task);
-    size_.store(queue_.size(), std::memory_order_seq_cst);
-    return true;
-  }
-
   FutexLock lock_;
   TaskQueue queue_;
   bool is_closed_ = false;

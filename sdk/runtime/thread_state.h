@@ -14,9 +14,17 @@ class EnterGuard;
 
 namespace kaido::detail {
 
+class RemoteWakes;
 class RuntimeCore;
 class Scheduler;
 class TaskHeader;
+
+/// Who waits for the drivers to be polled: a task that is its own scheduler's to queue, with the queue's reference, or
+/// whatever else is to be woken.
+struct Deferred {
+  TaskHeader* task = nullptr;
+  Waker waker;
+};
 
 /// What a thread is while it runs the tasks of a scheduler. Each flavour derives its own.
 ///
@@ -34,16 +42,14 @@ struct LocalScheduler {
   std::size_t worker_index = 0;
   /// Of the poll under way. Here and not in what another thread may take over.
   Budget budget;
-  /// Targets that yielded: woken after the drivers have been polled, the last first.
-  std::vector<Waker> deferred;
+  /// Who yielded: woken after the drivers have been polled, the last first.
+  std::vector<Deferred> deferred;
+  /// References to `core` that this thread has in stock; see add_scheduler_ref().
+  std::size_t spare_references = 0;
 
-  void wake_deferred() noexcept {
-    while (!deferred.empty()) {
-      Waker waker = std::move(deferred.back());
-      deferred.pop_back();
-      waker.wake();
-    }
-  }
+  void wake_deferred() noexcept;
+  /// For the end of scheduling.
+  void refuse_deferred() noexcept;
   /// Lets another thread go on with the tasks; false if one does already. Throws std::system_error.
   virtual bool give_away() { return false; }
   /// Goes on with them here, unless another thread has begun.
@@ -54,20 +60,28 @@ struct LocalScheduler {
 };
 
 struct ThreadState {
-  RuntimeCore* core = nullptr;      // Handle::current()
-  EnterGuard* guard = nullptr;      // The last one made.
-  LocalScheduler* local = nullptr;  // Set while this thread runs tasks.
-  TaskHeader* task = nullptr;       // The task being polled or destroyed.
-  Budget* budget = nullptr;         // Of the poll under way; null: without limit.
-  std::uint64_t random = 0;         // See detail/random.h; 0: not seeded.
-  bool is_driving = false;          // In block_on, or a worker: no further block_on here.
-  bool may_block_in_place = false;  // While driving but not on a worker.
-  bool is_in_local_set = false;     // A LocalSet is being polled: no block_in_place here.
-  Scheduler* local_set = nullptr;   // Where spawn_local() goes; null: to the runtime, if that is local.
-  std::uint64_t thread_number = 0;  // See this_thread_number().
+  RuntimeCore* core = nullptr;          // Handle::current()
+  EnterGuard* guard = nullptr;          // The last one made.
+  LocalScheduler* local = nullptr;      // Set while this thread runs tasks.
+  TaskHeader* task = nullptr;           // The task being polled or destroyed.
+  Budget* budget = nullptr;             // Of the poll under way; null: without limit.
+  std::uint64_t random = 0;             // See detail/random.h; 0: not seeded.
+  bool is_driving = false;              // In block_on, or a worker: no further block_on here.
+  bool may_block_in_place = false;      // While driving but not on a worker.
+  bool is_in_local_set = false;         // A LocalSet is being polled: no block_in_place here.
+  Scheduler* local_set = nullptr;       // Where spawn_local() goes; null: to the runtime, if that is local.
+  std::uint64_t thread_number = 0;      // See this_thread_number().
+  RemoteWakes* remote_wakes = nullptr;  // Gathers what is woken elsewhere.
 };
 
 extern constinit thread_local ThreadState thread_state;
+
+/// What Scheduler::add_ref() and drop_ref() do. Of the runtime whose tasks this thread runs, references are taken and
+/// given back many at a time, since every task and timer has one and all threads share the count.
+void add_scheduler_ref(Scheduler& scheduler) noexcept;
+void drop_scheduler_ref(Scheduler& scheduler) noexcept;
+/// Gives back what this thread has in stock. The caller has a reference of its own.
+void drop_spare_references(LocalScheduler& local) noexcept;
 
 /// Names this thread; never 0, never reused.
 [[nodiscard]] std::uint64_t this_thread_number() noexcept;
@@ -96,6 +110,7 @@ class DrivingScope {
   DrivingScope(const DrivingScope&) = delete;
   DrivingScope& operator=(const DrivingScope&) = delete;
   ~DrivingScope() {
+    if (thread_state.local != nullptr) drop_spare_references(*thread_state.local);
     thread_state.local = previous_.local;
     thread_state.budget = previous_.budget;
     thread_state.is_driving = previous_.is_driving;

@@ -52,6 +52,10 @@ class TaskHeader : public WakeTarget {
   /// Gives up the JoinHandle's interest and reference; an outcome already there is destroyed.
   void detach() noexcept;
 
+  /// For Context::defer(), while it is polled or dropped: has it queued once the drivers have been polled. False if it
+  /// is not `core`'s to queue.
+  [[nodiscard]] bool yield_after_poll(RuntimeCore& core) noexcept;
+
   /// Polls once, consuming the queue's reference. For the scheduler.
   void run(Budget& budget) noexcept;
   /// Destroys the frame now if nobody runs it, else at its suspension; consumes a reference. For shutdown.
@@ -83,6 +87,7 @@ class TaskHeader : public WakeTarget {
   enum class Start { kPoll, kCancel, kNothing };
   Start start_running() noexcept;
   bool finish_running() noexcept;
+  void defer() noexcept;
   void drop_unfinished(PollContext& context) noexcept;
   void wait_for_drop() noexcept;
   void discard_outcome() noexcept;
@@ -98,6 +103,7 @@ class TaskHeader : public WakeTarget {
   const std::string* name_ = nullptr;  // Most have none.
   Waker join_waker_;
   bool is_owned_ = false;
+  bool has_yielded_ = false;               // In the poll under way.
   std::atomic<bool> is_draining_ = false;  // Cancelled, but its frame waits for a foreign operation.
 };
 

@@ -120,11 +120,15 @@ class WaitList {
   mutable WaitLinks ends_;  // A ring through this element: no special cases at the ends.
 };
 
+/// Wakes `count` wakers in order; wakes them in one go where they are tasks of a runtime that this thread does not
+/// drive.
+void wake_each(Waker* wakers, std::size_t count) noexcept;
+
 /// Wakers gathered under a lock, woken after it. At most kCapacity: when it is full, release the lock, wake_all(), and
 /// go on. The destructor wakes what is left.
 class WakeBatch {
  public:
-  static constexpr std::size_t kCapacity = 32;
+  static constexpr std::size_t kCapacity = 128;
 
   WakeBatch() noexcept {}
   WakeBatch(const WakeBatch&) = delete;
@@ -138,11 +142,12 @@ class WakeBatch {
   void add(Waker&& waker) noexcept { std::construct_at(&wakers_[count_++], std::move(waker)); }
   /// In the order of add().
   void wake_all() noexcept {
-    for (std::size_t index = 0; index < count_; ++index) {
-      wakers_[index].wake();
-      std::destroy_at(&wakers_[index]);
+    if (count_ == 1) {
+      wakers_[0].wake();
+    } else if (count_ != 0) {
+      wake_each(wakers_, count_);
     }
-    count_ = 0;
+    count_ = 0;  // They are null now, and need no destructor.
   }
 
  private:

@@ -1,0 +1,47 @@
+/// RemoteWakes: the tasks that a thread wakes in one go on a runtime whose tasks it does not run. They enter the global
+/// queue together: one lock and one wake-up of a worker, where each by itself would cost both.
+#pragma once
+
+#include <kaido/handle.h>
+
+#include "sdk/runtime/runtime_core.h"
+#include "sdk/runtime/task_queue.h"
+#include "sdk/runtime/thread_state.h"
+
+namespace kaido::detail {
+
+/// While it lives, this thread's wake-ups are gathered here; they are queued when it goes.
+///
+/// Threading: confined.
+class RemoteWakes {
+ public:
+  RemoteWakes() noexcept : previous_(thread_state.remote_wakes) {
+    if (previous_ == nullptr) thread_state.remote_wakes = this;
+  }
+  RemoteWakes(const RemoteWakes&) = delete;
+  RemoteWakes& operator=(const RemoteWakes&) = delete;
+  ~RemoteWakes() {
+    thread_state.remote_wakes = previous_;
+    flush();
+  }
+
+  /// Takes over the queue's reference.
+  void add(RuntimeCore& core, TaskHeader& task) noexcept {
+    if (core_.get() != &core) {
+      flush();
+      core_ = CoreRef(&core);
+    }
+    tasks_.push(task);
+  }
+
+ private:
+  void flush() noexcept {
+    if (core_) core_->schedule_remote(tasks_);
+  }
+
+  RemoteWakes* const previous_;  // The outermost one gathers.
+  CoreRef core_;                 // Whose tasks these are.
+  TaskQueue tasks_;
+};
+
+}  // namespace kaido::detail
