@@ -1,6 +1,8 @@
 // The schema of a function: its canonical text and fingerprint, and the protobuf descriptors derived from it.
 #include <kaido/codec.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -10,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -134,6 +137,96 @@ TEST(SchemaDescriptor, NestsStructsUnderTheirOwnNamesOnce) {
   // A list as a single value has its one field called as in a result.
   EXPECT_EQ(arguments.field(3)->message_type()->field(0)->name(), "value");
   EXPECT_TRUE(arguments.field(3)->message_type()->field(0)->is_repeated());
+}
+
+struct Unlinked {  // in an unnamed namespace
+  Point first;
+  std::map<std::string, Point> all_points;
+};
+template <class T, char C>
+struct Labelled {
+  T content;
+  std::array<T, 2> others;
+};
+template <std::size_t N>
+struct Sized {
+  std::vector<std::byte> block;
+  std::unique_ptr<Sized> next;
+};
+struct Awkward {
+  int A1Entry;
+  std::map<int, int> a1;  // its entries' message would be called as the first member
+  int size_, Size;        // one name in JSON
+  std::optional<int> größe;
+};
+
+TEST(SchemaDescriptor, NamesTheMembersOfStructs) {
+  struct Local {
+    std::string text;
+    bool is_loud;
+  };
+  const Files files(
+      schema_descriptor(kSignature<Shape, Point, Unlinked, Local, Labelled<Point, '}'>, Sized<3>, Tree, Wide>));
+  const auto names = [](const pb::Descriptor& message) {
+    std::string text;
+    for (int i = 0; i < message.field_count(); ++i) text += (i == 0 ? "" : " ") + message.field(i)->name();
+    return text;
+  };
+  const auto argument = [&](int i) { return names(*files.arguments().field(i)->message_type()); };
+  EXPECT_EQ(argument(0), "x y");
+  EXPECT_EQ(argument(1), "first all_points");
+  EXPECT_EQ(argument(2), "text is_loud");
+  EXPECT_EQ(argument(3), "content others");
+  EXPECT_EQ(argument(4), "block next");
+  EXPECT_EQ(argument(5), "value left others");
+  EXPECT_EQ(argument(6).substr(0, 9), "m1 m2 m3 ");
+  EXPECT_EQ(argument(6).substr(argument(6).size() - 8), " m63 m64");
+  const pb::Descriptor& shape = *files.result().field(0)->message_type();
+  EXPECT_EQ(names(shape), "name points weight marks colour label");
+  EXPECT_EQ(names(*shape.FindFieldByName("label")->message_type()), "a1 a2 a3");  // alternatives have no names
+}
+
+TEST(SchemaDescriptor, MembersThatProtobufCannotNameAreNumbered) {
+  const Files files(schema_descriptor(kSignature<std::pair<int, int>, Awkward>));
+  const pb::Descriptor& awkward = *files.arguments().field(0)->message_type();
+  EXPECT_EQ(awkward.field(0)->name(), "A1Entry");
+  EXPECT_EQ(awkward.field(1)->name(), "a2");
+  EXPECT_EQ(awkward.field(2)->name(), "size_");
+  EXPECT_EQ(awkward.field(3)->name(), "a4");
+  EXPECT_EQ(awkward.field(4)->name(), "a5");
+  EXPECT_EQ(files.result().field(0)->message_type()->field(0)->name(), "a1");
+}
+
+TEST(SchemaDescriptor, NamesOfMembersAreNoPartOfTheFingerprint) {
+  struct Before {
+    double x, y;
+  };
+  struct Renamed {
+    double longitude, latitude;
+  };
+  EXPECT_EQ((fingerprint<Before, Before>()), (fingerprint<Renamed, Renamed>()));
+  EXPECT_NE(schema_descriptor(kSignature<Before, Before>), schema_descriptor(kSignature<Renamed, Renamed>));
+}
+
+TEST(MemberNames, AreCutOutOfWhatEachCompilerWrites) {
+  using Names = std::vector<std::string_view>;
+  using detail::cut_member_names;
+  const char* const gcc =
+      "constexpr const char* kaido::detail::member_names() [with kaido::detail::MemberAddress ...M = "
+      "{kaido::detail::MemberAddress{((const void*)(& kaido::detail::kUnmade<{anonymous}::P<A{1}> "
+      ">.kaido::detail::Unmade<{anonymous}::P<A{1}> >::object.{anonymous}::P<A{1}>::x))}, "
+      "kaido::detail::MemberAddress{((const void*)(& kaido::detail::kUnmade<{anonymous}::P<A{1}> "
+      ">.kaido::detail::Unmade<{anonymous}::P<A{1}> >::object.{anonymous}::P<A{1}>::y_2))}}]";
+  EXPECT_EQ(cut_member_names(gcc, 2), (Names{"x", "y_2"}));
+  EXPECT_EQ(cut_member_names("const char *kaido::detail::member_names() [M = <{&kUnmade.object.x}>]", 1), Names{"x"});
+  EXPECT_EQ(cut_member_names("const char *kaido::detail::member_names() [M = <MemberAddress{&kUnmade.object.x}, "
+                             "MemberAddress{&kUnmade.object.y}>]",
+                             2),
+            (Names{"x", "y"}));
+  EXPECT_EQ(cut_member_names(gcc, 3), Names{});
+  EXPECT_EQ(cut_member_names("something else", 1), Names{});
+  EXPECT_EQ(cut_member_names("M = }", 1), Names{});
+  EXPECT_EQ(cut_member_names(nullptr, 0), Names{});
 }
 
 TEST(SchemaDescriptor, DescribesMapsAsMapsWhereProtobufCan) {

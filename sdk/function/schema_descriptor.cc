@@ -73,16 +73,21 @@ bool may_be_map_key(ProtoType type) {
          type != ProtoType::kMessage;
 }
 
-/// The names of a message's fields: as given where that is usable, else a1, a2, …
+/// The names of a message's fields: as given where that is usable, else a1, a2, … The message of a map's entries has a
+/// name of the same scope.
 std::vector<std::string> field_names(std::span<const FieldSchema> fields, std::span<const std::string_view> given) {
   std::vector<std::string> names;
   std::set<std::string> taken;
   for (std::size_t i = 0; i < fields.size(); ++i) {
+    const bool is_map = fields[i].label == FieldLabel::kMap;
+    const auto is_taken = [&](const std::string& name) {
+      return taken.contains(folded(name)) || (is_map && taken.contains(folded(entry_name(name))));
+    };
     std::string name(i < given.size() ? given[i] : std::string_view());
-    if (!is_identifier(name) || folded(name).empty() || taken.contains(folded(name)))
-      name = "a" + std::to_string(i + 1);
-    while (taken.contains(folded(name))) name += "x";
+    if (!is_identifier(name) || folded(name).empty() || is_taken(name)) name = "a" + std::to_string(i + 1);
+    while (is_taken(name)) name += "x";
     taken.insert(folded(name));
+    if (is_map) taken.insert(folded(entry_name(name)));
     names.push_back(std::move(name));
   }
   return names;
@@ -130,13 +135,12 @@ class DescriptorWriter {
 
   std::string write_nested(const TypeSchema& type, const std::string& name) {
     const std::span fields(type.fields, type.count);
-    // What stands around a container is called as in the result; members of structs have no names that C++ would tell.
-    static constexpr std::string_view kValue[] = {"value"};
     MessageBytes message;
     message.put(1, name);
+    // What stands around a container is called as in the result.
     write_members(message, root_ + "." + name, fields,
-                  field_names(fields, type.is_wrapper ? std::span<const std::string_view>(kValue)
-                                                      : std::span<const std::string_view>()));
+                  field_names(fields, type.is_wrapper ? std::vector<std::string_view>{"value"}
+                                                      : cut_member_names(type.member_names, type.count)));
     return message.bytes();
   }
 
@@ -248,6 +252,37 @@ class DescriptorWriter {
 };
 
 }  // namespace
+
+// "… [with kaido::detail::MemberAddress ...M = {kaido::detail::MemberAddress{((const void*)(& … geo::Point::x))}, …}]"
+// from g++, "… [M = <{&kUnmade.object.x}, …>]" from clang 14, "… [M = <MemberAddress{&kUnmade.object.x}, …>]" from
+// later ones. What stands before each member's brace is read off the first one.
+std::vector<std::string_view> cut_member_names(const char* text, std::size_t count) {
+  if (text == nullptr) return {};
+  std::string_view rest(text);
+  constexpr std::string_view kBegin = "M = ";
+  const std::size_t begin = rest.find(kBegin);
+  if (begin == std::string_view::npos) return {};
+  rest.remove_prefix(begin + kBegin.size());
+  rest = rest.substr(0, rest.rfind('}'));  // of g++ the list's brace, else that of the last member
+  if (rest.starts_with('{')) rest = rest.substr(0, rest.rfind('}'));
+  if (rest.empty()) return {};
+  rest.remove_prefix(1);
+  const std::size_t brace = rest.find('{');
+  if (brace == std::string_view::npos) return {};
+  const std::string between = "}, " + std::string(rest.substr(0, brace + 1));
+  std::vector<std::string_view> names;
+  while (true) {
+    const std::size_t stop = rest.find(between);
+    std::string_view name = rest.substr(0, stop);
+    while (name.ends_with(')')) name.remove_suffix(1);
+    name.remove_prefix(name.find_last_of(".:") + 1);  // npos + 1: nothing stands before it
+    names.push_back(name);
+    if (stop == std::string_view::npos) break;
+    rest.remove_prefix(stop + between.size());
+  }
+  if (names.size() != count) names.clear();
+  return names;
+}
 
 std::string schema_descriptor(const SignatureSchema& signature, std::span<const std::string_view> names) {
   return DescriptorWriter().write(signature, names);

@@ -115,11 +115,11 @@ class PythonTest(unittest.TestCase):
         template = connection.prepare(function)
         arguments = summarize.Arguments(text="one two three four", weights=[0.5, 1.5])
         result = summarize.Result.FromString(connection.call(template, arguments.SerializeToString())).value
-        self.assertEqual(list(result.a1), ["one", "two", "three", "four"])
-        self.assertEqual(result.a2, 2.0)
+        self.assertEqual(list(result.words), ["one", "two", "three", "four"])
+        self.assertEqual(result.total_weight, 2.0)
         arguments.limit = 2
         result = summarize.Result.FromString(connection.call(template, arguments.SerializeToString())).value
-        self.assertEqual(list(result.a1), ["one", "two"])
+        self.assertEqual(list(result.words), ["one", "two"])
 
     def test_learns_what_went_wrong(self):
         connection = self.connect()

@@ -94,6 +94,16 @@ constexpr std::size_t member_count() {
   }
 }
 
+/// Null: a tuple's have none.
+template <class T>
+constexpr const char* member_names_of() {
+  if constexpr (IsTuple<T>::value) {
+    return nullptr;
+  } else {
+    return MemberBinding<kMembersOf<T>>::template names<T>();
+  }
+}
+
 /// Calls `body` with the members as references.
 template <class T, class Body>
 constexpr decltype(auto) with_members(T& object, Body&& body) {
@@ -181,7 +191,8 @@ struct Value<T> : NestedValue<Value<T>, T> {
     return {.type = ProtoType::kMessage,
             .name = message_name<T>(),
             .fields = MemberSchemasOf<T>::kFields,
-            .count = member_count<T>()};
+            .count = member_count<T>(),
+            .member_names = member_names_of<T>()};
   }
 
   // A message by value is always there, even if all its fields are defaults; it then takes two bytes.

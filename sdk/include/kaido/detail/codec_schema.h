@@ -58,6 +58,7 @@ struct TypeSchema {
   std::string_view name = {};  ///< of a message, a hint; of a generated one the C++ name with dots
   const FieldSchema* fields = nullptr;
   std::size_t count = 0;
+  const char* member_names = nullptr;  ///< of a struct: for cut_member_names()
   GeneratedMessage (*generated)() = nullptr;
   /// Of a message that is not generated: tells its C++ type from others. Not the address of this object: with
   /// -fsanitize=undefined g++ 12 compares no addresses of templates' variables at compile time.
@@ -87,6 +88,10 @@ struct SignatureSchema {
 /// names; those that are missing, empty or unusable are a1, a2, …
 [[nodiscard]] std::string schema_descriptor(const SignatureSchema& signature,
                                             std::span<const std::string_view> names = {});
+
+/// The names of a struct's `count` members, from the text that member_names() (member_binding.h) gives. Empty: the text
+/// is null or does not hold so many.
+[[nodiscard]] std::vector<std::string_view> cut_member_names(const char* text, std::size_t count);
 
 /// The messages that a type stands in, innermost first.
 struct EnclosingMessage {
@@ -204,11 +209,6 @@ constexpr bool any_type(const FieldSchema& field, Predicate wanted) {
   return (field.label == FieldLabel::kMap && any_type(*field.key, wanted)) || any_type(*field.type, wanted);
 }
 
-/// Whether anything in it points into the received bytes: such a type cannot be a result.
-[[nodiscard]] constexpr bool holds_view(const FieldSchema& field) {
-  return any_type(field, [](const TypeSchema& type) { return type.is_view; });
-}
-/// False if the codec has no representation for it or for a type within it.
 /// Whether it, or a type within it, contains itself.
 constexpr bool is_recursive(const TypeSchema& type, const EnclosingMessage* outer = nullptr) {
   if (type.count == 0) return false;
@@ -227,6 +227,11 @@ constexpr bool is_recursive(const TypeSchema& type, const EnclosingMessage* oute
   return (field.label == FieldLabel::kMap && is_recursive(*field.key)) || is_recursive(*field.type);
 }
 
+/// Whether anything in it points into the received bytes: such a type cannot be a result.
+[[nodiscard]] constexpr bool holds_view(const FieldSchema& field) {
+  return any_type(field, [](const TypeSchema& type) { return type.is_view; });
+}
+/// False if the codec has no representation for it or for a type within it.
 [[nodiscard]] constexpr bool is_supported(const FieldSchema& field) {
   return !any_type(field, [](const TypeSchema& type) { return type.type == ProtoType::kUnsupported; });
 }

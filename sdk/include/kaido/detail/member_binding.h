@@ -1,8 +1,9 @@
-/// The members of a struct without constructors, bound to references: how many there are, and a call with all of them.
+/// The members of a struct without constructors, bound to references: how many there are, what they are called, and a
+/// call with all of them.
 ///
 /// Internal to kaido/codec.h. Boost.PFR does the same, and a struct then costs 80 ms when compiling, mostly for
 /// counting down from as many members as the struct has bits; here one costs 5 ms.
-/// docs/decisions/0010-own-member-binding.md has the figures.
+/// docs/decisions/0010-own-member-binding.md and 0028-members-keep-their-names.md have the figures.
 #pragma once
 
 #include <cstddef>
@@ -52,7 +53,40 @@ template <class T>
   requires std::is_empty_v<T>
 inline constexpr std::size_t kMembersOf<T> = 0;
 
-/// Calls `body` with the N members of `object`.
+/// A T that is never made: only the addresses of its members are asked for. It has a definition, since a T without
+/// linkage (in an unnamed namespace or a function) could not be declared alone; nothing is emitted for it otherwise.
+template <class T>
+union Unmade {
+  constexpr Unmade() : nothing() {}
+  constexpr ~Unmade() {}
+  struct {
+  } nothing;
+  T object;
+};
+#if defined(__clang__)  // It takes no union with such a member for a constant, but emits none either.
+template <class T>
+inline constinit const Unmade<T> kUnmade{};
+#else
+template <class T>
+inline constexpr Unmade<T> kUnmade{};
+#endif
+
+/// A class, since clang 14 takes no pointer to a member of an object as a template argument, but an object that holds
+/// one.
+struct MemberAddress {
+  template <class M>
+  constexpr MemberAddress(const M& member)  // NOLINT(google-explicit-constructor): stands for the member
+      : at(__builtin_addressof(member)) {}
+  const void* at;
+};
+/// A text that names the members, as the compiler writes it; cut_member_names() cuts them out, not before they are
+/// needed: at compile time each character would cost some evaluation.
+template <MemberAddress... M>
+constexpr const char* member_names() {
+  return __PRETTY_FUNCTION__;
+}
+
+/// Calls `body` with the N members of `object`; the text of their names.
 template <std::size_t N>
 struct MemberBinding;
 
@@ -61,6 +95,10 @@ struct MemberBinding<0> {
   template <class T, class Body>
   static constexpr decltype(auto) call(T&, Body&& body) {
     return body();
+  }
+  template <class T>
+  static constexpr const char* names() {
+    return nullptr;
   }
 };
 
@@ -72,6 +110,11 @@ struct MemberBinding<0> {
     static constexpr decltype(auto) call(T& struct_without_base_classes_and_with_std_array_for_arrays, Body&& body) { \
       auto& [__VA_ARGS__] = struct_without_base_classes_and_with_std_array_for_arrays;                                \
       return body(__VA_ARGS__);                                                                                       \
+    }                                                                                                                 \
+    template <class T>                                                                                                \
+    static constexpr const char* names() {                                                                            \
+      auto& [__VA_ARGS__] = kUnmade<T>.object;                                                                        \
+      return member_names<__VA_ARGS__>();                                                                             \
     }                                                                                                                 \
   };
 
