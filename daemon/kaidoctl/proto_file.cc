@@ -6,6 +6,7 @@
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/stubs/logging.h>
 
+#include "daemon/kaidoctl/example_call.h"
 #include "daemon/kaidoctl/table.h"
 
 namespace kaido::daemon {
@@ -101,6 +102,8 @@ ProtoFile format_proto(const v1::DescribeFunctionResponse& function, int chosen,
   const std::vector<std::string> package = package_of(function.name());
   const std::string name = join(package, '/') + ".proto";
   if (schema == nullptr) return {name, text + comment("no schema: the app that offers it states none")};
+  const std::string fingerprint = chosen == 0 ? std::string() : version.fingerprint();
+  if (const auto call = example_call(function.name(), fingerprint, *schema)) text += comment("example: " + *call);
   for (const ProtoFile& file : imports_of(*schema)) text += comment("imports " + file.name + ": see --proto-dir");
   return {name, text + "\n" + in_package(schema->file(), name, join(package, '.'))};
 }

@@ -46,6 +46,7 @@ TEST(FormatProto, NamesTheVersionsAndPutsTheMessagesIntoAPackage) {
 // id 07, fingerprint 0b
 // offered by alpha (2 slots)
 // another version: ({double}) -> void, fingerprint 0a, offered by alpha (2 slots)
+// example: kaidoctl call geo::walk '{"at": {"x": 0}, "in": {"w":0}, "all": {"x": {"x": 0}}}' --fingerprint 0b
 // imports geo/box.proto: see --proto-dir
 
 syntax = "proto3";

@@ -56,6 +56,13 @@ TEST_F(Operator, PrintsAFunctionOfAnotherNodeAsProto) {
   EXPECT_NE(run.out.find("  string text = 1;\n  repeated double weights = 2;\n  optional int64 limit = 3;\n"),
             std::string::npos)
       << run.out;
+  EXPECT_NE(run.out.find("repeated string words = 1;\n    double total_weight = 2;\n"), std::string::npos) << run.out;
+  // The example can be pasted.
+  const std::string example = "// example: kaidoctl call kaido::test::summarize '";
+  const std::size_t begin = run.out.find(example);
+  ASSERT_NE(begin, std::string::npos) << run.out;
+  const std::string json = run.out.substr(begin + example.size(), run.out.find("'\n", begin) - begin - example.size());
+  EXPECT_EQ(kaidoctl({"call", "kaido::test::summarize", json}).out, "{\"words\":[\"x\"],\"total_weight\":0}\n");
   // protoc takes what was printed, and what was written.
   const std::string file = folder.write("printed.proto", run.out);
   Command protoc("/usr/bin/protoc");
