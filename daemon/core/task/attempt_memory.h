@@ -12,17 +12,22 @@ namespace kaido::daemon {
 /// The last kEntries or so finished attempts, one per place of a direct-mapped table: O(1), of fixed size, and
 /// forgetful where two tasks share a place. Connections do not repeat frames; this is the second line.
 ///
+/// The table is made for the first attempt: a node that never ran one, as most of a test's or a fuzzer's, does without.
+///
 /// Threading: confined to its owner.
 class AttemptMemory {
  public:
   static constexpr std::size_t kEntries = 4096;
 
-  AttemptMemory() : entries_(kEntries) {}
-
-  void remember(const AttemptKey& key) { entries_[place(key)] = key; }
+  void remember(const AttemptKey& key) {
+    if (entries_.empty()) [[unlikely]]
+      entries_.resize(kEntries);
+    entries_[place(key)] = key;
+  }
 
   /// This attempt of the task, or a later one, was answered.
   [[nodiscard]] bool is_answered(const AttemptKey& key) const {
+    if (entries_.empty()) return false;
     const AttemptKey& known = entries_[place(key)];
     return known.sequence == key.sequence && known.origin == key.origin && known.origin_life == key.origin_life &&
            known.attempt >= key.attempt;
