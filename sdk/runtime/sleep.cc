@@ -10,13 +10,23 @@ namespace kaido {
 
 namespace detail {
 
-Instant deadline_after(Duration duration) noexcept { return Clock::now() + duration; }
+namespace {
 
-void require_timers() {
-  if (!current_core().options.enable_time) {
+RuntimeCore& core_with_timers() {
+  RuntimeCore* const core = thread_state.core;
+  if (core == nullptr) return current_core();  // Throws.
+  if (!core->options.enable_time) {
     throw std::logic_error("kaido: timers are disabled on this runtime: build it with enable_time() or enable_all()");
   }
+  return *core;
 }
+
+}  // namespace
+
+Instant deadline_after(Duration duration) noexcept { return Clock::now() + duration; }
+
+void require_timers() { static_cast<void>(core_with_timers()); }
+Instant timer_deadline_after(Duration duration) { return core_with_timers().clock.now() + duration; }
 
 Error timed_out_error() { return Error(ErrorKind::kTimedOut, "the deadline passed before it was done"); }
 
@@ -37,7 +47,7 @@ RuntimeCore& pausable_core(bool must_be_paused) {
 }  // namespace detail
 
 Clock::time_point Clock::now() noexcept {
-  if (detail::RuntimeCore* core = detail::try_current_core()) return core->clock.now();
+  if (detail::RuntimeCore* core = detail::thread_state.core) return core->clock.now();
   return std::chrono::steady_clock::now();
 }
 
@@ -50,7 +60,7 @@ Task<void> advance_clock(std::chrono::nanoseconds duration) {
   co_await yield_now();
 }
 
-Sleep::Sleep(Instant deadline) : core_(&detail::current_core()), deadline_(deadline) { detail::require_timers(); }
+Sleep::Sleep(Instant deadline) : core_(&detail::core_with_timers()), deadline_(deadline) {}
 
 Sleep::Sleep(Sleep&& other) noexcept : core_(other.core_), deadline_(other.deadline_) {
   entry_.has_fired.store(other.is_elapsed(), std::memory_order_relaxed);

@@ -99,6 +99,8 @@ namespace detail {
 [[nodiscard]] Error timed_out_error();
 /// Throws std::logic_error outside a runtime, or on one without timers.
 void require_timers();
+/// The same, and then deadline_after().
+[[nodiscard]] Instant timer_deadline_after(Duration duration);
 
 template <typename T>
 struct Flatten {
@@ -117,7 +119,8 @@ class [[nodiscard]] Timeout {
   using Value = typename B::Value;
   using Output = typename Flatten<Value>::type;
 
-  Timeout(Instant deadline, B inner) : deadline_(deadline), inner_(std::move(inner)) { require_timers(); }
+  /// After require_timers().
+  Timeout(Instant deadline, B inner) : deadline_(deadline), inner_(std::move(inner)) {}
   /// Only before it is first polled.
   Timeout(Timeout&& other) noexcept(std::is_nothrow_move_constructible_v<B>)
       : deadline_(other.deadline_), inner_(std::move(other.inner_)) {}
@@ -171,11 +174,13 @@ class [[nodiscard]] Timeout {
 /// Errors: making one outside a runtime, or on one without enable_time(), throws std::logic_error.
 template <typename A>
 auto timeout_at(Instant deadline, A&& inner) {
+  detail::require_timers();
   return detail::Timeout<typename detail::BranchOf<A>::type>(deadline, detail::make_branch<A>(std::forward<A>(inner)));
 }
 template <typename Rep, typename Period, typename A>
 auto timeout(std::chrono::duration<Rep, Period> duration, A&& inner) {
-  return timeout_at(detail::deadline_after(detail::saturate(duration)), std::forward<A>(inner));
+  const Instant deadline = detail::timer_deadline_after(detail::saturate(duration));
+  return detail::Timeout<typename detail::BranchOf<A>::type>(deadline, detail::make_branch<A>(std::forward<A>(inner)));
 }
 
 }  // namespace kaido
