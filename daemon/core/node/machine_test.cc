@@ -207,8 +207,9 @@ TEST_F(MachineTest, ChangesAreAnnouncedOncePerBatchAndOnlyWhereTheyAreNews) {
   join();
   world.settle();
   const auto announcements = [&] {
-    return std::count_if(b->sent.begin(), b->sent.end(),
-                         [](const auto& header) { return header.kind == wire::FrameKind::kNodeInfo; });
+    return std::count_if(b->sent.begin(), b->sent.end(), [](const auto& header) {
+      return header.kind == wire::FrameKind::kNodeInfo || header.kind == wire::FrameKind::kNodeInfoDelta;
+    });
   };
   const auto before = announcements();
   EXPECT_EQ(before, 1) << "the one of the handshake";

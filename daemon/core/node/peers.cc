@@ -321,7 +321,7 @@ void Peers::end_life(NodeIndex index, Node& lost) {
     link->session().close(absl::UnavailableError("this life of the node is over"));
   }
   for (PeerAttempt& attempt : lost.parked.take_attempts()) {
-    hand_back(lost, index, std::move(attempt), RedirectReason::kUnreachable);
+    hand_back(lost, index, std::move(attempt), RedirectReason::kLifeEnded);
   }
   tasks_.node_lost(index, lost.life);
 }

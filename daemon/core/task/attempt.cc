@@ -18,6 +18,8 @@ std::string_view name(RedirectReason reason) {
       return "the link to the node is full";
     case RedirectReason::kTooLarge:
       return "the arguments are larger than the node takes (limits.max_frame_bytes there)";
+    case RedirectReason::kLifeEnded:
+      return "the node was lost before the task was sent to it";
   }
   return "unknown";
 }

@@ -83,9 +83,10 @@ enum class RedirectReason : std::uint8_t {
   kUnreachable,  ///< said by the origin itself: there is no link to the node
   kLinkFull,     ///< said by the origin itself: the link to the node has as much under way as it takes
   kTooLarge,     ///< said by the origin itself: the node does not take a frame of this size
+  kLifeEnded,  ///< said by the origin itself: that life of the node ended before it was sent; the next one may take it
 };
 
-inline constexpr std::size_t kRedirectReasonCount = 7;
+inline constexpr std::size_t kRedirectReasonCount = 8;
 
 /// Words for people, e.g. "the run queue is full".
 [[nodiscard]] std::string_view name(RedirectReason reason);

@@ -341,7 +341,7 @@ void Ledger::handle_redirect(base::Instant now, const AttemptReport& report, Red
   leave_node(record);
   --record.starts;
   History& known = history(record);
-  known.refused.push_back(report.from);
+  if (reason != RedirectReason::kLifeEnded) known.refused.push_back(report.from);
   known.reasons.push_back({placer_.node_name(report.from), std::string(name(reason))});
   known.retry_after = std::max(known.retry_after, retry_after);
   if (reason == RedirectReason::kQueueFull || reason == RedirectReason::kLinkFull) known.some_full = true;

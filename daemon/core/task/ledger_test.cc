@@ -518,6 +518,20 @@ TEST_F(LedgerTest, AFullLinkCountsAsAFullNodeAndATooLargeFrameDoesNot) {
   expect_quiescent();
 }
 
+TEST_F(LedgerTest, ALifeThatEndedBeforeItWasSentToKeepsTheNextOneEligible) {
+  placer_.nodes = {kB};
+  const auto first = sent(1);
+  ledger_.handle_redirect(now_, of(first), RedirectReason::kLifeEnded, 0ns, payload("args"));
+  const auto second = only();
+  EXPECT_EQ(second.kind, Kind::kSendAttempt);
+  EXPECT_EQ(second.node, kB);
+  EXPECT_EQ(second.attempt, 2U);
+  EXPECT_EQ(text(second.payload), "args");
+  ledger_.handle_redirect(now_, of(second), RedirectReason::kUnreachable, 0ns, payload("args"));
+  EXPECT_EQ(only().outcome, Outcome::kUnschedulable) << "any other reason is the node's own";
+  expect_quiescent();
+}
+
 TEST_F(LedgerTest, KnowsWhatIsAssignedToALifeOfANode) {
   const auto first = sent(1);
   const auto second = sent(2);
