@@ -57,6 +57,12 @@ class AlgebraTest : public testing::TestWithParam<bool> {
 INSTANTIATE_TEST_SUITE_P(Flavours, AlgebraTest, testing::Bool(),
                          [](const auto& info) { return info.param ? "MultiThread" : "CurrentThread"; });
 
+// Here, not in the header: every program would pay for what this instantiates.
+static_assert(kaido::DistributedRuntime<kaido::LocalRuntime>);
+static_assert(kaido::DistributedRuntime<kaido::NodeRuntime>);
+static_assert(kaido::DistributedCaller<kaido::DistributedHandle> &&
+              !kaido::DistributedRuntime<kaido::DistributedHandle>);
+
 /// A JoinSet of local tasks and remote calls, a join and a try_join of both.
 template <kaido::DistributedRuntime D>
 kaido::Task<void> mix(D& runtime) {

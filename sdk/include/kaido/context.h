@@ -11,7 +11,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -20,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include <kaido/detail/chrono.h>
 #include <kaido/detail/waker.h>
 #include <kaido/trace_context.h>
 

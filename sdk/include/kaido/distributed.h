@@ -36,8 +36,4 @@ concept DistributedRuntime = DistributedCaller<D> && requires(const D& runtime) 
   { runtime.handle() } -> std::same_as<DistributedHandle>;
 };
 
-static_assert(DistributedRuntime<LocalRuntime>);
-static_assert(DistributedRuntime<NodeRuntime>);
-static_assert(DistributedCaller<DistributedHandle> && !DistributedRuntime<DistributedHandle>);
-
 }  // namespace kaido

@@ -7,7 +7,6 @@
 ///     if (!result && result.error().is_panic()) log(result.error().to_string());
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <iosfwd>
@@ -15,6 +14,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <kaido/detail/chrono.h>
 
 namespace kaido {
 

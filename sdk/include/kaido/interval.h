@@ -7,8 +7,7 @@
 ///     }
 #pragma once
 
-#include <chrono>
-
+#include <kaido/detail/chrono.h>
 #include <kaido/detail/poll.h>
 #include <kaido/time.h>
 

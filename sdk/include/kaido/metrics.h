@@ -4,13 +4,13 @@
 ///     log(metrics.num_alive_tasks(), metrics.worker_park_count(0));
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <thread>
 #include <utility>
 
+#include <kaido/detail/chrono.h>
 #include <kaido/handle.h>
 
 namespace kaido {

@@ -8,7 +8,6 @@
 ///     }
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,6 +16,7 @@
 #include <string_view>
 #include <utility>
 
+#include <kaido/detail/chrono.h>
 #include <kaido/distributed_handle.h>
 #include <kaido/handle.h>
 #include <kaido/remote.h>

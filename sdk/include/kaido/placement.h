@@ -3,9 +3,7 @@
 /// Written as verbs on kaido::remote<f>(); the words and meaning are docs/sdk/tutorial.md's.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +13,7 @@
 #include <vector>
 
 #include <kaido/context.h>
+#include <kaido/detail/chrono.h>
 #include <kaido/time.h>
 #include <kaido/trace_context.h>
 
@@ -127,7 +126,8 @@ class PlacementVerbs {
   /// this is zero or less.
   template <class Rep, class Period>
   Self& with_wait(std::chrono::duration<Rep, Period> wait) & {
-    return set([&](auto& rules) { rules.wait = std::max(detail::saturate(wait), Duration::zero()); });
+    const Duration limit = detail::saturate(wait);
+    return set([limit](auto& rules) { rules.wait = limit > Duration::zero() ? limit : Duration::zero(); });
   }
   template <class Rep, class Period>
   Self&& with_wait(std::chrono::duration<Rep, Period> wait) && {

@@ -6,7 +6,6 @@
 ///     auto single = kaido::RuntimeBuilder::new_current_thread().enable_all().build().value();
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -15,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include <kaido/detail/chrono.h>
 #include <kaido/handle.h>
 #include <kaido/join_handle.h>
 #include <kaido/metrics.h>

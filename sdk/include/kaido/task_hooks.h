@@ -1,10 +1,10 @@
 /// TaskMeta: what the hooks of a runtime (RuntimeBuilder::on_task_spawn and others) learn of a task.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <optional>
 
+#include <kaido/detail/chrono.h>
 #include <kaido/source_location.h>
 #include <kaido/task_id.h>
 

@@ -4,12 +4,12 @@
 /// a timeout to the one on which it first waits.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
 #include <kaido/detail/branch.h>
+#include <kaido/detail/chrono.h>
 #include <kaido/detail/timer_entry.h>
 #include <kaido/handle.h>
 #include <kaido/result.h>

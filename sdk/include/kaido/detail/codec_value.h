@@ -7,7 +7,6 @@
 #pragma once
 
 #include <bit>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <kaido/detail/chrono.h>
 #include <kaido/detail/codec_schema.h>
 #include <kaido/detail/wire_format.h>
 

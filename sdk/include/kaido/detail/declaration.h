@@ -7,7 +7,6 @@
 /// refused.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,13 +15,16 @@
 #include <type_traits>
 
 #include <kaido/codec.h>
+#include <kaido/detail/type_name.h>
 
 namespace kaido::detail {
 
 /// A string literal as a template argument.
 template <std::size_t N>
 struct FixedString {
-  constexpr FixedString(const char (&text)[N]) { std::copy_n(text, N, data); }  // NOLINT: from a literal
+  constexpr FixedString(const char (&text)[N]) {  // NOLINT: from a literal
+    for (std::size_t i = 0; i < N; ++i) data[i] = text[i];
+  }
   [[nodiscard]] constexpr std::string_view view() const { return {data, N - 1}; }
   char data[N]{};
 };
@@ -110,12 +112,7 @@ template <auto F, class D>
 // --- what is wrong with names ---
 
 /// As protobuf wants the name of a field.
-[[nodiscard]] constexpr bool is_parameter_name(std::string_view name) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  if (name.empty() || is_digit(name[0])) return false;
-  return std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || is_digit(c); });
-}
+[[nodiscard]] constexpr bool is_parameter_name(std::string_view name) { return is_identifier(name); }
 
 /// Whether JSON would take the two for one: it writes text_size as textSize.
 [[nodiscard]] constexpr bool same_in_json(std::string_view a, std::string_view b) {
@@ -132,7 +129,10 @@ template <auto F, class D>
 
 template <std::size_t N>
 [[nodiscard]] constexpr bool all_parameter_names(const std::array<std::string_view, N>& names) {
-  return std::all_of(names.begin(), names.end(), is_parameter_name);
+  for (const std::string_view name : names) {
+    if (!is_parameter_name(name)) return false;
+  }
+  return true;
 }
 template <std::size_t N>
 [[nodiscard]] constexpr bool all_different(const std::array<std::string_view, N>& names) {

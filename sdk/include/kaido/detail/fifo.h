@@ -3,7 +3,6 @@
 /// It never allocates by itself, since it is used under a lock: who pushes gives it a block when it has no room.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -57,7 +56,8 @@ template <typename T>
 template <typename E>
 class Fifo {
   static_assert(std::is_nothrow_move_constructible_v<E>);
-  static constexpr std::size_t kSlots = std::clamp<std::size_t>(1024 / sizeof(E), 8, 32);
+  static constexpr std::size_t kFitting = 1024 / sizeof(E);
+  static constexpr std::size_t kSlots = kFitting < 8 ? 8 : kFitting > 32 ? 32 : kFitting;
 
   struct Block {
     [[nodiscard]] E* slot(std::size_t index) noexcept {

@@ -3,7 +3,6 @@
 /// Each refers to the channel through the sender or receiver that made it, which must outlive it.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>

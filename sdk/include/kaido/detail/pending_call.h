@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include <kaido/detail/buffer.h>
+#include <kaido/detail/chrono.h>
 #include <kaido/detail/function_facts.h>
 #include <kaido/detail/waker.h>
 #include <kaido/error.h>

@@ -3,7 +3,6 @@
 /// Internal to kaido/codec.h: messages in a schema are called as the structs they come from.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string_view>
@@ -27,7 +26,10 @@ constexpr std::string_view qualified_type_name() {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (text.empty() || is_digit(text.front())) return false;
-  return std::all_of(text.begin(), text.end(), [&](char c) { return is_letter(c) || is_digit(c); });
+  for (const char c : text) {
+    if (!is_letter(c) && !is_digit(c)) return false;
+  }
+  return true;
 }
 
 /// The unqualified name where it is an identifier, else "": instances of templates have none that is portable.
@@ -43,7 +45,9 @@ template <class T>
 struct DottedName {
   static constexpr std::size_t kLength = [] {
     constexpr std::string_view kName = qualified_type_name<T>();
-    return kName.size() - static_cast<std::size_t>(std::count(kName.begin(), kName.end(), ':')) / 2;
+    std::size_t colons = 0;
+    for (const char c : kName) colons += c == ':' ? 1 : 0;
+    return kName.size() - colons / 2;
   }();
   static constexpr std::array<char, kLength> kText = [] {
     std::array<char, kLength> text{};

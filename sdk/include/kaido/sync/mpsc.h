@@ -11,7 +11,6 @@
 /// Awaitables of an end must not outlive it.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
@@ -19,6 +18,7 @@
 #include <vector>
 
 #include <kaido/detail/block_thread.h>
+#include <kaido/detail/chrono.h>
 #include <kaido/detail/mpsc_channel.h>
 #include <kaido/detail/mpsc_operation.h>
 #include <kaido/detail/temporary.h>
