@@ -4,7 +4,7 @@
 # PREFIX/bin                    kaidod, kaidoctl
 # PREFIX/include/kaido          the SDK's headers
 # PREFIX/lib                    libkaido.a, libkaido.so, pkgconfig/kaido.pc, cmake/Kaido, the systemd unit
-# PREFIX/share/doc/kaido        example configurations
+# PREFIX/share/doc/kaido        docs, sdk/examples: the pages and programs; examples: configurations
 set -euo pipefail
 
 if (($# != 1)) || [[ "$1" == -* ]]; then

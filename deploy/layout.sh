@@ -40,6 +40,13 @@ VERSION
 
 install -D -m 755 "$sources/deploy/check-coroutines" "$prefix/bin/kaido-check-coroutines"
 
+# Pages and examples lie to each other as in the sources: they link to each other, and error messages name them
+# (docs/sdk/compilers.md), by these paths.
+(cd "$sources" && find -L docs sdk/examples -type f ! -name '*_test.*' \
+  \( -name '*.md' -o -name '*.cc' -o -name '*.h' -o -name CMakeLists.txt \)) | while read -r page; do
+  install -D -m 644 "$sources/$page" "$prefix/share/doc/kaido/$page"
+done
+
 [[ "$parts" == --sdk-only ]] && exit 0
 
 install -D -m 755 "$built/daemon/kaidod" "$prefix/bin/kaidod"

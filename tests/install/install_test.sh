@@ -49,5 +49,34 @@ cmake --build "$build/cmake"
 expect_answer "cmake_shared" "$build/cmake/app"
 expect_answer "cmake_static" "$build/cmake/app_static"
 
+# What the tutorial tells, done with what is installed: the examples, and its own CMakeLists.txt for the first of them.
+documents="$prefix/share/doc/kaido"
+mkdir "$build/tutorial"
+cp "$documents/sdk/examples/hello.cc" "$build/tutorial"
+sed -n '/^```cmake$/,/^```$/{/^```/!p}' "$documents/docs/sdk/tutorial.md" >"$build/tutorial/CMakeLists.txt"
+cmake -S "$build/tutorial" -B "$build/tutorial/build" -DCMAKE_PREFIX_PATH="$prefix" -DKAIDO_SILENCE_COMPILER_WARNING=ON \
+  >"$build/cmake.log" || { cat "$build/cmake.log"; exit 1; }
+cmake --build "$build/tutorial/build"
+expect_answer "tutorial" bash -c "KAIDO_LOCAL=always '$build/tutorial/build/hello' | sed 's/^Hello, Kaido!\$/42/'"
+
+cmake -S "$documents/sdk/examples" -B "$build/examples" -DCMAKE_PREFIX_PATH="$prefix" -DKAIDO_SILENCE_COMPILER_WARNING=ON \
+  >"$build/cmake.log" || { cat "$build/cmake.log"; exit 1; }
+cmake --build "$build/examples" --target fib word_count
+expect_answer "examples" bash -c "KAIDO_LOCAL=always '$build/examples/fib' | sed 's/^fib(12) = 144\$/42/'"
+
+# Every page that the headers or the library name is there.
+cited() {
+  { grep -rhoE 'docs/[a-z0-9/-]+\.md' "$prefix/include" || true
+    strings "$prefix/lib/libkaido.so" | grep -oE 'docs/[a-z0-9/-]+\.md' || true; } | sort -u
+}
+missing=$(cited | while read -r page; do [[ -f "$documents/$page" ]] || echo "$page"; done)
+[[ -z "$missing" ]] || echo "named by the SDK and not installed: $missing"
+expect_answer "cited_pages" echo $((42 + $(wc -w <<<"$missing")))
+
+# An exception and its type cross the boundary, both ways, also to a program that hides its own symbols.
+read -ra flags <<<"$(pkg-config --cflags --libs kaido)"
+g++ -std=c++20 -fvisibility=hidden "$root/tests/install/exceptions.cc" -o "$build/exceptions" "${flags[@]}"
+expect_answer "exceptions" env LD_LIBRARY_PATH="$prefix/lib" KAIDO_LOCAL=always "$build/exceptions"
+
 [[ -z "${XML_OUTPUT_FILE:-}" ]] || echo "<testsuites><testsuite name=\"install\">$cases</testsuite></testsuites>" >"$XML_OUTPUT_FILE"
 exit $failed
