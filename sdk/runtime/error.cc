@@ -34,6 +34,13 @@ std::string demangle(const char* mangled) {
   char* readable = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
   std::string result = status == 0 && readable != nullptr ? readable : mangled;
   std::free(readable);
+  // As the source writes Kaido's own types: without the inline namespace that keeps versions of the library apart.
+  constexpr std::string_view kOurs = "kaido::abi";
+  for (std::size_t at = 0; (at = result.find(kOurs, at)) != std::string::npos;) {
+    const std::size_t end = result.find("::", at + kOurs.size());
+    at += kOurs.size() - 3;
+    if (end != std::string::npos) result.erase(at, end + 2 - at);
+  }
   return result;
 }
 
