@@ -16,7 +16,7 @@
 #include "sdk/client/switching_backend.h"
 #include "sdk/function/function_table.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 /// One entry per runtime, from its first call until its end.
@@ -144,9 +144,9 @@ std::shared_ptr<Backend> current_backend() {
   return backend;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 LocalRuntime::LocalRuntime() : LocalRuntime(Handle::current()) {}
 LocalRuntime::LocalRuntime(Handle handle) : backend_(std::make_shared<detail::LocalBackend>(std::move(handle))) {}
@@ -161,4 +161,4 @@ std::optional<DistributedHandle> DistributedHandle::try_current() {
   return current();
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

@@ -8,7 +8,7 @@
 #include <kaido/join_handle.h>
 #include <kaido/task.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Calls a function when it is destroyed.
 class AtEnd {
@@ -37,4 +37,4 @@ inline Task<void> keep(AtEnd at_end) {
   co_await never;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

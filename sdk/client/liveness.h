@@ -5,7 +5,7 @@
 #include <chrono>
 #include <optional>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Any byte received proves life. Who was silent for `interval` is asked (a ping), and is lost if nothing has come
 /// `limit` after that.
@@ -63,4 +63,4 @@ class Liveness {
   std::optional<TimePoint> check_at_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -12,7 +12,7 @@
 #include <kaido/join_handle.h>
 #include <kaido/task.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 /// One call at work in this process: shared by the task that runs it and by the caller's PendingCall.
@@ -173,4 +173,4 @@ void LocalBackend::drop(PendingCall& call) noexcept {
   if (run->function->start != nullptr) run->abort_handle.abort();
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

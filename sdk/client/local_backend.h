@@ -12,7 +12,7 @@
 
 #include "sdk/function/function_table.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Threading: thread-safe.
 /// Lifetime: shared; what runs does not refer to it.
@@ -38,4 +38,4 @@ class LocalBackend final : public Backend {
   FunctionTable functions_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

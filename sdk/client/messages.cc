@@ -18,7 +18,7 @@
 #include "proto/wire/limits.h"
 #include "sdk/function/text.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 template <class Message>
@@ -228,4 +228,4 @@ std::string task_text(std::span<const std::byte> call_info) {
   return base::to_string(base::TaskId{*origin, base::Epoch{info.epoch()}, info.sequence()});
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

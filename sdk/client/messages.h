@@ -16,7 +16,7 @@
 #include "proto/wire/outcome.h"
 #include "sdk/function/function_table.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// What an error may take: its message, its exception's type, and its reasons in all. The sum fits the smallest frame
 /// that a node may be set to take. Raising one lets a function's text cost every hop more.
@@ -52,4 +52,4 @@ struct SlotCounts {
 /// "<first digits of the origin>-<epoch>-<sequence>" of a CallInfo; empty if it is malformed.
 [[nodiscard]] std::string task_text(std::span<const std::byte> call_info);
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

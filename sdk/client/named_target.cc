@@ -8,7 +8,7 @@
 #include <kaido/detail/function_facts.h>
 #include <kaido/detail/pending_call.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 struct NamedTarget {
@@ -42,4 +42,4 @@ CallTarget& named_target(std::string_view name, std::uint64_t fingerprint, const
   return found->target;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

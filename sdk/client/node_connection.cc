@@ -21,7 +21,7 @@
 #include "sdk/client/keeper.h"
 #include "sdk/client/socket_path.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 TimePoint now() { return std::chrono::steady_clock::now(); }
@@ -488,4 +488,4 @@ std::string NodeConnection::socket_path() const {
   return path_;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

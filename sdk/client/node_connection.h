@@ -26,7 +26,7 @@
 #include "sdk/client/running_call.h"
 #include "sdk/client/session.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Reads when the socket is ready and handles every complete frame before any task runs; what tasks then write is
 /// gathered and sent with one system call at the end of the turn.
@@ -143,4 +143,4 @@ class NodeConnection final : public Backend,
   std::atomic<bool> has_output_{false};  ///< spares a turn without output the lock
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -12,7 +12,7 @@
 #include "sdk/client/notice.h"
 #include "sdk/function/function_table.h"
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace detail {
 namespace {
@@ -135,4 +135,4 @@ Task<Result<void>> detail::serve_until(Task<void> request, NodeOptions options) 
   co_return Result<void>();
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 std::string_view local_mode() {
   const char* const mode = std::getenv("KAIDO_LOCAL");
@@ -15,4 +15,4 @@ void say_notice(const std::string& text) {
   std::fprintf(stderr, "kaido: %s\n", text.c_str());
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// KAIDO_LOCAL: "quiet", "always" or empty.
 [[nodiscard]] std::string_view local_mode();
@@ -12,4 +12,4 @@ namespace kaido::detail {
 /// "kaido: <text>", unless KAIDO_LOCAL=quiet.
 void say_notice(const std::string& text);
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

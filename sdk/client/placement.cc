@@ -5,7 +5,7 @@
 #include <kaido/codec.h>
 #include <kaido/detail/pending_call.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 void PlacementData::set_tag(std::string_view key, std::string_view value) {
   const auto at =
@@ -56,4 +56,4 @@ std::uint32_t CallTarget::assign_index() {
   return index.compare_exchange_strong(expected, fresh, std::memory_order_relaxed) ? fresh : expected;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -5,7 +5,7 @@
 
 #include "sdk/client/messages.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 constinit thread_local CallScope* current_scope = nullptr;
@@ -114,4 +114,4 @@ void RunningCall::answer(const Error* error, Buffer&& result) noexcept {
   std::exchange(target_, nullptr)->reply(*this, error, std::move(result));
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

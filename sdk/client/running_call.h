@@ -21,7 +21,7 @@
 #include "proto/wire/payload.h"
 #include "sdk/client/session.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 class RunningCall;
 
@@ -109,4 +109,4 @@ class RunningCallRef {
   RunningCall* call_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

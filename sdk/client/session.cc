@@ -12,7 +12,7 @@
 #include "proto/wire/outcome.h"
 #include "sdk/client/messages.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -577,4 +577,4 @@ void Session::unlink(PendingCall& call) {
   --waiting_count_;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

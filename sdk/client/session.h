@@ -32,7 +32,7 @@
 #include "sdk/client/template_cache.h"
 #include "sdk/function/function_table.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 using TimePoint = std::chrono::steady_clock::time_point;
 
@@ -242,4 +242,4 @@ class Session final : private wire::HoldListener {
   TemplateCache templates_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -27,7 +27,7 @@
 #include "proto/wire/outcome.h"
 #include "sdk/client/session.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 using namespace std::chrono_literals;
 
@@ -183,4 +183,4 @@ class SessionTest : public testing::Test, private SessionEvents {
   int cancel_alls_ = 0;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

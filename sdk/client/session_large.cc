@@ -11,7 +11,7 @@
 #include "sdk/client/messages.h"
 #include "sdk/client/session.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 /// Of a header that waited for its payload. The channel takes this flag off what it hands out, so it is free.
@@ -102,4 +102,4 @@ void Session::send_waiting_results() {
   }
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

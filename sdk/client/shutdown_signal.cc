@@ -6,7 +6,7 @@
 
 #include <kaido/asio.h>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 Task<int> shutdown_signal() {
   boost::asio::signal_set signals(io_executor(), SIGINT, SIGTERM);
@@ -14,4 +14,4 @@ Task<int> shutdown_signal() {
   co_return received.value();
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

@@ -6,7 +6,7 @@
 
 #include "proto/base/private_folder.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 SocketPath find_socket() {
   if (const char* named = std::getenv("KAIDO_SOCKET"); named != nullptr && *named != '\0') return {named, true};
@@ -22,4 +22,4 @@ std::optional<std::string> socket_problem(const std::string& path) {
   return base::fallback_folder_problem(path, ::getuid());
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

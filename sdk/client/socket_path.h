@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 struct SocketPath {
   std::string path;
@@ -19,4 +19,4 @@ struct SocketPath {
 /// what to do. Nothing for any other path: who named it has chosen it.
 [[nodiscard]] std::optional<std::string> socket_problem(const std::string& path);
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -4,7 +4,7 @@
 
 #include "sdk/client/notice.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 Backend& SwitchingBackend::choose() {
   if (has_node_.load(std::memory_order_acquire)) return *node_;
@@ -39,4 +39,4 @@ void SwitchingBackend::close() noexcept {
   node_->close();
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -9,7 +9,7 @@
 
 #include "sdk/client/node_connection.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// For a program that was started before its node. A call goes where it is started; none is moved.
 ///
@@ -38,4 +38,4 @@ class SwitchingBackend final : public Backend {
   std::atomic<bool> has_node_{false};  ///< or had one: a node that is lost is waited for, not replaced
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <utility>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 std::uint32_t next_cache_id() {
@@ -161,4 +161,4 @@ void TemplateCache::unlink(std::uint32_t index) {
   (entry.older != kNone ? templates_[entry.older].newer : oldest_) = entry.newer;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

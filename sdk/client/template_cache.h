@@ -10,7 +10,7 @@
 #include <kaido/detail/pending_call.h>
 #include <kaido/placement.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Bounded: when it is full, the template that was used longest ago gives its place, and its number at the node, to the
 /// new one; used again, it is prepared again. So a program may have any number of rules.
@@ -86,4 +86,4 @@ class TemplateCache {
   std::unordered_multimap<std::uint64_t, std::uint32_t> by_rules_;  ///< by the hash of rules and target
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 namespace detail {
 
 void CallControl::set_task(std::span<const std::byte> info,
@@ -70,4 +70,4 @@ std::optional<std::chrono::nanoseconds> Context::remaining() const noexcept {
   return *control_.deadline - std::chrono::steady_clock::now();
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

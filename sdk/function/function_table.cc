@@ -6,7 +6,7 @@
 
 #include "sdk/function/text.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 std::string describe(const FunctionEntry& entry) { return "'" + std::string(entry.name) + "' " + entry.signature(); }
@@ -58,4 +58,4 @@ const FunctionEntry* FunctionTable::find(std::uint64_t id) const {
   return found == entries_.end() ? nullptr : *found;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -9,7 +9,7 @@
 #include <kaido/function.h>
 #include <kaido/result.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Which functions are to be offered: those that compute, those that return a Task.
 struct KindsOffered {
@@ -43,4 +43,4 @@ class FunctionTable {
   std::vector<const FunctionEntry*> entries_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -8,7 +8,7 @@
 #include <kaido/codec.h>
 #include <kaido/error.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 using namespace std::chrono_literals;
 
@@ -49,4 +49,4 @@ Error arguments_too_deep(std::string_view function) {
 
 void fail_by_exception(Invocation& call) noexcept { call.error = Error::from_exception(std::current_exception()); }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

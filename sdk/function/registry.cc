@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 // Constant-initialised, so that registrations may run before any other static constructor, and from dlopen() on any
@@ -23,4 +23,4 @@ void register_function(FunctionEntry& entry, void (*run)(Invocation&), Task<void
 
 const FunctionEntry* first_function() noexcept { return head.load(std::memory_order_acquire); }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -16,7 +16,7 @@
 #include <kaido/detail/type_name.h>
 #include <kaido/detail/wire_format.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 constexpr std::string_view kFileName = "kaido_function.proto";
@@ -288,4 +288,4 @@ std::string schema_descriptor(const SignatureSchema& signature, std::span<const 
   return DescriptorWriter().write(signature, names);
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

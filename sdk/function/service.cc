@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 namespace detail {
 
 bool ServiceSlot::put(std::shared_ptr<void> object) {
@@ -32,4 +32,4 @@ Service::Service(detail::ServiceSlot& slot, std::shared_ptr<void> object, std::s
   slot_ = &slot;
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

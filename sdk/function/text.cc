@@ -5,7 +5,7 @@
 
 #include "proto/wire/limits.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
@@ -79,4 +79,4 @@ std::optional<std::string> name_problem(std::string_view what, std::string_view 
   return std::nullopt;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

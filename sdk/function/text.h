@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Whether protobuf takes it for a string: no overlong forms, no surrogates, nothing beyond U+10FFFF.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
@@ -20,4 +20,4 @@ namespace kaido::detail {
 /// must arrive as they are or not at all.
 [[nodiscard]] std::optional<std::string> name_problem(std::string_view what, std::string_view name);
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

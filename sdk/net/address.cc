@@ -9,7 +9,7 @@
 
 #include <kaido/net.h>
 
-namespace kaido::net {
+namespace kaido::inline abi0::net {
 
 namespace {
 
@@ -99,4 +99,4 @@ std::string Address::to_string() const {
   return {local->sun_path, ::strnlen(local->sun_path, length)};
 }
 
-}  // namespace kaido::net
+}  // namespace kaido::inline abi0::net

@@ -5,7 +5,7 @@
 
 #include "sdk/runtime/runtime_core.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 namespace {
 
@@ -62,4 +62,4 @@ void IoSource::wait(Context& context, IoDirection direction) {
   });
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

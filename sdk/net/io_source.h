@@ -14,7 +14,7 @@
 
 #include "sdk/runtime/driver.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Threading: thread-safe.
 /// Lifetime: keeps the runtime's inner part. The handlers in flight keep only the part that is theirs.
@@ -45,4 +45,4 @@ class IoSource {
   boost::asio::posix::stream_descriptor descriptor_;  // Under the waiters' mutex.
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -8,7 +8,7 @@
 
 #include "sdk/net/io_source.h"
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace {
 
@@ -214,4 +214,4 @@ IoResult<void> UdpSocket::connect(const Address& address) const {
 Address UdpSocket::local_address() const { return detail::local_address_of(*source_); }
 
 }  // namespace net
-}  // namespace kaido
+}  // namespace kaido::inline abi0

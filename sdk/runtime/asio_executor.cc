@@ -6,7 +6,7 @@
 
 #include <boost/asio/io_context.hpp>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 CoreRef CoreLink::lock() noexcept {
   const std::scoped_lock lock(mutex_);
@@ -32,4 +32,4 @@ bool runs_on_this_thread(const CoreLink& link) noexcept {
 
 boost::asio::execution_context& execution_context(const CoreLink& link) noexcept { return link.context(); }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -5,7 +5,7 @@
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 void block_thread(bool (*poll)(void* state, Context& context), void* state) {
   if (thread_state.is_driving) {
@@ -32,4 +32,4 @@ void block_thread(bool (*poll)(void* state, Context& context), void* state) {
   }
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

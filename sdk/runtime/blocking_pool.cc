@@ -10,7 +10,7 @@
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 void BlockingPool::spawn(TaskHeader& task) {
   Lock lock(mutex_);
@@ -193,4 +193,4 @@ bool BlockingPool::shut_down(std::optional<std::chrono::nanoseconds> limit) noex
   return all_ended;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

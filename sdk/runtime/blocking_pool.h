@@ -14,7 +14,7 @@
 #include "sdk/runtime/os_thread.h"
 #include "sdk/runtime/task_queue.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 class RuntimeCore;
 
@@ -73,4 +73,4 @@ class BlockingPool {
   bool is_closed_ = false;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -11,7 +11,7 @@
 
 #include "sdk/runtime/runtime_core.h"
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace {
 
@@ -201,4 +201,4 @@ Result<Runtime> RuntimeBuilder::build_local() {
   return local.build();
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

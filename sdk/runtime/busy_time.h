@@ -10,7 +10,7 @@
 
 #include "sdk/runtime/worker_metrics.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// The clock is read once per wait and once per event interval, not per poll.
 ///
@@ -61,4 +61,4 @@ class BusyTime {
   double mean_ = kTarget / kIntervalAtStart;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

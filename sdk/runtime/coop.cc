@@ -6,7 +6,7 @@
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -54,4 +54,4 @@ bool has_budget_remaining() noexcept {
   return budget == nullptr || !budget->exhausted();
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

@@ -11,7 +11,7 @@ namespace boost::asio {
 class execution_context;
 }
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// An executor lies in the frames of Asio's coroutines, which lie in the handlers that wait in the runtime's
 /// io_context: with a reference of its own none of them would ever go.
@@ -58,4 +58,4 @@ class CoreLinkEnd {
   std::shared_ptr<CoreLink> link_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -19,7 +19,7 @@
 #include "sdk/runtime/task_queue.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 namespace {
 
@@ -387,4 +387,4 @@ void CurrentThread::drain() noexcept {
 
 RuntimeCore* new_current_thread(RuntimeOptions options) { return new CurrentThread(std::move(options)); }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -14,7 +14,7 @@
 
 #include "sdk/runtime/runtime_core.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 struct Driver::Io {
   // Hint 1: one thread runs it at a time; other threads may still post.
@@ -193,4 +193,4 @@ boost::asio::execution_context& execution_context_of(Driver& driver) noexcept { 
 
 boost::asio::io_context& io_context(const Handle& handle) noexcept { return handle.core()->driver.io_context(); }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

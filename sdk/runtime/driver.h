@@ -20,7 +20,7 @@ class execution_context;
 class io_context;
 }  // namespace boost::asio
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Who waits for a socket of the driver's; told when the driver ends. See sdk/net.
 class IoWaiters {
@@ -100,4 +100,4 @@ class Driver {
 /// The driver's io_context, for who does not include Asio.
 [[nodiscard]] boost::asio::execution_context& execution_context_of(Driver& driver) noexcept;
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

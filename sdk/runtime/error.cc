@@ -11,7 +11,7 @@
 
 #include <kaido/result.h>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 struct Error::Details {
   std::string message;
@@ -190,4 +190,4 @@ namespace detail {
 void BadAccess<Error>::raise(const Error& error) { throw BadResultAccess(error); }
 }  // namespace detail
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

@@ -16,7 +16,7 @@
 #endif
 #endif
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 #if defined(KAIDO_NO_FRAME_POOL)
 
@@ -102,4 +102,4 @@ void free_frame(void* frame, std::size_t size) noexcept {
 
 #endif
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

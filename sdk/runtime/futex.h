@@ -9,7 +9,7 @@
 #include <climits>
 #include <cstdint>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Sleeps while the word is `expected`; may return for no reason.
 inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
@@ -37,4 +37,4 @@ inline void pause_processor() noexcept {
 /// need; fewer sleeps where the next look would have done.
 inline constexpr int kLooksBeforeSleep = 100;
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

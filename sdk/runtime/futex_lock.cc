@@ -2,7 +2,7 @@
 
 #include "sdk/runtime/futex.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 std::uint32_t FutexLock::look_a_while() const noexcept {
   std::uint32_t state = kHeld;
@@ -31,4 +31,4 @@ void FutexLock::lock_contended() noexcept {
 
 void FutexLock::wake_one() noexcept { futex_wake_one(&state_); }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -2,7 +2,7 @@
 
 #include "sdk/runtime/futex.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 // Looks a while, then sleeps, until none of `bits` is set; somebody else may be faster then.
 void FutexSharedLock::wait_while(std::uint32_t bits) noexcept {
@@ -48,4 +48,4 @@ void FutexSharedLock::wake_all() noexcept {
 
 void FutexSharedLock::wake_sleepers() noexcept { futex_wake_all(&state_); }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

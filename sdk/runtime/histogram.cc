@@ -4,7 +4,7 @@
 #include <bit>
 #include <stdexcept>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace {
 
@@ -113,4 +113,4 @@ HistogramRange Histogram::range(std::size_t bucket) const {
 }
 
 }  // namespace detail
-}  // namespace kaido
+}  // namespace kaido::inline abi0

@@ -10,7 +10,7 @@
 
 #include <kaido/metrics.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Threading: immutable.
 class Histogram {
@@ -31,4 +31,4 @@ class Histogram {
   std::size_t size_ = 0;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Threading: thread-safe. The counters are sequentially consistent: who queues work and then asks for a worker to
 /// wake, and who sleeps and then looks for work, must not miss each other.
@@ -78,4 +78,4 @@ class Idle {
   std::vector<std::size_t> sleepers_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

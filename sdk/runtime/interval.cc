@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace {
 
@@ -46,4 +46,4 @@ Instant Interval::take_tick() {
   return scheduled;
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

@@ -6,7 +6,7 @@
 
 #include <kaido/detail/futex_lock.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Shared by the set and its entries: a task may end while, or after, the set goes.
 ///
@@ -168,4 +168,4 @@ bool JoinSetBase::poll_finished(Context& context, TaskHeader*& finished) noexcep
   return true;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

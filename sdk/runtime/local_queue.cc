@@ -1,6 +1,6 @@
 #include "sdk/runtime/local_queue.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 void LocalQueue::push_back(TaskHeader& task, TaskQueue& overflow) noexcept {
   const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
@@ -90,4 +90,4 @@ std::uint32_t LocalQueue::copy_half(LocalQueue& thief, std::uint32_t thief_tail)
   }
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

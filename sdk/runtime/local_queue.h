@@ -14,7 +14,7 @@
 
 #include "sdk/runtime/task_queue.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Holds one reference of each task in it.
 ///
@@ -71,4 +71,4 @@ class LocalQueue {
   std::array<std::atomic<TaskHeader*>, kCapacity> ring_{};
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -6,7 +6,7 @@
 
 #include "sdk/runtime/runtime_core.h"
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace {
 
@@ -111,4 +111,4 @@ std::uint64_t RuntimeMetrics::schedule_latency_histogram_bucket_count(std::size_
   return worker_of(core_, worker).schedule_latencies.at(bucket);
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

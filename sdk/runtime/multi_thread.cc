@@ -19,7 +19,7 @@
 #include "sdk/runtime/task_queue.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 namespace {
 
@@ -504,4 +504,4 @@ RuntimeCore* new_multi_thread(RuntimeOptions options) {
   return core;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

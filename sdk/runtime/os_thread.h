@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Threading: confined.
 /// Lifetime: join() or detach() before it goes.
@@ -41,4 +41,4 @@ class OsThread {
   pthread_t thread_{};
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -2,7 +2,7 @@
 
 #include <mutex>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 void OwnedList::insert(TaskHeader& task) noexcept {
   task.is_owned_ = true;
@@ -87,4 +87,4 @@ void OwnedTasks::close_and_shut_down() noexcept {
   }
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

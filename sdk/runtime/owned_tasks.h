@@ -10,7 +10,7 @@
 #include <kaido/detail/futex_lock.h>
 #include <kaido/detail/task_header.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Intrusive; holds one reference of each task in it. A task is in at most one list.
 ///
@@ -59,4 +59,4 @@ class OwnedTasks {
   std::array<Shard, kShards> shards_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -10,7 +10,7 @@
 
 #include "sdk/runtime/panic_report.h"
 
-namespace kaido {
+namespace kaido::inline abi0 {
 namespace {
 
 // "kaido: task 7 "upload" (spawned at main.cc:12) panicked: std::runtime_error: no such file; nobody awaits it"
@@ -63,4 +63,4 @@ void report_lost_panic(const TaskHeader& task, std::exception_ptr panic) noexcep
 }
 
 }  // namespace detail
-}  // namespace kaido
+}  // namespace kaido::inline abi0

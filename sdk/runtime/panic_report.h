@@ -5,9 +5,9 @@
 
 #include <kaido/detail/task_header.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Calls the panic hook with an exception that left `task` and that nobody will take. In the task's own scope.
 void report_lost_panic(const TaskHeader& task, std::exception_ptr panic) noexcept;
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -16,7 +16,7 @@
 
 #include "sdk/runtime/shared_driver.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Threading: park and poll by its worker, unpark by anyone. An unpark before the park is not lost.
 class Parker {
@@ -109,4 +109,4 @@ class Parker {
   std::condition_variable condition_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

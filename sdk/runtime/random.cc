@@ -7,7 +7,7 @@
 
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 namespace {
 
@@ -30,4 +30,4 @@ std::uint32_t random_below(std::uint32_t bound) noexcept {
   return static_cast<std::uint32_t>(((mixed >> 32) * bound) >> 32);
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

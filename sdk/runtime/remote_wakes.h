@@ -8,7 +8,7 @@
 #include "sdk/runtime/task_queue.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// While it lives, this thread's wake-ups are gathered here; they are queued when it goes.
 ///
@@ -44,4 +44,4 @@ class RemoteWakes {
   TaskQueue tasks_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -19,7 +19,7 @@
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -315,4 +315,4 @@ void Runtime::shutdown_timeout(std::chrono::nanoseconds limit) && {
 
 void Runtime::shutdown_background() && { std::move(*this).shutdown_timeout(std::chrono::nanoseconds(0)); }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

@@ -28,7 +28,7 @@
 #include "sdk/runtime/worker_metrics.h"
 #include "sdk/time/clock.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// The flavours implement scheduling; what they share is here.
 ///
@@ -163,4 +163,4 @@ void block_on_thread(RuntimeCore& core, Root& root);
 /// Starts the workers. Throws std::system_error.
 [[nodiscard]] RuntimeCore* new_multi_thread(RuntimeOptions options);
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

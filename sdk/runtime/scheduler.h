@@ -6,7 +6,7 @@
 
 #include <kaido/detail/task_header.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 class RuntimeCore;
 
@@ -67,4 +67,4 @@ class Scheduler {
   RuntimeCore* const runtime_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

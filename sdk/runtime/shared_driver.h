@@ -7,7 +7,7 @@
 
 #include "sdk/runtime/driver.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// One thread at a time holds the driver: one that runs tasks, while it waits for work or looks at sockets and timers
 /// in between; or, when those have all been busy for a while, the stand-by thread (standby.h).
@@ -76,4 +76,4 @@ class SharedDriver {
   std::atomic<bool> is_wanted_ = false;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -6,7 +6,7 @@
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -89,4 +89,4 @@ bool Sleep::poll(detail::Context& context) {
 
 bool Sleep::poll_without_budget(detail::Context& context) { return core_->driver.arm(entry_, deadline_, context); }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

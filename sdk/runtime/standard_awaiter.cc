@@ -3,7 +3,7 @@
 #include <mutex>
 #include <utility>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Threading: thread-safe.
 class Resumption {
@@ -44,4 +44,4 @@ ResumePoint make_resume_point(std::shared_ptr<Resumption> resumption) {
   co_return;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

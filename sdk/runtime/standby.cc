@@ -10,7 +10,7 @@
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 namespace {
 
 /// For how long all threads may be busy. Shorter costs more looks per second, longer delays cancellations and timers.
@@ -95,4 +95,4 @@ void StandBy::hold_driver(std::unique_lock<std::mutex>& lock) noexcept {
   shared_.end_holding(lock);
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -22,7 +22,7 @@
 #include "sdk/runtime/os_thread.h"
 #include "sdk/runtime/shared_driver.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 class RuntimeCore;
 
@@ -61,4 +61,4 @@ class StandBy {
   OsThread thread_;  // Last: it runs at once.
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -19,7 +19,7 @@
 #include "sdk/runtime/scheduler.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 namespace {
 
@@ -359,9 +359,9 @@ void spawn_blocking_task(RuntimeCore& core, TaskHeader& task) {
   core.blocking.spawn(task);
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
 
-namespace kaido::task {
+namespace kaido::inline abi0::task {
 
 TaskId id() {
   if (const auto current = try_id()) return *current;
@@ -379,4 +379,4 @@ std::string_view name() noexcept {
   return current != nullptr ? current->name() : std::string_view();
 }
 
-}  // namespace kaido::task
+}  // namespace kaido::inline abi0::task

@@ -10,7 +10,7 @@
 #include <kaido/detail/futex_lock.h>
 #include <kaido/detail/task_header.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Holds one reference of each task in it. A task is in at most one queue: the "notified" state guards that.
 ///
@@ -106,4 +106,4 @@ class Inject {
   std::atomic<std::size_t> size_ = 0;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -3,7 +3,7 @@
 #include "sdk/runtime/runtime_core.h"
 #include "sdk/runtime/scheduler.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 namespace {
 
@@ -64,4 +64,4 @@ void LocalScheduler::refuse_deferred() noexcept {
   }
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

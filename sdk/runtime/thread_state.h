@@ -8,11 +8,11 @@
 
 #include <kaido/detail/waker.h>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 class EnterGuard;
 }
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 class RemoteWakes;
 class RuntimeCore;
@@ -141,4 +141,4 @@ class RandomScope {
   return (value ^ (value >> 31)) | 1;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

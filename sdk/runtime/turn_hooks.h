@@ -8,7 +8,7 @@
 
 #include <kaido/detail/turn_hook.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Threading: thread-safe. remove() waits for calls under way.
 class TurnHooks {
@@ -41,4 +41,4 @@ class TurnHooks {
   std::atomic<std::size_t> count_ = 0;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -9,7 +9,7 @@
 
 #include "sdk/runtime/histogram.h"
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Written by one thread at a time, so that counting is a plain addition.
 class Counter {
@@ -70,4 +70,4 @@ struct alignas(64) WorkerMetrics {
   std::uint64_t polls_at_park_ = 0;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -4,7 +4,7 @@
 
 #include <kaido/detail/wake_all.h>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 BarrierWait::~BarrierWait() {
   if (stage_ != Stage::kWaiting) return;
@@ -46,4 +46,4 @@ bool BarrierWait::check(detail::Context& context) noexcept {
   return true;
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <stdexcept>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 using Status = PermitWaiter::Status;
 
@@ -155,4 +155,4 @@ void PermitWait::cancel_started() noexcept {
   semaphore_->release(absorbed);
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

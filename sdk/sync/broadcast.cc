@@ -4,7 +4,7 @@
 
 #include <kaido/detail/broadcast_ring.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 namespace {
 
@@ -94,4 +94,4 @@ std::optional<BroadcastStep> BroadcastCore::explain(std::uint64_t& next, QueuedN
   return BroadcastStep{.missed = missed};
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

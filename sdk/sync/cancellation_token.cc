@@ -2,7 +2,7 @@
 
 #include <mutex>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// The lock of a tree, for as long as one of its nodes lives.
 class CancellationTree {
@@ -128,4 +128,4 @@ void CancellationNode::drop_ref() noexcept {
   tree.drop_node();
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

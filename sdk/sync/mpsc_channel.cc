@@ -1,6 +1,6 @@
 #include <kaido/detail/mpsc_channel.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 MpscCore::MpscCore(std::size_t capacity) : BatchSemaphore(capacity), capacity_(capacity) {
   if (is_bounded()) idle_level_ = capacity;
@@ -82,4 +82,4 @@ void MpscClosed::leave() noexcept {
   if (node_.is_linked()) WaitList<>::remove(node_);
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -4,7 +4,7 @@
 
 #include <kaido/detail/wake_all.h>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace {
 
@@ -135,4 +135,4 @@ bool Notified::check(const detail::Context* context) noexcept {
   return false;
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

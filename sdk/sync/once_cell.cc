@@ -4,7 +4,7 @@
 
 #include <kaido/detail/wake_all.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 OnceGate::Entry OnceGate::try_enter() noexcept {
   std::scoped_lock lock(lock_);
@@ -64,4 +64,4 @@ void OnceGate::leave(Node& node) noexcept {
   if (was_granted) pass_on();
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -1,6 +1,6 @@
 #include <kaido/sync/oneshot.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 bool OneshotState::complete() noexcept {
   std::uint32_t word = word_.load(std::memory_order_relaxed);
@@ -30,4 +30,4 @@ bool OneshotState::poll_end(Context& context, Waker& slot, std::uint32_t waits, 
   return (word & ready) != 0;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

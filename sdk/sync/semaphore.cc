@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace {
 
@@ -62,4 +62,4 @@ Expected<OwnedSemaphorePermit, TryAcquireError> Semaphore::try_acquire_many_owne
   return OwnedSemaphorePermit(std::move(owner), detail::PermitHold(permits_, count));
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

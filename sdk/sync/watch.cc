@@ -4,7 +4,7 @@
 
 #include <kaido/detail/wake_all.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 void WatchCore::wake_receivers() noexcept {
   std::unique_lock lock(lock_);
@@ -27,4 +27,4 @@ void WatchChanged::leave() noexcept {
   if (node_.is_linked()) WaitList<QueuedNode>::remove(node_);
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -13,7 +13,7 @@
 #include <kaido/runtime.h>
 #include <kaido/spawn.h>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -165,4 +165,4 @@ std::vector<std::size_t> LocalPoolHandle::get_task_loads_for_each_worker() const
   return loads;
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

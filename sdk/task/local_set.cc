@@ -15,7 +15,7 @@
 #include "sdk/runtime/task_queue.h"
 #include "sdk/runtime/thread_state.h"
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -266,4 +266,4 @@ bool LocalSet::poll(PollContext& context) {
   return scope.run_tasks();
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

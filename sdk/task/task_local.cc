@@ -1,6 +1,6 @@
 #include <kaido/task_local.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 namespace {
 
@@ -30,4 +30,4 @@ void throw_task_local_unset() {
       "kaido: a task-local is read where it has no value: outside of its scope, or after take_value()");
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -5,7 +5,7 @@
 
 #include <kaido/detail/futex_lock.h>
 
-namespace kaido {
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -99,4 +99,4 @@ std::size_t TaskTracker::len() const noexcept {
   return state_->state.load(std::memory_order_acquire) / detail::TaskTrackerState::kOneTask;
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0

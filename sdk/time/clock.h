@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// The system's steady clock, until paused; then it stands still but for advance().
 ///
@@ -47,4 +47,4 @@ class RuntimeClock {
   std::atomic<std::int64_t> offset_ = 0;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 void TimerWheel::List::push_back(TimerEntry& entry) noexcept {
   entry.previous = last;
@@ -106,4 +106,4 @@ TimerEntry* TimerWheel::expire(Tick now) noexcept {
   return &entry;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -10,7 +10,7 @@
 
 #include <kaido/detail/timer_entry.h>
 
-namespace kaido::detail {
+namespace kaido::inline abi0::detail {
 
 /// Threading: confined; the driver keeps it under its lock.
 /// Lifetime: entries must be removed or expired before they end.
@@ -65,4 +65,4 @@ class TimerWheel {
   std::array<Level, kLevels> levels_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail

@@ -6,7 +6,8 @@
 #include <kaido/join_handle.h>
 #include <kaido/result.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Awaiting it gives what the JoinHandle gives.
 ///
@@ -66,4 +67,5 @@ class [[nodiscard]] AbortOnDrop {
   AbortHandle handle_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -46,7 +46,8 @@
 #include <kaido/spawn.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// What an operation gives that may fail with an error code: `if (result)`, `*result`, `result.error()`, and
 /// `result.value()`, which throws boost::system::system_error. select's on_value and try_join take it.
@@ -273,7 +274,8 @@ auto async_spawn(const Handle& handle, Task<T> task, Token&& token) {
       token, std::move(task));
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop
 
 /// How Asio makes what use_task stands for.
 template <typename Target, typename R, typename... Values>

@@ -41,7 +41,8 @@
 #include <kaido/detail/waker.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Whether `co_await std::move(a)` is possible in a Task as it is. from_awaiter() makes one of a standard awaiter.
 template <typename A>
@@ -61,4 +62,5 @@ detail::FromAwaiter<A> from_awaiter(A&& awaitable) {
   return detail::FromAwaiter<A>(std::forward<A>(awaitable));
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

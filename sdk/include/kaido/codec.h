@@ -23,7 +23,8 @@
 #include <kaido/detail/codec_variant.h>
 #include <kaido/detail/wire_format.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// FNV-1a over 64 bits (Fowler, Noll, Vo), then SplitMix64's finish so that short names differ in all bits. Part of the
 /// protocol: two programs find each other's functions by it.
@@ -197,4 +198,5 @@ template <class R, class... P>
   return text;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -23,7 +23,8 @@
 #include <kaido/detail/waker.h>
 #include <kaido/trace_context.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 class Context;
 
@@ -126,4 +127,5 @@ class Context {
   detail::CallControl& control_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -14,7 +14,8 @@
 #include <kaido/detail/waker.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -161,4 +162,5 @@ std::invoke_result_t<F&&> block_in_place(F&& closure) {
   return std::forward<F>(closure)();
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

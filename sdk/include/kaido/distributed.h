@@ -14,7 +14,8 @@
 #include <kaido/node_runtime.h>
 #include <kaido/remote.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 int example_function(int);  // only declared: for the concepts to name
@@ -36,4 +37,5 @@ concept DistributedRuntime = DistributedCaller<D> && requires(const D& runtime) 
   { runtime.handle() } -> std::same_as<DistributedHandle>;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

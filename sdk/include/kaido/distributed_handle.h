@@ -19,7 +19,8 @@
 #include <kaido/remote.h>
 #include <kaido/spawn.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// A cheap, copyable reference to a runtime together with where its calls go: a node, or this process.
 ///
@@ -77,4 +78,5 @@ class DistributedHandle {
   std::shared_ptr<detail::Backend> backend_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

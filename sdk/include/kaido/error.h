@@ -17,7 +17,8 @@
 
 #include <kaido/detail/chrono.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// What happened. The numbers are not part of any protocol.
 enum class ErrorKind : std::uint8_t {
@@ -134,4 +135,5 @@ class ErrorException final : public std::exception {
   std::string text_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

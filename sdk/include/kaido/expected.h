@@ -14,7 +14,8 @@
 #include <type_traits>
 #include <utility>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Thrown by Expected::value() on an error; for some errors an exception that says more, see there.
 class BadExpectedAccess : public std::exception {
@@ -254,4 +255,5 @@ class [[nodiscard]] Expected<void, E> {
   detail::EitherStorage<detail::NoValue, E> state_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

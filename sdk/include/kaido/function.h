@@ -39,7 +39,8 @@
 #include <kaido/detail/signature.h>
 #include <kaido/task.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// What a process knows about a function it can run. Lives for ever; the call path reaches `run` or `start` through one
 /// table look-up by index.
@@ -171,7 +172,8 @@ class Registrar : DefineAnchor<F> {
   }
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop
 
 #define KAIDO_DETAIL_JOIN2(a, b) a##b
 #define KAIDO_DETAIL_JOIN(a, b) KAIDO_DETAIL_JOIN2(a, b)

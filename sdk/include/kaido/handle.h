@@ -14,7 +14,8 @@
 #include <kaido/source_location.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 class Handle;
 class RuntimeMetrics;
@@ -217,4 +218,5 @@ class Handle {
   detail::CoreRef core_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -11,7 +11,8 @@
 #include <kaido/detail/poll.h>
 #include <kaido/time.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// What happens after a tick that was taken late, by more than 5 ms (less counts as in time). With a period of 100 ms
 /// and a tick due at 100 ms taken at 350 ms:
@@ -81,4 +82,5 @@ Interval interval_at(Instant start, std::chrono::duration<Rep, Period> period) {
   return Interval(start, detail::saturate(period));
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -24,7 +24,8 @@
 #include <kaido/result.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -241,4 +242,5 @@ auto try_join(Biased, Operands&&... operands) {
   return detail::make_join<true, true>(std::forward<Operands>(operands)...);
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

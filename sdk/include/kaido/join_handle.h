@@ -11,7 +11,8 @@
 #include <kaido/result.h>
 #include <kaido/task_id.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Aborts a task without owning its result.
 ///
@@ -103,4 +104,5 @@ class [[nodiscard]] JoinHandle {
   bool taken_ = false;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

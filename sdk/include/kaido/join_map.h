@@ -21,7 +21,8 @@
 #include <kaido/spawn.h>
 #include <kaido/task_id.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// A key names at most one task: spawning on a key that is there aborts the old task and forgets its result.
 ///
@@ -176,4 +177,5 @@ class JoinMap {
   std::unordered_map<TaskId, const K*> by_id_;  // The keys lie in by_key_'s nodes.
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

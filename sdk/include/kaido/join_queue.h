@@ -19,7 +19,8 @@
 #include <kaido/spawn.h>
 #include <kaido/task_id.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Threading: confined to one task or thread.
 /// Lifetime: dropping it aborts every task in it, asynchronously.
@@ -174,4 +175,5 @@ class JoinQueue {
   std::deque<AbortOnDropHandle<T>> tasks_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

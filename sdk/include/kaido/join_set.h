@@ -19,7 +19,8 @@
 #include <kaido/task.h>
 #include <kaido/task_id.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -227,4 +228,5 @@ class JoinSet {
   detail::JoinSetBase base_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

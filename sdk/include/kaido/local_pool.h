@@ -14,7 +14,8 @@
 #include <kaido/join_handle.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -86,4 +87,5 @@ class LocalPoolHandle {
   std::shared_ptr<const detail::LocalPool> pool_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -11,7 +11,8 @@
 #include <kaido/remote.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 class LocalBackend;
@@ -54,4 +55,5 @@ class LocalRuntime {
   std::shared_ptr<detail::LocalBackend> backend_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -20,7 +20,8 @@
 #include <kaido/spawn.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 class LocalSet;
 
@@ -188,4 +189,5 @@ class LocalSet {
   detail::LocalSetState* state_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

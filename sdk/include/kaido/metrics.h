@@ -13,7 +13,8 @@
 #include <kaido/detail/chrono.h>
 #include <kaido/handle.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Buckets whose width grows with the value, so that the relative error is bounded (an H2 histogram).
 ///
@@ -131,4 +132,5 @@ class RuntimeMetrics {
   detail::CoreRef core_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

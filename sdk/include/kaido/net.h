@@ -26,7 +26,8 @@
 #include <kaido/expected.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// True for the error that sockets give because the runtime they belong to has ended, and for nothing else.
 [[nodiscard]] bool is_rt_shutdown_err(const std::error_code& error) noexcept;
@@ -256,4 +257,5 @@ class UdpSocket {
 };
 
 }  // namespace net
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -24,7 +24,8 @@
 #include <kaido/task.h>
 #include <kaido/time.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 class NodeOptions;
 
@@ -203,4 +204,5 @@ template <typename T>
   return detail::serve_until(detail::discard_value(std::move(request)), std::move(options));
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -6,7 +6,8 @@
 #include <kaido/error.h>
 #include <kaido/task_hooks.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// What left a task, as its JoinHandle would have reported it, and which task. task::id() and task::name() speak of
 /// that task meanwhile.
@@ -22,4 +23,5 @@ using PanicHook = std::function<void(const TaskMeta&, const Error&)>;
 /// Threading: thread-safe. A call of the hook that is under way goes on with the hook it began with.
 void set_panic_hook(PanicHook hook);
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -17,7 +17,8 @@
 #include <kaido/time.h>
 #include <kaido/trace_context.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -178,4 +179,5 @@ class PlacementVerbs {
   detail::CallLimits limits_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -36,7 +36,8 @@
 #include <kaido/result.h>
 #include <kaido/time.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 template <class R>
 class RemoteCall;
@@ -320,4 +321,5 @@ JoinHandle<R> spawn(RemoteCall<R> call) {
   return std::move(call).spawn_on(detail::current_core());
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

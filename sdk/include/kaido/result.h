@@ -10,7 +10,8 @@
 #include <kaido/error.h>
 #include <kaido/expected.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Thrown by Result::value() on an error: the error was not handled, which is the caller's bug or its choice (a script,
 /// a test, main()).
@@ -38,4 +39,5 @@ struct BadAccess<Error> {
 template <typename T>
 using Result = Expected<T, Error>;
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -22,7 +22,8 @@
 #include <kaido/task.h>
 #include <kaido/task_hooks.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// What a runtime does when an exception leaves a task.
 enum class UnhandledPanic {
@@ -250,4 +251,5 @@ class RuntimeBuilder {
 /// threads.
 [[nodiscard]] std::optional<std::size_t> worker_index() noexcept;
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

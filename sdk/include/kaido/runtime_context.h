@@ -10,7 +10,8 @@
 #include <kaido/handle.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Whenever the Task is polled, and when its frame is destroyed, the handle's runtime is the current one: spawn(),
 /// timers and sockets inside are that one's. It must be running: a current-thread runtime somewhere in block_on.
@@ -47,4 +48,5 @@ class [[nodiscard]] RuntimeContext {
   detail::LazyTask<T> task_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -34,7 +34,8 @@
 #include <kaido/detail/select_branch.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -331,4 +332,5 @@ auto select(Biased, Branches&&... branches) {
   return detail::make_select_of<true>(std::forward<Branches>(branches)...);
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

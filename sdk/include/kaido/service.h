@@ -27,7 +27,8 @@
 #include <kaido/detail/signature.h>
 #include <kaido/function.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Keeps an object served: the methods are offered from serve() until this ends.
 ///
@@ -115,7 +116,8 @@ template <class C>
   return detail::serve_methods(std::move(object), kaido_methods(detail::ServiceKey<C>{}));
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop
 
 #define KAIDO_DETAIL_PARENS ()
 #define KAIDO_DETAIL_EXPAND(...) \

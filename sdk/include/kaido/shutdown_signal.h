@@ -3,7 +3,8 @@
 
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Completes with the signal's number when SIGINT or SIGTERM comes. While it is awaited those signals do nothing else;
 /// before and after they do what they did before, so that a second Ctrl-C ends a program that takes too long.
@@ -16,4 +17,5 @@ namespace kaido {
 /// Errors: std::system_error if the handler cannot be installed; std::logic_error outside a runtime.
 [[nodiscard]] Task<int> shutdown_signal();
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -3,7 +3,8 @@
 
 #include <cstdint>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// What std::source_location is; that one is missing in clang 14.
 ///
@@ -29,4 +30,5 @@ class SourceLocation {
   std::uint32_t line_ = 0;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -10,7 +10,8 @@
 #include <kaido/source_location.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -105,4 +106,5 @@ class YieldNow {
 /// Cancellation: safe.
 [[nodiscard]] inline detail::YieldNow yield_now() noexcept { return {}; }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

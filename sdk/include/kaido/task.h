@@ -21,7 +21,8 @@
 #include <kaido/detail/poll.h>
 #include <kaido/detail/standard_awaiter.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 template <typename T = void>
 class Task;
@@ -268,7 +269,8 @@ Task<FactoryValue<F>> run_factory(F factory) {
 }
 
 }  // namespace detail
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop
 
 /// What a coroutine's declaration shows of it.
 template <typename T, typename... Parameters>

@@ -13,7 +13,8 @@
 #include <kaido/spawn.h>
 #include <kaido/task.h>
 
-namespace kaido::task {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::task {
 
 /// What each verb does, and throws, is what the function of that name does: kaido::spawn and so on.
 ///
@@ -86,4 +87,5 @@ class Builder {
   std::string name_;
 };
 
-}  // namespace kaido::task
+}  // namespace kaido::inline abi0::task
+#pragma GCC visibility pop

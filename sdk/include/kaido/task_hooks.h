@@ -8,7 +8,8 @@
 #include <kaido/source_location.h>
 #include <kaido/task_id.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Threading: a value.
 class TaskMeta {
@@ -31,4 +32,5 @@ class TaskMeta {
 /// Called on the threads of the runtime, possibly several at once. Must neither throw nor block.
 using TaskHook = std::function<void(const TaskMeta&)>;
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

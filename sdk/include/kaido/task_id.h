@@ -9,7 +9,8 @@
 #include <ostream>
 #include <string_view>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 class TaskId {
  public:
@@ -35,7 +36,8 @@ namespace task {
 [[nodiscard]] std::string_view name() noexcept;
 
 }  // namespace task
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop
 
 template <>
 struct std::hash<kaido::TaskId> {

@@ -18,7 +18,8 @@
 #include <kaido/detail/temporary.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 template <typename T>
 class LocalKey;
@@ -184,4 +185,5 @@ class LocalKey {
   };
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

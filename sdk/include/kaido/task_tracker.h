@@ -20,7 +20,8 @@
 #include <kaido/spawn.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -141,4 +142,5 @@ class TaskTracker {
   detail::TaskTrackerRef state_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

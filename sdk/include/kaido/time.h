@@ -15,7 +15,8 @@
 #include <kaido/result.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 using Duration = std::chrono::nanoseconds;
 
@@ -183,4 +184,5 @@ auto timeout(std::chrono::duration<Rep, Period> duration, A&& inner) {
   return detail::Timeout<typename detail::BranchOf<A>::type>(deadline, detail::make_branch<A>(std::forward<A>(inner)));
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

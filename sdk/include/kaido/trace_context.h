@@ -4,7 +4,8 @@
 #include <array>
 #include <cstdint>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// As in the W3C's Trace Context: all zero where nothing is traced.
 struct TraceContext {
@@ -14,4 +15,5 @@ struct TraceContext {
   bool operator==(const TraceContext&) const = default;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

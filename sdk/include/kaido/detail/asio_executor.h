@@ -13,7 +13,8 @@
 #include <kaido/detail/task_header.h>
 #include <kaido/handle.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// A function posted to a runtime, as a task. An exception that leaves it ends the process, as in any handler.
 template <typename F>
@@ -106,4 +107,5 @@ class AsioExecutor {
 
 static_assert(boost::asio::execution::is_executor<AsioExecutor>::value);
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

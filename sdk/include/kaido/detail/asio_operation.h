@@ -23,7 +23,8 @@
 #include <kaido/detail/waker.h>
 #include <kaido/expected.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 template <>
 struct BadAccess<boost::system::error_code> {
@@ -328,4 +329,5 @@ class [[nodiscard]] AsioOperation<R(Values...), Target, Initiation, Args...> {
   AsioRef<State> state_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -14,7 +14,8 @@
 #include <kaido/detail/futex_lock.h>
 #include <kaido/detail/wait_list.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// One request in the queue.
 struct PermitWaiter : WaitNode {
@@ -172,4 +173,5 @@ class [[nodiscard]] AcquireOperation {
   PermitWait wait_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

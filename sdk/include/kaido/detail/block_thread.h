@@ -5,7 +5,8 @@
 
 #include <kaido/detail/waker.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Calls poll(state, context) on this thread until it is true, waiting in between for the wake-up.
 /// Throws std::logic_error on a thread that runs tasks: it would stop them all.
@@ -19,4 +20,5 @@ decltype(auto) block_on_awaitable(A&& awaitable) {
   return awaitable.take();
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

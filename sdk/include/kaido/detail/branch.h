@@ -14,7 +14,8 @@
 #include <kaido/detail/poll.h>
 #include <kaido/task.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// As the first argument of select, join and try_join: branches are polled in the order in which they are written, so
 /// that the first ready one wins, instead of in a fair one.
@@ -218,4 +219,5 @@ bool discard_all(std::tuple<Branches...>& branches, PollContext& context) noexce
 }
 
 }  // namespace detail
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

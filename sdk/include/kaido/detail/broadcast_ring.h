@@ -20,7 +20,8 @@
 #include <kaido/detail/wake_all.h>
 #include <kaido/sync/notify.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// What receiving gave, if no value.
 struct BroadcastStep {
@@ -220,4 +221,5 @@ class BroadcastRing final : public BroadcastCore {
   const std::unique_ptr<Slot[]> slots_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -7,7 +7,8 @@
 #include <span>
 #include <utility>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Owned bytes; up to kInlineBytes without an allocation. Aligned for any fundamental type.
 ///
@@ -63,4 +64,5 @@ class Buffer {
   std::size_t size_ = 0;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -9,7 +9,8 @@
 #include <cstdint>
 #include <utility>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Threading: thread-safe.
 /// Lifetime: counted references: a spawned call may outlive the function that made it.
@@ -64,4 +65,5 @@ class NestedCall {
   CallScope* scope_ = nullptr;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -8,7 +8,8 @@
 #include <kaido/detail/poll.h>
 #include <kaido/sync/notify.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 class CancellationTree;
 class CancellationNode;
@@ -79,4 +80,5 @@ inline CancellationNodeRef::~CancellationNodeRef() {
   if (node_ != nullptr) node_->drop_ref();
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

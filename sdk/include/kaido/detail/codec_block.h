@@ -15,7 +15,8 @@
 
 #include <kaido/detail/codec_value.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 template <class T>
 struct BlockValue {
@@ -161,4 +162,5 @@ struct Value<T> {
   }
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -15,7 +15,8 @@
 
 #include <kaido/detail/codec_list.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Present or not, whatever the value: proto3's `optional`. P is an std::optional<T> or std::unique_ptr<T>.
 template <class P, class T>
@@ -155,4 +156,5 @@ struct Value<std::span<const E>> : WrappedValue<std::span<const E>> {};
 template <class E>
 struct Value<SpanArgument<E>> : WrappedValue<SpanArgument<E>> {};
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -16,7 +16,8 @@
 
 #include <kaido/detail/codec_message.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 template <class T>
 concept ContainerType =
@@ -270,4 +271,5 @@ struct Field<SpanArgument<E>> {
   }
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

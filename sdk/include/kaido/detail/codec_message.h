@@ -15,7 +15,8 @@
 #include <kaido/detail/member_binding.h>
 #include <kaido/detail/type_name.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// The message whose fields are of the types T, in order.
 template <class... T>
@@ -208,4 +209,5 @@ struct Value<T> : NestedValue<Value<T>, T> {
   static void clear(T& value) { with_members(value, MembersClear{}); }
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -15,7 +15,8 @@
 #include <kaido/detail/codec_value.h>
 #include <kaido/detail/type_name.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Of the full runtime, which knows the message's descriptor; the lite runtime does not.
 template <class T>
@@ -96,4 +97,5 @@ struct Value<T> {
   static bool fail(Decoder& in) { return in.fail("libprotobuf refused the message before this byte"); }
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

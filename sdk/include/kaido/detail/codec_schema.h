@@ -11,7 +11,8 @@
 #include <string_view>
 #include <vector>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// A value's protobuf type, with the numbers of FieldDescriptorProto.Type.
 enum class ProtoType : std::uint8_t {
@@ -236,4 +237,5 @@ constexpr bool is_recursive(const TypeSchema& type, const EnclosingMessage* oute
   return !any_type(field, [](const TypeSchema& type) { return type.type == ProtoType::kUnsupported; });
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -19,7 +19,8 @@
 #include <kaido/detail/codec_schema.h>
 #include <kaido/detail/wire_format.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Teaches Kaido a type of yours by naming one that it already knows. Specialise it beside the type:
 ///
@@ -32,9 +33,11 @@ namespace kaido {
 template <class T>
 struct Represent;
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 template <class T>
 inline constexpr bool always_false = false;
@@ -271,4 +274,5 @@ template <class T>
   return value;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

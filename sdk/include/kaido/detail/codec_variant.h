@@ -10,7 +10,8 @@
 
 #include <kaido/detail/codec_container.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 template <class... A>
 struct Value<std::variant<A...>> : NestedValue<Value<std::variant<A...>>, std::variant<A...>> {
@@ -85,4 +86,5 @@ struct Value<std::variant<A...>> : NestedValue<Value<std::variant<A...>>, std::v
   }
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

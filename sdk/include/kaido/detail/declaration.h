@@ -17,7 +17,8 @@
 #include <kaido/codec.h>
 #include <kaido/detail/type_name.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// A string literal as a template argument.
 template <std::size_t N>
@@ -144,4 +145,5 @@ template <std::size_t N>
   return true;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -12,7 +12,8 @@
 
 #include <kaido/detail/poll.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// A T on the heap, for those that are large or whose move may throw: moving the box does neither.
 template <typename T>
@@ -147,4 +148,5 @@ class Fifo {
   BlockPointer spare_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -11,7 +11,8 @@
 #include <kaido/codec.h>
 #include <kaido/detail/codec_schema.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Constant-initialised; refers to constants.
 struct FunctionFacts {
@@ -36,4 +37,5 @@ struct FunctionFacts {
   [[nodiscard]] std::string descriptor() const { return schema_descriptor(*schema, parameters); }
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

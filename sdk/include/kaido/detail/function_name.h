@@ -12,7 +12,8 @@
 
 #include <kaido/detail/declaration.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 template <auto F>
 constexpr std::string_view pretty_function() {
@@ -51,4 +52,5 @@ template <auto F>
   }
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

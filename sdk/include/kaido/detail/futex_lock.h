@@ -6,7 +6,8 @@
 #include <atomic>
 #include <cstdint>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Satisfies BasicLockable. Not recursive, not fair.
 ///
@@ -48,4 +49,5 @@ class FutexLock {
   std::atomic<std::uint32_t> state_ = kFree;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -8,7 +8,8 @@
 #include <cstdint>
 #include <utility>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Threading: thread-safe. Lifetime: outlives whoever waits for it or has it.
 class FutexSharedLock {
@@ -68,4 +69,5 @@ class SharedHold {
   FutexSharedLock* lock_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -21,7 +21,8 @@
 #include <kaido/result.h>
 #include <kaido/task.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// One execution of a function in this process: where its arguments are and where its outcome goes.
 struct Invocation {
@@ -210,4 +211,5 @@ struct Runner {
   }
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

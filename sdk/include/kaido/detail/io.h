@@ -5,7 +5,8 @@
 
 #include <kaido/handle.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// The io_context that the runtime's driver polls. Handlers run on a thread of the runtime, one at a time, in the
 /// runtime's context; what they wake runs on that thread next. They must not throw.
@@ -14,4 +15,5 @@ namespace kaido::detail {
 /// Lifetime: as long as a Handle or CoreRef of the runtime; it is polled only until shutdown.
 [[nodiscard]] boost::asio::io_context& io_context(const Handle& handle) noexcept;
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

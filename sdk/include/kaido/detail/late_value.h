@@ -6,7 +6,8 @@
 #include <new>
 #include <utility>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Lifetime: who emplaced destroys.
 template <typename T>
@@ -32,4 +33,5 @@ class LateValue {
   };
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

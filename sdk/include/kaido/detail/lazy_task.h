@@ -7,7 +7,8 @@
 #include <kaido/detail/poll.h>
 #include <kaido/task.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Unlike TaskPoller it destroys the frame as soon as the Task is done, so that this happens in the context of the
 /// poll.
@@ -54,4 +55,5 @@ Task<PollableValue<A>> run_pollable(A awaitable) {
   co_return co_await awaitable;
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -9,7 +9,8 @@
 #include <kaido/detail/batch_semaphore.h>
 #include <kaido/expected.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 struct NoOwner {};
 using SharedOwner = std::shared_ptr<const void>;
@@ -73,4 +74,5 @@ class GuardMaker {
   U& value_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -10,7 +10,8 @@
 #include <type_traits>
 #include <utility>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// How many members a struct may have: as many as are written out below.
 inline constexpr std::size_t kMaxMembers = 64;
@@ -213,4 +214,5 @@ KAIDO_DETAIL_BINDING(64, KAIDO_DETAIL_8(a), KAIDO_DETAIL_8(b), KAIDO_DETAIL_8(c)
 #undef KAIDO_DETAIL_8
 #undef KAIDO_DETAIL_BINDING
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

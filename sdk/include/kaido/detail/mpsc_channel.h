@@ -15,7 +15,8 @@
 #include <kaido/detail/fifo.h>
 #include <kaido/detail/wait_list.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// The part that knows no T.
 ///
@@ -174,4 +175,5 @@ class MpscChannel final : public MpscCore {
   Values values_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

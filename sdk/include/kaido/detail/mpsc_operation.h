@@ -13,7 +13,8 @@
 #include <kaido/sync/mpsc_error.h>
 #include <kaido/time.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// A sender's share in a channel. Copying it makes another sender.
 template <typename T>
@@ -207,4 +208,5 @@ class [[nodiscard]] MpscReceiveMany {
   std::size_t count_ = 0;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -20,7 +20,8 @@
 #include <kaido/placement.h>
 #include <kaido/trace_context.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// What a distributed runtime is doing, at one moment.
 struct DistributedMetrics {
@@ -145,4 +146,5 @@ class Backend {
 [[nodiscard]] std::shared_ptr<Backend> current_backend();
 
 }  // namespace detail
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -23,7 +23,8 @@
 
 #include <kaido/detail/waker.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Memory for coroutine frames and task cells, from free lists per thread.
 [[nodiscard]] void* allocate_frame(std::size_t size);
@@ -179,4 +180,5 @@ class PollAwaiter final : private Leaf {
   std::exception_ptr exception_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

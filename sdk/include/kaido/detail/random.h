@@ -3,10 +3,12 @@
 
 #include <cstdint>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Below `bound`, which is not 0. Inside a runtime the sequence follows from the runtime's rng_seed() and the thread's
 /// place in it; elsewhere it differs from run to run.
 [[nodiscard]] std::uint32_t random_below(std::uint32_t bound) noexcept;
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

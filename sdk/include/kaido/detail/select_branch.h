@@ -9,7 +9,8 @@
 #include <kaido/detail/poll.h>
 #include <kaido/task.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 struct NoHandler {};
 
@@ -218,4 +219,5 @@ struct SelectOutput {
   using type = typename decltype(output())::type;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

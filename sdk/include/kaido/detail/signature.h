@@ -21,7 +21,8 @@
 #include <kaido/result.h>
 #include <kaido/task.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 template <class R>
 struct ReturnType {
@@ -244,4 +245,5 @@ template <class S, std::size_t Required>
 using Wire =
     WireForm<typename S::Result, typename S::Parameters, Required, std::make_index_sequence<S::Parameters::kSize>>;
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

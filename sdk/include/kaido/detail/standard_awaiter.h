@@ -13,7 +13,8 @@
 #include <kaido/detail/poll.h>
 #include <kaido/detail/waker.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -159,4 +160,5 @@ template <typename A>
 inline constexpr bool kNeverTrue = false;
 
 }  // namespace detail
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

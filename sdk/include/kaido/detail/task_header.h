@@ -17,7 +17,8 @@
 #include <kaido/task.h>
 #include <kaido/task_id.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 class RuntimeCore;
 class Scheduler;
@@ -205,4 +206,5 @@ void spawn_task(RuntimeCore& core, TaskHeader& task) noexcept;
 void spawn_task(Scheduler& scheduler, TaskHeader& task) noexcept;
 void spawn_blocking_task(RuntimeCore& core, TaskHeader& task);
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -5,7 +5,8 @@
 #include <type_traits>
 #include <utility>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -54,4 +55,5 @@ template <typename T>
   return Moved<T>(object);
 }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -6,7 +6,8 @@
 
 #include <kaido/detail/waker.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Threading: owned by the waiting task; while is_linked it is touched only under the wheel's lock. `has_fired` may be
 /// read at any time: once true nobody but its owner touches the entry any more.
@@ -21,4 +22,5 @@ struct TimerEntry {
   Waker waker;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

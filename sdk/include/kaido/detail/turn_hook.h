@@ -4,7 +4,8 @@
 
 #include <kaido/handle.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// end_of_turn() is called by each worker thread before it waits, by block_on before its thread waits, and at least
 /// every 256 polls of tasks. It must not block; it may wake tasks, which are then run before the wait.
@@ -26,4 +27,5 @@ void register_turn_hook(const Handle& handle, TurnHook& hook);
 /// When it returns no call is under way. Not from inside a hook.
 void unregister_turn_hook(const Handle& handle, TurnHook& hook) noexcept;
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

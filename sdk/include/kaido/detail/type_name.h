@@ -7,7 +7,8 @@
 #include <cstddef>
 #include <string_view>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 template <class T>
 constexpr std::string_view pretty_type() {
@@ -61,4 +62,5 @@ struct DottedName {
   static constexpr std::string_view view() { return {kText.data(), kLength}; }
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

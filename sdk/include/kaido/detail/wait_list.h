@@ -31,7 +31,8 @@
 
 #include <kaido/detail/waker.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 struct WaitLinks {
   WaitLinks* previous = nullptr;
@@ -157,4 +158,5 @@ class WakeBatch {
   };
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -5,7 +5,8 @@
 
 #include <kaido/detail/wait_list.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Unlinks every node of `waiters`, calls `mark(node)` for it under the lock, and wakes it after the lock is released.
 /// The lock is released between batches of WakeBatch::kCapacity wake-ups, and at the end.
@@ -31,4 +32,5 @@ void wake_all(std::unique_lock<Mutex>& lock, WaitList<Node>& waiters, F mark) {
   }
 }
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

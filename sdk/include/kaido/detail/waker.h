@@ -6,7 +6,8 @@
 #include <cstdint>
 #include <utility>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -166,4 +167,5 @@ using kaido::Waker;
 using Context = PollContext;
 
 }  // namespace detail
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

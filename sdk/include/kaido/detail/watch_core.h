@@ -9,7 +9,8 @@
 #include <kaido/detail/waker.h>
 #include <kaido/sync/notify.h>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// Threading: thread-safe; the version is raised under the lock of the value.
 class WatchCore {
@@ -108,4 +109,5 @@ class [[nodiscard]] WatchUnwatched {
   Notified notified_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

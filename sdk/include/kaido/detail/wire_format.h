@@ -12,7 +12,8 @@
 #include <string_view>
 #include <vector>
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 static_assert(std::endian::native == std::endian::little, "Kaido copies fixed-width values as they lie in memory");
 
@@ -252,4 +253,5 @@ class Decoder {
   DecodeFailure failure_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop

@@ -11,7 +11,8 @@
 #include <kaido/detail/futex_lock.h>
 #include <kaido/detail/wait_list.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 class BarrierWait;
 
@@ -85,4 +86,5 @@ class [[nodiscard]] BarrierWait {
 
 inline BarrierWait Barrier::wait() noexcept { return BarrierWait(*this); }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

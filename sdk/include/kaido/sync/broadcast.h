@@ -21,7 +21,8 @@
 #include <kaido/detail/broadcast_ring.h>
 #include <kaido/expected.h>
 
-namespace kaido::broadcast {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::broadcast {
 
 /// There is no receiver; holds the value that was not sent.
 template <typename T>
@@ -261,4 +262,5 @@ class [[nodiscard]] Recv {
   std::optional<T> value_;
 };
 
-}  // namespace kaido::broadcast
+}  // namespace kaido::inline abi0::broadcast
+#pragma GCC visibility pop

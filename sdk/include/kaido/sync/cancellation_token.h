@@ -23,7 +23,8 @@
 #include <kaido/detail/cancellation_node.h>
 #include <kaido/sync/notify.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 class DropGuard;
 class DropGuardRef;
@@ -224,7 +225,8 @@ class [[nodiscard]] RunUntilCancelled {
 };
 
 }  // namespace detail
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop
 
 template <>
 struct std::hash<kaido::CancellationToken> {

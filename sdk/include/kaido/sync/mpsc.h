@@ -27,7 +27,8 @@
 #include <kaido/sync/mpsc_permit.h>
 #include <kaido/time.h>
 
-namespace kaido::mpsc {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::mpsc {
 
 template <typename T>
 class OwnedPermit;
@@ -381,4 +382,5 @@ template <typename T>
   return {UnboundedSender<T>(detail::MpscStrong<T>(shared)), UnboundedReceiver<T>(shared)};
 }
 
-}  // namespace kaido::mpsc
+}  // namespace kaido::inline abi0::mpsc
+#pragma GCC visibility pop

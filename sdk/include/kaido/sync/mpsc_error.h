@@ -3,7 +3,8 @@
 
 #include <utility>
 
-namespace kaido::mpsc {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::mpsc {
 
 /// The channel is closed, or its receiver gone. Gives the value back.
 template <typename T>
@@ -84,4 +85,5 @@ enum class TryRecvError { kEmpty, kDisconnected };
   return error == TryRecvError::kEmpty ? "the channel is empty" : "the channel is empty and closed";
 }
 
-}  // namespace kaido::mpsc
+}  // namespace kaido::inline abi0::mpsc
+#pragma GCC visibility pop

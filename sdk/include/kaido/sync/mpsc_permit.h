@@ -9,7 +9,8 @@
 
 #include <kaido/detail/mpsc_channel.h>
 
-namespace kaido::mpsc {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::mpsc {
 
 /// One place in the channel. Dropping it unused gives the place to the next in the queue.
 ///
@@ -88,4 +89,5 @@ class [[nodiscard]] PermitIterator {
   detail::PermitHold hold_;
 };
 
-}  // namespace kaido::mpsc
+}  // namespace kaido::inline abi0::mpsc
+#pragma GCC visibility pop

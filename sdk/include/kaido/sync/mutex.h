@@ -18,7 +18,8 @@
 #include <kaido/detail/lock_guard.h>
 #include <kaido/expected.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// try_lock: somebody else has the lock, or waits for it.
 struct TryLockError {
@@ -107,4 +108,5 @@ class Mutex : public std::enable_shared_from_this<Mutex<T>> {
   T value_{};
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

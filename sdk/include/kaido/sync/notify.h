@@ -23,7 +23,8 @@
 #include <kaido/detail/futex_lock.h>
 #include <kaido/detail/wait_list.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 class Notified;
 class OwnedNotified;
@@ -140,4 +141,5 @@ class [[nodiscard]] OwnedNotified {
 inline Notified Notify::notified() noexcept { return Notified(*this); }
 inline OwnedNotified Notify::notified_owned() { return OwnedNotified(shared_from_this()); }
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

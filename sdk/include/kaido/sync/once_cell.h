@@ -18,7 +18,8 @@
 #include <kaido/expected.h>
 #include <kaido/result.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// Why OnceCell::set() refused, with the value that was refused.
 template <typename T>
@@ -278,4 +279,5 @@ class [[nodiscard]] OnceInit {
 };
 
 }  // namespace detail
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -18,7 +18,8 @@
 #include <kaido/detail/waker.h>
 #include <kaido/expected.h>
 
-namespace kaido::oneshot {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::oneshot {
 
 /// The sender was dropped, or the receiver closed, without a value.
 struct RecvError {
@@ -36,9 +37,11 @@ class Sender;
 template <typename T>
 class Receiver;
 
-}  // namespace kaido::oneshot
+}  // namespace kaido::inline abi0::oneshot
+#pragma GCC visibility pop
 
-namespace kaido::detail {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::detail {
 
 /// The word both ends of a oneshot share, and their wakers. A waker's slot belongs to its end, except while its bit is
 /// set: then the other end may wake through it, and the bit must be cleared before the slot is written.
@@ -130,9 +133,11 @@ class [[nodiscard]] OneshotClosed {
   OneshotState* state_;
 };
 
-}  // namespace kaido::detail
+}  // namespace kaido::inline abi0::detail
+#pragma GCC visibility pop
 
-namespace kaido::oneshot {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::oneshot {
 
 /// Threading: one thread at a time; may move between threads.
 /// Lifetime: dropping it without having sent gives the receiver RecvError.
@@ -266,4 +271,5 @@ template <typename T>
   return {Sender<T>(cell), Receiver<T>(cell)};
 }
 
-}  // namespace kaido::oneshot
+}  // namespace kaido::inline abi0::oneshot
+#pragma GCC visibility pop

@@ -23,7 +23,8 @@
 #include <kaido/expected.h>
 #include <kaido/sync/mutex.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 namespace detail {
 
@@ -180,4 +181,5 @@ class RwLock : public std::enable_shared_from_this<RwLock<T>> {
   T value_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -18,7 +18,8 @@
 #include <kaido/detail/block_thread.h>
 #include <kaido/expected.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 class Semaphore;
 
@@ -149,4 +150,5 @@ class Semaphore : public std::enable_shared_from_this<Semaphore> {
   detail::BatchSemaphore permits_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

@@ -18,7 +18,8 @@
 #include <kaido/expected.h>
 #include <kaido/sync/notify.h>
 
-namespace kaido {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0 {
 
 /// The value was set already (or somebody is just doing it); holds the one that was refused.
 template <typename T>
@@ -110,4 +111,5 @@ class [[nodiscard]] SetOnceWait {
   Notified notified_;
 };
 
-}  // namespace kaido
+}  // namespace kaido::inline abi0
+#pragma GCC visibility pop

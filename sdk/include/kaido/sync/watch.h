@@ -20,7 +20,8 @@
 #include <kaido/detail/watch_core.h>
 #include <kaido/expected.h>
 
-namespace kaido::watch {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::watch {
 
 /// All senders are gone (and, for changed(), the last value was seen).
 struct RecvError {
@@ -293,4 +294,5 @@ class [[nodiscard]] WaitFor {
   bool must_look_ = true;
 };
 
-}  // namespace kaido::watch
+}  // namespace kaido::inline abi0::watch
+#pragma GCC visibility pop

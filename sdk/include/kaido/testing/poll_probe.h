@@ -14,7 +14,8 @@
 #include <kaido/detail/poll.h>
 #include <kaido/detail/waker.h>
 
-namespace kaido::testing {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::testing {
 
 /// Threading: confined to one thread; what it awaits may wake it from any.
 /// Lifetime: destroying it destroys the operation where it is.
@@ -57,4 +58,5 @@ class PollProbe {
   std::optional<A> operation_;
 };
 
-}  // namespace kaido::testing
+}  // namespace kaido::inline abi0::testing
+#pragma GCC visibility pop

@@ -15,7 +15,8 @@
 #include <kaido/detail/waker.h>
 #include <kaido/task.h>
 
-namespace kaido::testing {
+#pragma GCC visibility push(default)
+namespace kaido::inline abi0::testing {
 
 /// Threading: confined to one thread; what it awaits may wake it from any.
 /// Lifetime: destroying it destroys the frame where it is suspended, as an abort does. What needs a runtime (timers)
@@ -92,4 +93,5 @@ AwaitedValue<std::remove_reference_t<A>> ready(A&& awaitable) {
 template <detail::TaskFactory F>
 explicit Probe(F factory) -> Probe<detail::FactoryValue<F>>;
 
-}  // namespace kaido::testing
+}  // namespace kaido::inline abi0::testing
+#pragma GCC visibility pop
