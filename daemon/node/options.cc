@@ -99,6 +99,7 @@ TaskFlowOptions task_options(const Settings& settings, const Identity& identity,
   options.seed = seed_of(identity);
   options.registry.functions_per_app_max = settings.limits.functions_per_app;
   options.ledger.tasks_max = settings.limits.calls_per_node;
+  options.settle = settings.timeouts.settle;
   options.executor.attempts_max = settings.limits.calls_per_node;
   options.executor.attempts_per_origin_max = settings.limits.calls_per_peer;
   options.executor.queue_max = settings.limits.queue_length;

@@ -126,6 +126,9 @@ constexpr SettingKey kTable[] = {
      "answers nobody any more is lost at once."},
     {"timeouts.forget_node", DurationType{FIELD(timeouts.forget_node), seconds(1), hours(24 * 365)},
      "How long a lost node is listed and explained before it is forgotten."},
+    {"timeouts.settle", DurationType{FIELD(timeouts.settle), milliseconds(0), seconds(60)},
+     "For how long after its start a node lets a call wait that nobody can run yet: its peers and apps are only just "
+     "coming back. Later such a call is unschedulable at once, unless it asks to wait."},
 
     {"log.level", log_choice<LogLevel, &LogOptions::level>(kLogLevels), "The least severe level that is written."},
     {"log.format", log_choice<LogFormat, &LogOptions::format>(kLogFormats),

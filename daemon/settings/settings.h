@@ -105,6 +105,7 @@ struct TimeoutSettings {
   Duration reconnect_max = std::chrono::seconds(10);
   Duration reconnect_grace = std::chrono::seconds(1);  // a node without a link for this long is lost
   Duration forget_node = std::chrono::hours(1);        // a node lost for this long is forgotten
+  Duration settle = std::chrono::seconds(1);           // after a start calls wait for peers and apps for this long
 };
 
 struct Settings {

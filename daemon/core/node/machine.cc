@@ -31,6 +31,7 @@ NodeMachine::~NodeMachine() = default;
 void NodeMachine::start(base::Instant now, std::string address) {
   now_ = now;
   tasks_.set_address(std::move(address));
+  tasks_.start();
   peers_.start();
 }
 

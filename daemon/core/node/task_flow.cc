@@ -15,6 +15,7 @@ TaskFlow::TaskFlow(const base::Instant& now, TaskFlowOptions options, Outbox& ou
       outbox_(outbox),
       configured_slots_(options.self.slots),
       forget_after_(options.forget_after),
+      settle_(options.settle),
       self_(std::move(options.self)),
       registry_(options.registry),
       table_(self_, options.memory),

@@ -35,6 +35,8 @@ struct TaskFlowOptions {
   /// A node that was lost for so long is forgotten, and its place given to another. Raising it keeps lost nodes in
   /// lists and explanations for longer.
   base::Duration forget_after = std::chrono::hours(1);
+  /// For so long after the start a task that no node can run waits for one: peers and apps have yet to come.
+  base::Duration settle = base::Duration(0);
 };
 
 /// Every event goes into one core; settle() then carries effects between the cores, the apps and the peers until none
@@ -52,6 +54,8 @@ class TaskFlow {
     apps_ = &apps;
     peers_ = &peers;
   }
+
+  void start() { ledger_.settle_until(base::after(now_, settle_)); }
 
   // --- from apps ---
   /// A session offers functions. A refusal names the function and the reason.
@@ -146,6 +150,7 @@ class TaskFlow {
   Peers* peers_ = nullptr;
   const std::uint32_t configured_slots_;
   const base::Duration forget_after_;
+  const base::Duration settle_;
   NodeInfo self_;
   bool announce_due_ = false;
   Registry registry_;

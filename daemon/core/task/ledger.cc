@@ -230,11 +230,11 @@ void Ledger::send(base::Instant now, std::uint32_t slot, const Placer::Choice& c
 
 void Ledger::wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict verdict, Payload payload) {
   Record& record = records_[slot];
-  const base::Duration wait = record.placement->spec().wait;
+  const base::Duration wait = std::max(record.placement->spec().wait, settles_at_ - now);
   // A full node says when to come back; the view will not change for it, so waiting here would be in vain.
   const bool some_full = record.history != nullptr && record.history->some_full;
   if (record.wait_until == kNever && wait > base::Duration::zero()) record.wait_until = base::after(now, wait);
-  if (wait <= base::Duration::zero() || some_full || record.wait_until <= now) return fail_unplaced(slot, verdict);
+  if (record.wait_until == kNever || some_full || record.wait_until <= now) return fail_unplaced(slot, verdict);
   if (waiting_.size() >= options_.waiting_max) {
     ++counters_.waiting_full;
     return fail(slot, Outcome::kRejected,

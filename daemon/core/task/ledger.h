@@ -184,6 +184,10 @@ class Ledger {
   /// The placer sees another cluster: waiting tasks are tried again.
   void view_changed(base::Instant now);
 
+  /// Until `at` no task is `unschedulable`: it waits, as by with_wait, for what a node that has just started does not
+  /// know yet. Default: never.
+  void settle_until(base::Instant at) { settles_at_ = at; }
+
   /// Refuses new tasks (`unavailable`) from now on; what is undelivered at `deadline` is delivered as `unavailable`.
   void drain(base::Instant now, base::Instant deadline);
   [[nodiscard]] bool is_draining() const { return drain_deadline_.has_value(); }
@@ -290,6 +294,7 @@ class Ledger {
   ByteBudget kept_;
   EffectQueue<LedgerEffect> effects_;
   std::optional<base::Instant> drain_deadline_;
+  base::Instant settles_at_{};
   LedgerCounters counters_;
 };
 

@@ -518,6 +518,25 @@ TEST_F(LedgerTest, AFullLinkCountsAsAFullNodeAndATooLargeFrameDoesNot) {
   expect_quiescent();
 }
 
+TEST_F(LedgerTest, ANodeThatHasJustStartedWaitsForWhatItDoesNotKnowYet) {
+  placer_.nodes = {};
+  ledger_.settle_until(now_ + 1s);
+  EXPECT_EQ(submit(1), SubmitStatus::kAccepted);
+  EXPECT_EQ(submit(2, waiting(5s)), SubmitStatus::kAccepted);
+  expect_none();
+  EXPECT_EQ(ledger_.waiting_count(), 2U);
+  now_ += 1s;
+  ledger_.handle_timeout(now_);
+  const auto refused = only();
+  EXPECT_EQ(refused.call_id, 1U);
+  EXPECT_EQ(refused.outcome, Outcome::kUnschedulable);
+  EXPECT_EQ(submit(3), SubmitStatus::kAccepted);
+  EXPECT_EQ(only().outcome, Outcome::kUnschedulable) << "now it is at once";
+  placer_.nodes = {kB};
+  ledger_.view_changed(now_);
+  EXPECT_EQ(only().call_id, 2U);
+}
+
 TEST_F(LedgerTest, ALifeThatEndedBeforeItWasSentToKeepsTheNextOneEligible) {
   placer_.nodes = {kB};
   const auto first = sent(1);
