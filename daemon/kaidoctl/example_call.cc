@@ -38,6 +38,7 @@ class ExampleWriter {
 
  private:
   bool write_message(const pb::Descriptor& message) {
+    if (text_.size() > kExampleBytesMax) return false;  // Each writes something: that bounds depth and number, too.
     if (message.file() != &signature_) {
       const auto json = default_json(message);
       text_ += json.value_or("");

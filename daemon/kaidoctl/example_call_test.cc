@@ -68,12 +68,14 @@ TEST(ExampleCall, IsNotMadeWhereItWouldBeLong) {
   }
   EXPECT_EQ(example(fields), "");
   // Each message has two of the next: a short schema of a value without end.
-  std::string nested = "message M30 { int32 i = 1; }";
-  for (int i = 29; i >= 0; --i) {
-    const std::string next = "M" + std::to_string(i + 1);
-    nested += "message M" + std::to_string(i) + " { " + next + " a = 1; " + next + " b = 2; }";
+  for (const char* const leaf : {"int32 i = 1;", ""}) {
+    std::string nested = std::string("message M30 { ") + leaf + " }";
+    for (int i = 29; i >= 0; --i) {
+      const std::string next = "M" + std::to_string(i + 1);
+      nested += "message M" + std::to_string(i) + " { " + next + " a = 1; " + next + " b = 2; }";
+    }
+    EXPECT_EQ(example(nested + "M0 all = 1;"), "");
   }
-  EXPECT_EQ(example(nested + "M0 all = 1;"), "");
 }
 
 TEST(ExampleCall, IsQuotedForAShell) {

@@ -15,10 +15,10 @@ struct ProtoFile {
   std::string text;
 };
 
-/// One file that protoc accepts: comments that say which function this is, who offers which version and how it is called
-/// from a shell, then the messages `Arguments` and `Result`, in a package of the function's name, so that one program may use several
-/// functions. (A package is not on the wire.) `chosen` is the index of the version shown; `schema` is null if it states
-/// none.
+/// One file that protoc accepts: comments that say which function this is, who offers which version and how it is
+/// called from a shell, then the messages `Arguments` and `Result`, in a package of the function's name, so that one
+/// program may use several functions. (A package is not on the wire.) `chosen` is the index of the version shown;
+/// `schema` is null if it states none.
 [[nodiscard]] ProtoFile format_proto(const v1::DescribeFunctionResponse& function, int chosen,
                                      const ParsedSchema* schema);
 

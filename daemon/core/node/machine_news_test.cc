@@ -167,6 +167,7 @@ TEST_F(MachineNewsOfAStranger, WhoAsksAgainAndAgainIsToldOnceAVersion) {
 // Functions come and go while links break, are slow and are replaced: whenever it is quiet, both know of each other
 // what each says of itself.
 TEST(MachineNews, WhateverHappensToLinksBothKnowInTheEndWhatIs) {
+  int deltas = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     World world(seed);
     TestNode& a = world.start({.name = "a", .number = 1, .peers = {"b"}});
@@ -203,9 +204,10 @@ TEST(MachineNews, WhateverHappensToLinksBothKnowInTheEndWhatIs) {
     ASSERT_EQ(a.peers() + b.peers(), 2U) << "seed " << seed;
     EXPECT_EQ(known(a, b), in_order(b.machine->tasks().self())) << "seed " << seed;
     EXPECT_EQ(known(b, a), in_order(a.machine->tasks().self())) << "seed " << seed;
-    EXPECT_GT(sent(a, FrameKind::kNodeInfoDelta) + sent(b, FrameKind::kNodeInfoDelta), 10) << "seed " << seed;
+    deltas += sent(a, FrameKind::kNodeInfoDelta) + sent(b, FrameKind::kNodeInfoDelta);
     EXPECT_EQ(a.machine->peers().counters().announcements_refused, 0U) << a.log_text();
   }
+  EXPECT_GT(deltas, 200) << "links were hardly ever there when something changed";
 }
 
 }  // namespace

@@ -40,8 +40,7 @@ struct Keep {
 bool Parking::add(Item item) {
   if (items_.size() >= kItemsMax) return false;
   const std::size_t bytes = std::visit(Keep{}, item);
-  if (bytes > kBytesMax - bytes_) return false;
-  bytes_ += bytes;
+  if (bytes > kBytesMax - charge_.bytes() || !charge_.grow(bytes)) return false;
   items_.push_back(std::move(item));
   return true;
 }
@@ -52,13 +51,13 @@ bool Parking::cancel(std::uint64_t sequence, std::uint32_t attempt) {
     return one != nullptr && one->sequence == sequence && one->attempt == attempt;
   });
   if (found == items_.end()) return false;
-  bytes_ -= bytes_of(std::get<PeerAttempt>(*found).payload);
+  charge_.set(charge_.bytes() - bytes_of(std::get<PeerAttempt>(*found).payload));
   items_.erase(found);
   return true;
 }
 
 std::vector<Parking::Item> Parking::take() {
-  bytes_ = 0;
+  charge_.set(0);
   return std::exchange(items_, {});
 }
 

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "daemon/core/session/peer_session.h"
+#include "proto/wire/memory_budget.h"
 
 namespace kaido::daemon {
 
@@ -28,6 +30,10 @@ class Parking {
   };
   using Item = std::variant<PeerResult, PeerRedirect, PeerAttempt, Cancel>;
 
+  Parking() = default;
+  /// What waits is taken from the account of its node.
+  explicit Parking(wire::Charge account) : charge_(std::move(account)) {}
+
   /// False: there is no room for it, and nothing changed.
   [[nodiscard]] bool add(Item item);
   /// An attempt that waits here is taken out, so that it is never sent. False: it does not wait here.
@@ -38,11 +44,11 @@ class Parking {
   [[nodiscard]] std::vector<PeerAttempt> take_attempts();
 
   [[nodiscard]] std::size_t size() const { return items_.size(); }
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t bytes() const { return charge_.bytes(); }
 
  private:
   std::vector<Item> items_;
-  std::size_t bytes_ = 0;
+  wire::Charge charge_;
 };
 
 }  // namespace kaido::daemon

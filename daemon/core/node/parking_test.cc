@@ -49,6 +49,24 @@ TEST(Parking, GivesBackEverythingInOrderOnce) {
   EXPECT_EQ(text_of(parking.take()), "");
 }
 
+TEST(Parking, WhatWaitsIsTakenFromTheAccountOfItsNodeAndGivenBack) {
+  wire::MemoryBudget memory(1U << 20);
+  {
+    Parking parking(wire::Charge(&memory, {5}, wire::MemoryKind::kAnswers));
+    EXPECT_TRUE(parking.add(result(1, 1000)));
+    EXPECT_TRUE(parking.add(attempt(2, 500)));
+    EXPECT_EQ(memory.used(), 1500U);
+    EXPECT_FALSE(parking.add(result(3, 1U << 20))) << "more than there is";
+    EXPECT_EQ(parking.size(), 2U);
+    EXPECT_TRUE(parking.cancel(2, 1));
+    EXPECT_EQ(memory.used(), 1000U);
+    EXPECT_EQ(text_of(parking.take()), " result 1");
+    EXPECT_EQ(memory.used(), 0U);
+    EXPECT_TRUE(parking.add(result(4, 1000)));
+  }
+  EXPECT_EQ(memory.used(), 0U);
+}
+
 TEST(Parking, AnAttemptThatIsCancelledNeverLeavesAndMakesRoom) {
   Parking parking;
   EXPECT_TRUE(parking.add(attempt(1, Parking::kBytesMax)));

@@ -46,6 +46,9 @@ class Peers::Link final : public PeerSessionActions {
   void cancel(std::uint64_t sequence, std::uint32_t attempt) override {
     peers_.tasks_.cancel_attempt(key(sequence, attempt));
   }
+  void answer(PeerResult&& result) override {
+    peers_.reply_result(key(result.sequence, result.attempt), std::move(result.result));
+  }
   void hand_back(PeerRedirect redirect) override {
     peers_.reply_redirect(key(redirect.sequence, redirect.attempt), redirect.reason, redirect.retry_after,
                           std::move(redirect.payload));
@@ -91,14 +94,14 @@ class Peers::Link final : public PeerSessionActions {
   [[nodiscard]] bool is_congested() const { return congested_; }
   [[nodiscard]] const std::optional<base::Duration>& last_round_trip() const { return round_trip_; }
   [[nodiscard]] Claimant claimant() const { return {name(), remote_}; }
+  [[nodiscard]] AttemptKey key(std::uint64_t sequence, std::uint32_t attempt) const {
+    return {index_, attempt, life(), sequence};
+  }
 
  private:
   void announce_all();
   [[nodiscard]] AttemptReport report(std::uint64_t sequence, std::uint32_t attempt) const {
     return {index_, life(), sequence, attempt};
-  }
-  [[nodiscard]] AttemptKey key(std::uint64_t sequence, std::uint32_t attempt) const {
-    return {index_, attempt, life(), sequence};
   }
 
   Peers& peers_;

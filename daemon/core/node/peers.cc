@@ -97,7 +97,8 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
                                         " bytes was dropped: as much waits for the origin as may (limits.memory)"}),
                  {}};
     }
-    return link->session().send_result({sequence, attempt, std::move(failure)}, tasks_.load());
+    // The link may have retired since.
+    return reply_result(link->key(sequence, attempt), std::move(failure));
   }
   if (why == Unsent::kFull && frame.header.kind != wire::FrameKind::kGoodbye) {
     // Answers are bounded by what the origin asked for: who does not even take those has stopped reading.
@@ -197,6 +198,8 @@ base::Status Peers::attach(Link& link, NodeInfo info) {
     former = std::exchange(node, Node());
     node.id = id;
     node.life = link.life();
+    node.parked =
+        Parking(wire::Charge(options_.session.memory, memory_owner_of(seen.index), wire::MemoryKind::kAnswers));
   }
   node.links.push_back(&link);
   if (!seen.is_new_life) return absl::OkStatus();

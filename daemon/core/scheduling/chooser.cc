@@ -25,13 +25,7 @@ PlacementRef Chooser::prepare(PlacementSpec spec) {
   std::sort(spec.tags.begin(), spec.tags.end());
   if (const auto it = known_->placements.find(&spec); it != known_->placements.end()) return it->second.lock();
   if (known_->placements.size() >= options_.placements_max) return nullptr;
-  if (const PlacementSpec* const neighbour = known_->with_schema_of(spec)) {
-    spec.schema = neighbour->schema;
-  } else {
-    const std::size_t bytes = spec.schema.bytes().size();
-    if (bytes > options_.schema_bytes_max - known_->schema_bytes) return nullptr;
-    known_->schema_bytes += bytes;
-  }
+  if (!known_->take_schema(spec, options_.schema_bytes_max)) return nullptr;
   const auto forget = [known = std::weak_ptr<Known>(known_)](const PreparedPlacement* dead) {
     const std::unique_ptr<const PreparedPlacement> placement(dead);
     if (const auto living = known.lock()) living->remove(*placement);
@@ -41,16 +35,26 @@ PlacementRef Chooser::prepare(PlacementSpec spec) {
   return placement;
 }
 
-// Specs of one function stand together in the map, so a neighbour has the schema already, if anybody has. Itself, where
-// it is in the map, does not count.
-const PlacementSpec* Chooser::Known::with_schema_of(const PlacementSpec& spec) const {
-  if (spec.schema.empty()) return &spec;
-  const auto next = placements.upper_bound(&spec);
-  auto before = placements.lower_bound(&spec);
-  if (next != placements.end() && next->first->schema == spec.schema) return next->first;
-  if (before == placements.begin()) return nullptr;
-  --before;
-  return before->first->schema == spec.schema ? before->first : nullptr;
+// Equal schemas are one: whoever comes later holds the first one's bytes.
+bool Chooser::Known::take_schema(PlacementSpec& spec, std::size_t bytes_max) {
+  if (spec.schema.empty()) return true;
+  auto holders = schemas.find(spec.schema);
+  if (holders == schemas.end()) {
+    const std::size_t bytes = spec.schema.bytes().size();
+    if (bytes > bytes_max - schema_bytes) return false;
+    schema_bytes += bytes;
+    holders = schemas.emplace(spec.schema, 0).first;
+  }
+  spec.schema = holders->first;
+  ++holders->second;
+  return true;
+}
+
+void Chooser::Known::drop_schema(const Schema& schema) {
+  const auto holders = schemas.find(schema);
+  if (holders == schemas.end() || --holders->second != 0) return;
+  schema_bytes -= schema.bytes().size();
+  schemas.erase(holders);
 }
 
 std::uint32_t Chooser::Known::take_index() {
@@ -61,9 +65,8 @@ std::uint32_t Chooser::Known::take_index() {
 }
 
 void Chooser::Known::remove(const PreparedPlacement& placement) {
-  const PlacementSpec& spec = placement.spec();
-  if (with_schema_of(spec) == nullptr) schema_bytes -= spec.schema.bytes().size();
-  placements.erase(&spec);
+  drop_schema(placement.spec().schema);
+  placements.erase(&placement.spec());
   free_indices.push_back(placement.index());
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/core/scheduling/load_table.h"
+#include "daemon/core/schema/schema.h"
 #include "daemon/core/view/placer.h"
 #include "proto/base/random.h"
 
@@ -17,7 +18,7 @@ namespace kaido::daemon {
 struct ChooserOptions {
   /// Distinct specs alive at once. A spec costs its text and four bytes a candidate; at the bound prepare() refuses.
   std::uint32_t placements_max = 65536;
-  /// Callers' schemas remembered in all, each counted once a function; at the bound prepare() refuses.
+  /// Callers' schemas remembered in all, equal ones counted once; at the bound prepare() refuses.
   std::size_t schema_bytes_max = 64U << 20;
   /// Nodes that an explanation lists; of the rest it gives the number.
   std::uint32_t reasons_max = 64;
@@ -75,14 +76,16 @@ class Chooser final : public Placer {
     };
     using Placements = std::map<const PlacementSpec*, std::weak_ptr<const PreparedPlacement>, BySpec>;
 
-    [[nodiscard]] const PlacementSpec* with_schema_of(const PlacementSpec& spec) const;
+    [[nodiscard]] bool take_schema(PlacementSpec& spec, std::size_t bytes_max);
+    void drop_schema(const Schema& schema);
     [[nodiscard]] std::uint32_t take_index();
     void remove(const PreparedPlacement& placement);
 
     Placements placements;
     std::vector<std::uint32_t> free_indices;
     std::uint32_t next_index = 0;
-    std::size_t schema_bytes = 0;  ///< what is shared counts once
+    std::map<Schema, std::uint32_t> schemas;  ///< how many placements hold each
+    std::size_t schema_bytes = 0;             ///< of all of them
   };
 
   ChooserOptions options_;

@@ -192,6 +192,35 @@ TEST(Chooser, CallersSchemasAreSharedAndBounded) {
   EXPECT_NE(prepare(3, 1), nullptr);
 }
 
+TEST(Chooser, SchemasAreCountedRightWhoeverStandsBetweenThem) {
+  Cluster cluster(0);
+  Chooser chooser(kSeed, cluster.table.view(), {.schema_bytes_max = 250});
+  const auto prepare = [&](std::int32_t priority, char schema) {
+    PlacementSpec spec = wanted();
+    spec.priority = priority;
+    spec.schema = Schema(std::string(100, schema));
+    return chooser.prepare(spec);
+  };
+  for (int round = 0; round < 5; ++round) {
+    auto first = prepare(1, 's');
+    auto between = prepare(2, 't');
+    auto last = prepare(3, 's');
+    ASSERT_TRUE(first && between && last) << "round " << round;
+    between.reset();
+    first.reset();
+    last.reset();
+    first = prepare(1, 's');
+    last = prepare(3, 's');
+    between = prepare(2, 't');
+    first.reset();
+    between.reset();
+  }
+  const auto one = prepare(1, 'u');
+  const auto two = prepare(2, 'v');
+  EXPECT_TRUE(one && two);
+  EXPECT_EQ(prepare(3, 'w'), nullptr) << "still bounded";
+}
+
 TEST(Chooser, APlacementThatNobodyHoldsIsForgottenAtOnce) {
   Cluster cluster(0);
   const auto prepare = [&](std::int32_t priority) {

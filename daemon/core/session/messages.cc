@@ -225,9 +225,10 @@ TaskResult to_failure(const wire::FrameView& frame, std::optional<wire::Outcome>
 
 TaskResult failure_of(const Payload& payload, std::string_view what, wire::Outcome if_lost) {
   const wire::BodyFailure failure = payload.body()->failure();
-  const wire::Outcome outcome = failure == wire::BodyFailure::kTooLarge         ? wire::Outcome::kInvalidArgument
-                                : failure == wire::BodyFailure::kTooManyStreams ? wire::Outcome::kRejected
-                                                                                : if_lost;
+  const bool is_bound = failure == wire::BodyFailure::kTooManyStreams || failure == wire::BodyFailure::kNoMemory;
+  const wire::Outcome outcome = failure == wire::BodyFailure::kTooLarge ? wire::Outcome::kInvalidArgument
+                                : is_bound                              ? wire::Outcome::kRejected
+                                                                        : if_lost;
   return {outcome,
           make_error({.message = std::string(what) + " of " + std::to_string(payload.size()) +
                                  " bytes did not all come: " + std::string(wire::name(failure))}),

@@ -96,6 +96,7 @@ void PeerSession::handle_goodbye(const wire::FrameView& frame) {
   if (was_replaced && goodbye.ok() && goodbye->replaced()) return drain(last_heard_);
   is_retired_ = false;
   state_ = PeerState::kClosed;
+  received_templates_.clear();
   if (was_replaced) return actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
   const std::string what = "the peer said goodbye: " + (goodbye.ok() ? goodbye->reason() : "no readable reason");
   const bool may_return = !goodbye.ok() || goodbye->retry();
@@ -115,6 +116,7 @@ void PeerSession::drain(base::Instant now) {
   is_retired_ = true;
   state_ = PeerState::kDraining;
   next_ping_ = now + options_.ping_interval;
+  received_templates_.clear();  // No call comes here any more; the new link has its own.
   actions_.finish();
 }
 
@@ -220,7 +222,7 @@ void PeerSession::handle_pong(base::Instant now, const wire::FrameHeader& header
   if (header.call_id <= ping_answered_ || header.call_id > ping_sent_) return;
   ping_answered_ = header.call_id;
   const base::Instant sent{base::Duration(static_cast<std::int64_t>(header.call_id))};
-  actions_.round_trip(now - sent);
+  actions_.round_trip(std::max(now - sent, base::Duration(0)));
 }
 
 // A refusal is told, so that the origin prepares it again when it needs it next: calls that come before then go back.
@@ -231,6 +233,8 @@ void PeerSession::handle_prepare(const wire::FrameView& frame) {
     std::size_t bytes = 0;
     if (PlacementRef placement = prepare(frame, bytes)) return received_templates_.put(id, std::move(placement), bytes);
   }
+  if (state_ != PeerState::kEstablished)
+    return;  // Its goodbye was the last word here; the calls go back by the new link.
   wire::FrameHeader refusal = header_of(wire::FrameKind::kPrepared, id, 0);
   refusal.template_or_status = static_cast<std::uint32_t>(wire::Outcome::kRejected);
   actions_.send(refusal, {}, {});
@@ -255,9 +259,8 @@ void PeerSession::handle_call(const wire::FrameView& frame) {
         {header.call_id, header.attempt(), RedirectReason::kQueueFull, base::Duration(0), frame.payload});
   }
   if (has_failed(frame.payload)) [[unlikely]] {
-    return send_result(
-        {header.call_id, header.attempt(), failure_of(frame.payload, "the arguments", wire::Outcome::kCancelled)},
-        load_);
+    return actions_.answer(
+        {header.call_id, header.attempt(), failure_of(frame.payload, "the arguments", wire::Outcome::kCancelled)});
   }
   actions_.call({header.call_id, header.attempt(), *known, to_duration(header.budget_ns), header.trace, frame.payload});
 }
@@ -285,6 +288,7 @@ void PeerSession::handle_redirect(const wire::FrameView& frame) {
 }
 
 void PeerSession::handle_node_info(const wire::FrameView& frame) {
+  info_wanted_ = false;
   base::Status refusal;
   if (auto message = parse_metadata<v1::NodeInfo>(frame); !message.ok()) {
     refusal = message.status();
@@ -293,7 +297,6 @@ void PeerSession::handle_node_info(const wire::FrameView& frame) {
   } else if (info->id != peer_->id || info->life != peer_->life) {
     return violation("node info speaks of another node than hello");
   } else {
-    info_wanted_ = false;
     refusal = actions_.node_info(*std::move(info));
   }
   if (is_closed()) return;
@@ -326,6 +329,7 @@ void PeerSession::handle_timeout(base::Instant now, wire::Load load) {
   if (state_ == PeerState::kRetiring) {
     if (now < retire_deadline_) return;
     state_ = PeerState::kClosed;
+    received_templates_.clear();
     return actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
   }
   const bool is_used = state_ == PeerState::kEstablished || state_ == PeerState::kDraining;
@@ -361,7 +365,8 @@ void PeerSession::ping(base::Instant now, wire::Load load) {
   const bool may_ping =
       state_ == PeerState::kEstablished || state_ == PeerState::kAwaitInfo || state_ == PeerState::kDraining;
   if (!may_ping) return;
-  ping_sent_ = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  // Two at one moment have different numbers, so that each has its answer.
+  ping_sent_ = std::max(static_cast<std::uint64_t>(now.time_since_epoch().count()), ping_sent_ + 1);
   wire::FrameHeader header = header_of(wire::FrameKind::kPing, ping_sent_, 0);
   header.set_load(load);
   actions_.send(header, {}, {});

@@ -121,6 +121,8 @@ class PeerSessionActions {
   virtual void cancel(std::uint64_t sequence, std::uint32_t attempt) = 0;
   /// An attempt that cannot be served here, to be sent back by whatever link there is.
   virtual void hand_back(PeerRedirect redirect) = 0;
+  /// The answer to one that came to nothing here, by whatever link there is.
+  virtual void answer(PeerResult&& result) = 0;
   /// The origin asks whether the answer to an attempt is still to come.
   virtual void inquired(std::uint64_t sequence, std::uint32_t attempt) = 0;
 

@@ -84,6 +84,7 @@ class Side final : public PeerSessionActions {
   void cancel(std::uint64_t sequence, std::uint32_t attempt) override {
     events.push_back("cancel " + named(sequence, attempt));
   }
+  void answer(PeerResult&& result) override { session->send_result(std::move(result), {}); }
   void hand_back(PeerRedirect redirect) override { session->send_redirect(std::move(redirect), {}); }
   void inquired(std::uint64_t sequence, std::uint32_t attempt) override {
     events.push_back("inquired " + named(sequence, attempt));

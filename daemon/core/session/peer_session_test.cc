@@ -211,7 +211,10 @@ TEST_F(PeerSessionTest, OneFaultHarmsOneCall) {
   say(wire::FrameKind::kPrepare, b.options.templates_max + 1, 0);
   say(wire::FrameKind::kPrepare, 7, 0, "\xff\xff");
   for (const std::uint32_t id : {0U, 1U, 7U, b.options.templates_max + 1}) say(wire::FrameKind::kCall, id, 10 + id);
-  ASSERT_EQ(b.out.size(), 4U);
+  ASSERT_EQ(b.out.size(), 5U);
+  EXPECT_EQ(b.out.front().header.kind, wire::FrameKind::kPrepared) << "one that cannot be read is refused";
+  EXPECT_EQ(b.out.front().header.call_id, 7U);
+  b.out.erase(b.out.begin());
   for (const Side::Frame& frame : b.out) {
     EXPECT_EQ(frame.header.kind, wire::FrameKind::kRedirect);
     EXPECT_EQ(frame.payload, "arguments") << "back whole";

@@ -62,7 +62,7 @@ class TemplateTable {
   }
 
   void clear() {
-    slots_ = {};
+    slots_ = std::vector<Slot>();  // {} would keep the room.
     charge_.set(0);
   }
 

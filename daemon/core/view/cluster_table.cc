@@ -97,26 +97,27 @@ bool ClusterTable::charge(NodeIndex index, std::size_t bytes) {
   return charge.grow(bytes - charge.bytes());
 }
 
-void ClusterTable::forget_oldest_loss() { forget_lost_before(base::after(*oldest_loss(), base::Duration(1))); }
-
 std::optional<base::Instant> ClusterTable::oldest_loss() const {
   if (lost_.empty()) return std::nullopt;
   return lost_.begin()->first;
 }
 
+// One: those that were lost at the same moment may be coming back just now.
+void ClusterTable::forget_oldest_loss() {
+  const NodeIndex index = lost_.begin()->second;
+  lost_.erase(lost_.begin());
+  NodeView& node = nodes_[index.value];
+  indices_.erase(node.info->id);
+  node.info = NodeView::nobody();
+  if (index.value < charges_.size()) charges_[index.value].set(0);
+  node.is_known = false;
+  free_.push_back(index);
+  changed();
+}
+
 bool ClusterTable::forget_lost_before(base::Instant then) {
   bool any = false;
-  for (; !lost_.empty() && lost_.begin()->first < then; any = true) {
-    const NodeIndex index = lost_.begin()->second;
-    lost_.erase(lost_.begin());
-    NodeView& node = nodes_[index.value];
-    indices_.erase(node.info->id);
-    node.info = NodeView::nobody();
-    if (index.value < charges_.size()) charges_[index.value].set(0);
-    node.is_known = false;
-    free_.push_back(index);
-  }
-  if (any) changed();
+  for (; !lost_.empty() && lost_.begin()->first < then; any = true) forget_oldest_loss();
   return any;
 }
 
