@@ -7,7 +7,7 @@
 
 namespace kaido::inline abi0::detail {
 
-void block_thread(bool (*poll)(void* state, Context& context), void* state) {
+void block_thread(bool (*poll)(void* state, PollContext& context), void* state) {
   if (thread_state.is_driving) {
     throw std::logic_error(
         "kaido: cannot block this thread: it runs tasks, which would all wait; await it, or use "
@@ -21,7 +21,7 @@ void block_thread(bool (*poll)(void* state, Context& context), void* state) {
   for (;;) {
     if (waker->take_wake()) {
       Budget budget = Budget::unconstrained();  // Nobody else waits for a turn on this thread.
-      Context context(*waker, budget);
+      PollContext context(*waker, budget);
       const bool is_ready = poll(state, context);
       // What this thread has gathered to send (remote calls) must leave before it waits.
       if (thread_state.core != nullptr) thread_state.core->hooks.end_of_turn();

@@ -178,7 +178,7 @@ void CurrentThread::block_on(Root& root) {
     // Somebody else drives, and the root was woken: it is polled here without the seat.
     budget.reset();
     BudgetScope scope(&budget);
-    Context context(*waker, budget);
+    PollContext context(*waker, budget);
     if (waker->take_wake() && root.poll(context)) {
       hooks.end_of_turn();
       return;
@@ -191,6 +191,7 @@ void CurrentThread::block_on(Root& root) {
   busy_.begin();
   shared_driver.note_use();
   drive(root, *waker);
+  local_.wake_deferred();  // Among them those of a LocalSet, which may go on in another runtime.
   if (has_ended_elsewhere_.load(std::memory_order_acquire)) drive_draining_tasks();
   busy_.checkpoint();
   end_turn();
@@ -218,7 +219,7 @@ void CurrentThread::drive(Root& root, RootWaker& waker) {
   for (;;) {
     if (waker.take_wake()) {
       local_.budget.reset();
-      Context context(waker, local_.budget);
+      PollContext context(waker, local_.budget);
       if (root.poll(context)) return;
     }
     const bool had_enough = run_tasks();
@@ -348,7 +349,7 @@ void CurrentThread::stop_scheduler() noexcept {
 // Until the root's frame lends nothing to a foreign operation any more.
 void CurrentThread::drop_root(Root& root, RootWaker& waker) noexcept {
   constexpr Duration kLong = std::chrono::hours(1);
-  Context context(waker, local_.budget);
+  PollContext context(waker, local_.budget);
   for (;;) {
     is_parked_.store(true, std::memory_order_seq_cst);
     const bool is_free = root.poll_drop(context) != Dropped::kWaits;

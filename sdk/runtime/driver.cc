@@ -87,7 +87,7 @@ void Driver::unpark() noexcept {
   boost::asio::post(io_->context, [] {});
 }
 
-bool Driver::arm(TimerEntry& entry, Instant deadline, Context& context) {
+bool Driver::arm(TimerEntry& entry, Instant deadline, PollContext& context) {
   bool ends_wait = false;
   Waker replaced;  // Dropped after the lock, here and below: that may run foreign code.
   {

@@ -60,7 +60,7 @@ class Driver {
   void unpark() noexcept;
 
   /// Links the entry unless it is linked already, and leaves the context's waker in it; true if it is due.
-  bool arm(TimerEntry& entry, Instant deadline, Context& context);
+  bool arm(TimerEntry& entry, Instant deadline, PollContext& context);
   void disarm(TimerEntry& entry) noexcept;
   /// A linked entry gets another deadline and keeps its waker, which is woken at once if that is due. Others stay as
   /// they are, and can be armed again.

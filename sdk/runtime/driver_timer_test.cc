@@ -34,7 +34,7 @@ class Timers : public ::testing::Test {
   /// As the poll of a Sleep.
   bool poll(TimerEntry& entry, Instant deadline, Target& target) {
     Budget budget;
-    Context context(target, budget);
+    PollContext context(target, budget);
     return driver_.arm(entry, deadline, context);
   }
   void advance(std::chrono::nanoseconds duration) {
@@ -114,10 +114,10 @@ TEST_F(Timers, WakersAreDroppedOutsideTheLock) {
   Reentrant replaced(driver_);
   Reentrant disarmed(driver_);
   Budget budget;
-  Context first(replaced, budget);
+  PollContext first(replaced, budget);
   EXPECT_FALSE(driver_.arm(entry, start_ + 1s, first));
   replaced.drop_ref();
-  Context second(disarmed, budget);
+  PollContext second(disarmed, budget);
   EXPECT_FALSE(driver_.arm(entry, start_ + 1s, second));
   EXPECT_TRUE(replaced.is_gone);
   disarmed.drop_ref();

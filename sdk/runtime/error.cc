@@ -37,9 +37,10 @@ std::string demangle(const char* mangled) {
   // As the source writes Kaido's own types: without the inline namespace that keeps versions of the library apart.
   constexpr std::string_view kOurs = "kaido::abi";
   for (std::size_t at = 0; (at = result.find(kOurs, at)) != std::string::npos;) {
-    const std::size_t end = result.find("::", at + kOurs.size());
-    at += kOurs.size() - 3;
-    if (end != std::string::npos) result.erase(at, end + 2 - at);
+    const std::size_t number = at + kOurs.size();
+    const std::size_t end = result.find_first_not_of("0123456789", number);
+    at = number - 3;
+    if (end != number && end != std::string::npos && result.compare(end, 2, "::") == 0) result.erase(at, end + 2 - at);
   }
   return result;
 }

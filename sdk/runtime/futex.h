@@ -6,20 +6,36 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <climits>
 #include <cstdint>
 
 namespace kaido::inline abi0::detail {
 
+/// Whoever takes a lock between a system call and its errno finds that as it was.
+class KeptErrno {
+ public:
+  KeptErrno() = default;
+  KeptErrno(const KeptErrno&) = delete;
+  KeptErrno& operator=(const KeptErrno&) = delete;
+  ~KeptErrno() { errno = kept_; }
+
+ private:
+  const int kept_ = errno;
+};
+
 /// Sleeps while the word is `expected`; may return for no reason.
 inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+  const KeptErrno kept;
   ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr);
 }
 /// Uses the address only, so that the word may be gone by now: then somebody else wakes for no reason, at worst.
 inline void futex_wake_one(const std::atomic<std::uint32_t>* word) noexcept {
+  const KeptErrno kept;
   ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
 }
 inline void futex_wake_all(const std::atomic<std::uint32_t>* word) noexcept {
+  const KeptErrno kept;
   ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX);
 }
 

@@ -90,7 +90,7 @@ void JoinSetBase::insert(TaskHeader& task) {
     ++state_->size;
   }
   Budget budget;
-  Context context(*entry, budget);
+  PollContext context(*entry, budget);
   if (task.poll_join(context)) state_->finished(*entry);
 }
 
@@ -153,7 +153,7 @@ TaskHeader* JoinSetBase::take_finished() noexcept {
   return task;
 }
 
-bool JoinSetBase::poll_finished(Context& context, TaskHeader*& finished) noexcept {
+bool JoinSetBase::poll_finished(PollContext& context, TaskHeader*& finished) noexcept {
   Waker dropped;
   if (state_ != nullptr) {
     std::scoped_lock lock(state_->mutex);

@@ -1,6 +1,7 @@
 #include "sdk/runtime/local_queue.h"
 
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -21,9 +22,9 @@ class Dummy final : public TaskHeader {
   const int number;
 
  private:
-  bool poll(Context&) noexcept override { return true; }
+  bool poll(PollContext&) noexcept override { return true; }
   void drop_frame() noexcept override {}
-  void drop_outcome() noexcept override {}
+  std::exception_ptr drop_outcome() noexcept override { return nullptr; }
   bool has_panicked() const noexcept override { return false; }
   void destroy() noexcept override {}
 };

@@ -294,8 +294,8 @@ void Worker::drive_draining_tasks(WorkerThread& thread) noexcept {
 }
 
 void Worker::drop_queued() noexcept {
-  if (TaskHeader* task = std::exchange(slot_, nullptr)) task->refuse();
-  while (TaskHeader* task = queue.pop()) task->refuse();
+  // One that is refused may wake another.
+  while (TaskHeader* task = next_local_task()) task->refuse();
 }
 
 void Worker::schedule_local(TaskHeader& task, bool is_yield) noexcept {

@@ -36,7 +36,11 @@ class RemoteWakes {
 
  private:
   void flush() noexcept {
-    if (core_) core_->schedule_remote(tasks_);
+    if (!core_) return;
+    // What refused tasks wake goes its own way: tasks_ is being emptied.
+    RemoteWakes* const gathering = std::exchange(thread_state.remote_wakes, nullptr);
+    core_->schedule_remote(tasks_);
+    thread_state.remote_wakes = gathering;
   }
 
   RemoteWakes* const previous_;  // The outermost one gathers.

@@ -169,7 +169,7 @@ void block_on_thread(RuntimeCore& core, Root& root) {
   for (;;) {
     if (waker->take_wake()) {
       budget.reset();
-      Context context(*waker, budget);
+      PollContext context(*waker, budget);
       const bool is_ready = root.poll(context);
       core.hooks.end_of_turn();
       if (is_ready) return;
@@ -190,6 +190,7 @@ void block_on_root(RuntimeCore& core, Root& root, bool with_drivers) {
   if (with_drivers && core.is_local_elsewhere()) {
     throw std::logic_error("kaido: a local runtime's block_on is for the thread that made it");
   }
+  const CoreRef keep(&core);  // The Runtime may be shut down inside, and go.
   CoreScope scope(core);
   RandomScope random(core.next_seed());
   struct Driving {

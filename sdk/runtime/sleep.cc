@@ -80,13 +80,13 @@ void Sleep::reset(Instant deadline) noexcept {
   }
 }
 
-bool Sleep::poll(detail::Context& context) {
+bool Sleep::poll(PollContext& context) {
   if (!context.may_proceed()) return false;
   if (!poll_without_budget(context)) return false;
   context.spend();
   return true;
 }
 
-bool Sleep::poll_without_budget(detail::Context& context) { return core_->driver.arm(entry_, deadline_, context); }
+bool Sleep::poll_without_budget(PollContext& context) { return core_->driver.arm(entry_, deadline_, context); }
 
 }  // namespace kaido::inline abi0

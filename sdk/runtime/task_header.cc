@@ -137,7 +137,7 @@ void TaskHeader::abort() noexcept {
   if (submit) scheduler_->schedule(*this);
 }
 
-bool TaskHeader::poll_join(Context& context) noexcept {
+bool TaskHeader::poll_join(PollContext& context) noexcept {
   std::uint64_t state = state_.load(std::memory_order_acquire);
   if ((state & kComplete) != 0) return true;
   if ((state & kWaker) != 0) {
@@ -239,7 +239,7 @@ void TaskHeader::run(Budget& budget) noexcept {
   const Start start = start_running();
   if (start == Start::kNothing) return;
   CurrentTaskScope scope(*this);
-  Context context(*this, budget);
+  PollContext context(*this, budget);
   if (start == Start::kPoll) {
     if (poll(context)) {
       complete();
@@ -268,15 +268,15 @@ void TaskHeader::shut_down() noexcept {
   }
   CurrentTaskScope scope(*this);
   Budget budget;
-  Context context(*this, budget);
+  PollContext context(*this, budget);
   drop_unfinished(context);
 }
 
-Dropped TaskHeader::poll_drop(Context&) noexcept { return Dropped::kGone; }
+Dropped TaskHeader::poll_drop(PollContext&) noexcept { return Dropped::kGone; }
 
 // A frame that lends memory to a foreign operation goes when that has completed: the task is then woken and comes here
 // again.
-void TaskHeader::drop_unfinished(Context& context) noexcept {
+void TaskHeader::drop_unfinished(PollContext& context) noexcept {
   if (poll_drop(context) == Dropped::kWaits) {
     wait_for_drop();
   } else {
@@ -315,6 +315,8 @@ void TaskHeader::refuse() noexcept {
       return;
     }
     next = (state & ~kStale) - kOneRef;
+    // No queue has it any more. Of one that runs, the bit says that it was woken meanwhile.
+    if ((state & (kRunning | kComplete)) == 0) next &= ~kNotified;
   } while (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel, std::memory_order_acquire));
   if (next < kOneRef) destroy();
 }

@@ -60,7 +60,11 @@ void LocalScheduler::refuse_deferred() noexcept {
   while (!deferred.empty()) {
     Deferred last = std::move(deferred.back());
     deferred.pop_back();
-    if (last.task != nullptr) last.task->refuse();
+    if (last.task != nullptr) {
+      last.task->refuse();
+    } else {
+      last.waker.wake();  // Of a set of tasks that may be driven elsewhere.
+    }
   }
 }
 

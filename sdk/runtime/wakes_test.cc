@@ -36,7 +36,7 @@ struct Gate {
 class Pass {
  public:
   explicit Pass(Gate& gate) noexcept : gate_(&gate) {}
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (gate_->is_open.load()) return true;
     if (!gate_->is_waiting.load()) {
       gate_->waker = context.waker();

@@ -84,18 +84,21 @@ void Notified::renew() noexcept {
 
 bool Notified::was_called(std::size_t state) const noexcept { return calls_of(state) != calls_; }
 
-bool Notified::poll_with(const detail::Context* context) noexcept {
+bool Notified::poll_with(const PollContext* context) noexcept {
   if (stage_ == Stage::kDone) return true;
   const bool is_ready = stage_ == Stage::kNew ? start(context) : check(context);
   if (is_ready) stage_ = Stage::kDone;
   return is_ready;
 }
 
-bool Notified::start(const detail::Context* context) noexcept {
+bool Notified::start(const PollContext* context) noexcept {
   std::atomic<std::size_t>& state = notify_->state_;
   std::size_t word = state.load();
-  if (was_called(word)) return true;
-  if (state_of(word) == kKept && state.compare_exchange_strong(word, calls_of(word) | kEmpty)) return true;
+  if (was_called(word) || (state_of(word) == kKept && state.compare_exchange_strong(word, calls_of(word) | kEmpty))) {
+    // Who notified may have come by way of the lock, for a wait that has left meanwhile, and has it still.
+    notify_->lock_.wait_until_released();
+    return true;
+  }
 
   std::scoped_lock lock(notify_->lock_);
   word = state.load();
@@ -116,7 +119,7 @@ bool Notified::start(const detail::Context* context) noexcept {
   return false;
 }
 
-bool Notified::check(const detail::Context* context) noexcept {
+bool Notified::check(const PollContext* context) noexcept {
   if (node_.kind.load(std::memory_order_acquire) != Notify::Kind::kNone) {
     // Who notified has the lock still, or has left the Notify, which may be destroyed next.
     notify_->lock_.wait_until_released();
