@@ -98,6 +98,8 @@ class Channel {
   [[nodiscard]] std::size_t pending_bytes() const { return writer_.pending_bytes() + outgoing_.held_bytes(); }
   /// All that was ever given to send() is sent, chunks included.
   [[nodiscard]] bool is_flushed() const { return writer_.empty() && outgoing_.size() == 0; }
+  /// Whether all frames of that kind are sent, chunks included; others of them may wait.
+  [[nodiscard]] bool is_flushed_of(FrameKind kind) const { return writer_.empty() && !outgoing_.has_any(kind); }
   /// What of it is in frames, and so goes out as soon as the other side reads, without any credit.
   [[nodiscard]] std::size_t framed_bytes() const { return writer_.pending_bytes(); }
   [[nodiscard]] std::size_t streams_out() const { return outgoing_.size(); }

@@ -1,6 +1,7 @@
 /// OutgoingStreams: the payloads that a connection is sending in chunks.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -53,6 +54,11 @@ class OutgoingStreams {
   /// Whether fill() has something to queue, now or when some of what is queued was sent.
   [[nodiscard]] bool has_ready() const { return !ready_.empty(); }
   [[nodiscard]] std::size_t size() const { return streams_.size(); }
+  /// Whether one of them belongs to a frame of that kind. Looks at all of them.
+  [[nodiscard]] bool has_any(FrameKind kind) const {
+    return std::any_of(streams_.begin(), streams_.end(),
+                       [kind](const auto& entry) { return entry.second->frame.kind == kind; });
+  }
   /// What is not yet queued of whole payloads: memory that waits here.
   [[nodiscard]] std::size_t held_bytes() const { return held_bytes_; }
 

@@ -61,7 +61,10 @@ TEST_P(DistributedHandleTest, CallsFromThreadsThatAreInNoRuntime) {
   runtime_.block_on([&]() -> kaido::Task<void> {
     const auto node = (co_await kaido::NodeRuntime::connect(options(path_))).value();
     const kaido::LocalRuntime local;
-    for (const kaido::DistributedHandle& handle : {node.handle(), local.handle()}) {
+    std::vector<kaido::DistributedHandle> handles;
+    handles.push_back(node.handle());
+    handles.push_back(local.handle());
+    for (const kaido::DistributedHandle& handle : handles) {
       auto [sender, receiver] = kaido::oneshot::channel<std::vector<std::int64_t>>();
       std::thread plain([&handle, sender = std::move(sender)]() mutable {
         static_cast<void>(sender.send(call_from_outside(handle)));
@@ -128,7 +131,11 @@ TEST_P(DistributedHandleTest, DoesNotKeepTheConnectionOpen) {
     EXPECT_EQ((co_await prepared.call(1, 2)).value(), 3);
     EXPECT_TRUE(node->is_connected());
     node.reset();
-    for (const auto& remote : {prepared, handle.remote<&add>(), current.remote<&add>()}) {
+    std::vector<kaido::Remote<&add>> remotes;
+    remotes.push_back(prepared);
+    remotes.push_back(handle.remote<&add>());
+    remotes.push_back(current.remote<&add>());
+    for (const auto& remote : remotes) {
       const auto late = co_await remote.call(1, 2);
       EXPECT_TRUE(late.error().is_unavailable());
       EXPECT_NE(late.error().message().find("dropped the connection"), std::string::npos) << late.error();

@@ -287,6 +287,7 @@ bool FakeNode::handle(const wire::FrameView& frame) {
       return true;
     case wire::FrameKind::kResult:
       ++results_;
+      changed_.notify_all();  // At once: the app may be gone when it is to be passed on.
       --in_flight_;
       running_.erase(header.call_id);
       static_cast<void>(channel_->send(header, frame.metadata, frame.payload));

@@ -20,6 +20,9 @@ namespace {
 /// Threading: `caller` under the lock, the rest is set before the task is spawned.
 struct LocalRun {
   explicit LocalRun(std::shared_ptr<std::atomic<std::size_t>> count) : in_flight(std::move(count)) { ++*in_flight; }
+  LocalRun(const LocalRun&) = delete;
+  LocalRun& operator=(const LocalRun&) = delete;
+  ~LocalRun() { forget_caller(); }
 
   std::mutex mutex;
   PendingCall* caller = nullptr;  ///< null: done or dropped

@@ -55,7 +55,7 @@ void RunningCall::cancel() noexcept {
   if (function_->start != nullptr) abort();
 }
 
-bool RunningCall::poll(Context& context) noexcept {
+bool RunningCall::poll(PollContext& context) noexcept {
   if (is_yielded()) set_yielded(false);
   const ScopeGuard guard(scope_);
   if (!run(context)) {
@@ -67,7 +67,7 @@ bool RunningCall::poll(Context& context) noexcept {
 }
 
 /// What it did before it could be cancelled is not dropped: then that is the answer.
-Dropped RunningCall::poll_drop(Context& context) noexcept {
+Dropped RunningCall::poll_drop(PollContext& context) noexcept {
   const ScopeGuard guard(scope_);
   const Dropped dropped = slot_.poll_drop(context);
   if (dropped == Dropped::kOutcome) answer_outcome();
@@ -75,7 +75,7 @@ Dropped RunningCall::poll_drop(Context& context) noexcept {
 }
 
 /// True when the function has ended. Neither form lets an exception out.
-bool RunningCall::run(Context& context) noexcept {
+bool RunningCall::run(PollContext& context) noexcept {
   if (function_->run != nullptr) {
     invocation_.emplace(user_context_, arguments());
     function_->run(*invocation_);

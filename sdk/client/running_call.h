@@ -63,15 +63,15 @@ class RunningCall final : public JoinCell<void> {
   bool is_in_yield_changes = false;
 
  protected:
-  bool poll(Context& context) noexcept override;
-  Dropped poll_drop(Context& context) noexcept override;
+  bool poll(PollContext& context) noexcept override;
+  Dropped poll_drop(PollContext& context) noexcept override;
   void drop_frame() noexcept override;
   void destroy() noexcept override { delete this; }
 
  private:
   ~RunningCall() override;
 
-  [[nodiscard]] bool run(Context& context) noexcept;
+  [[nodiscard]] bool run(PollContext& context) noexcept;
   [[nodiscard]] std::span<const std::byte> arguments() const {
     return large_.empty() ? arguments_.bytes() : large_.bytes();
   }

@@ -376,16 +376,20 @@ void Session::handle_result(wire::FrameView& frame, TimePoint now) {
     return;
   }
   PendingCall* const call = slots_[index].call;
-  // The node stops, and will close the connection: what may be repeated counts as under way until then.
-  const bool is_refused = frame.header.template_or_status == static_cast<std::uint32_t>(wire::Outcome::kUnavailable);
-  if (is_refused && call != nullptr && may_be_repeated(*call)) return;
-  free_slot(index);
-  if (call == nullptr) {
-    ++late_results_;
-  } else if (frame.header.template_or_status == static_cast<std::uint32_t>(wire::Outcome::kSucceeded)) [[likely]] {
-    finish(*call, take_result(*call, frame));
+  if (call != nullptr && frame.header.template_or_status != static_cast<std::uint32_t>(wire::Outcome::kSucceeded))
+      [[unlikely]] {
+    Error error = to_error(frame);
+    // The node stops, and will close the connection: what may be repeated counts as under way until then. An answer
+    // that names a node is the function's own.
+    if (error.is_unavailable() && error.node().empty() && may_be_repeated(*call)) return;
+    free_slot(index);
+    finish(*call, std::move(error));
   } else {
-    finish(*call, to_error(frame));
+    free_slot(index);
+    if (call != nullptr)
+      finish(*call, take_result(*call, frame));
+    else
+      ++late_results_;
   }
   if (first_waiting_ != nullptr) send_waiting(now);
 }

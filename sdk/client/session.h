@@ -132,7 +132,8 @@ class Session final : private wire::HoldListener {
   void drain() { is_draining_ = true; }
   /// While draining: whether there is still something to be sent, such as results in chunks.
   [[nodiscard]] bool owes_results() const {
-    return is_draining_ && channel_ && (!waiting_results_.empty() || !channel_->is_flushed());
+    return is_draining_ && channel_ &&
+           (!waiting_results_.empty() || !channel_->is_flushed_of(wire::FrameKind::kResult));
   }
   /// Says goodbye and ends for good: what is under way fails with kUnavailable.
   void close(std::string_view reason);

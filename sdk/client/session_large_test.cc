@@ -243,6 +243,14 @@ TEST_F(SessionLargeTest, NothingFollowsTheGoodbye) {
   EXPECT_EQ(kinds_.back(), wire::FrameKind::kGoodbye);
 }
 
+TEST_F(SessionLargeTest, ArgumentsThatNobodyTakesAreNotOwed) {
+  const auto large = start(std::string(2 * kMiB, 'x'));
+  while (session_->has_output()) to_node(10'000);
+  session_->drain();
+  EXPECT_FALSE(session_->owes_results()) << "a program that ends would wait for its callee";
+  EXPECT_FALSE(large->is_done);
+}
+
 TEST_F(SessionLargeTest, WhoDrainsOwesResultsUntilTheLastChunk) {
   const auto call = start("small");
   while (runs_.empty()) {

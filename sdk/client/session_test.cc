@@ -295,6 +295,23 @@ TEST_F(SessionTest, WhatANodeThatStopsHandsBackIsRepeatedOnlyWhereThatIsAllowed)
   EXPECT_TRUE(repeatable->succeeded());
 }
 
+TEST_F(SessionTest, WhatAFunctionAnswersIsTheResultThoughItSaysUnavailable) {
+  make_ready();
+  auto rules = std::make_shared<PlacementData>();
+  rules->is_idempotent = true;
+  const auto call = start("call", rules);
+  wire::FrameHeader header;
+  header.call_id = sent().back().header.call_id;
+  header.template_or_status = static_cast<std::uint32_t>(wire::Outcome::kUnavailable);
+  v1::ResultError error;
+  error.set_message("the database is down");
+  error.set_node("b");
+  deliver(Kind::kResult, error.SerializeAsString(), header);
+  ASSERT_TRUE(call->is_done);
+  EXPECT_TRUE(call->error->is_unavailable());
+  EXPECT_EQ(call->error->message(), "the database is down");
+}
+
 TEST_F(SessionTest, CallsWaitForTheNodesReturnButNotForEver) {
   make_ready();
   session_->handle_disconnected(now_, "gone");

@@ -9,8 +9,6 @@
 namespace kaido::detail {
 namespace {
 
-std::optional<Error> decode_nothing(PendingCall&, std::span<const std::byte>) { return std::nullopt; }
-
 std::shared_ptr<PlacementData> on_node(const std::string& name) {
   auto rules = std::make_shared<PlacementData>();
   rules->node_name = name;
@@ -28,7 +26,7 @@ class TemplateCacheTest : public testing::Test {
   };
   /// As a session does at each call.
   Used use(CallTarget& target, std::shared_ptr<const PlacementData> rules = nullptr) {
-    PendingCall call(target, &decode_nothing);
+    PendingCall call(target);
     call.placement = std::move(rules);
     TemplateCache::Template* known = cache_.find(call);
     if (known == nullptr) known = &cache_.add(call);
@@ -127,7 +125,7 @@ TEST_F(TemplateCacheTest, TwoCachesDoNotBelieveEachOthersMemory) {
   EXPECT_EQ(use(f_, rules).number, 2U);
   TemplateCache other(3);
   other.start_connection();
-  PendingCall call(f_, &decode_nothing);
+  PendingCall call(f_);
   call.placement = rules;
   EXPECT_EQ(other.find(call), nullptr);
   EXPECT_EQ(other.number(other.add(call)), 1U);

@@ -14,7 +14,7 @@ class Flag {
    public:
     explicit Wait(Flag& flag) : flag_(&flag) {}
 
-    bool poll(kaido::PollContext& context) { return flag_->is_set_or_keeps(context.waker()); }
+    bool poll(kaido::PollContext& context) { return flag_->is_set_or_keeps(context); }
     void take() {}
 
    private:
@@ -35,9 +35,11 @@ class Flag {
   }
 
  private:
-  bool is_set_or_keeps(kaido::Waker waker) {
+  bool is_set_or_keeps(kaido::PollContext& context) {
     const std::lock_guard lock(mutex_);
-    if (!is_set_) waiting_.push_back(std::move(waker));
+    // A poll may come at any time, also again before set().
+    const bool is_kept = !waiting_.empty() && context.will_wake(waiting_.back());
+    if (!is_set_ && !is_kept) waiting_.push_back(context.waker());
     return is_set_;
   }
 

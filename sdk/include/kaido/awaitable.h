@@ -18,7 +18,7 @@
 ///     class Flag::Wait {
 ///      public:
 ///       explicit Wait(Flag& flag) : flag_(flag) {}
-///       bool poll(kaido::PollContext& context) { return flag_.is_set_or_keeps(context.waker()); }
+///       bool poll(kaido::PollContext& context) { return flag_.is_set_or_keeps(context); }
 ///       void take() {}
 ///     };
 ///

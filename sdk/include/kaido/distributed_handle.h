@@ -29,7 +29,7 @@ namespace kaido::inline abi0 {
 ///
 /// Threading: thread-safe.
 /// Lifetime: keeps neither the runtime running nor the connection open. Whoever owns the connection may drop or shut it
-/// down at any time: calls then end with kUnavailable, and with kCancelled after the runtime's end.
+/// down at any time: calls then end with kUnavailable, and what is spawned after the runtime's end with kCancelled.
 class DistributedHandle {
  public:
   /// That of this thread's runtime: of its NodeRuntime if it has one, else of what free calls use, made now if there is

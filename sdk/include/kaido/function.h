@@ -5,11 +5,11 @@
 ///     KAIDO_FUNCTION_AS("sort<int>", &sort_all<int>);    // a name of your own, for templates and overloads
 ///
 /// A function may be plain or return kaido::Task<T>; may return kaido::Result<T>; may take kaido::Context& first; may
-/// be noexcept. Parameters are taken by value, const reference or rvalue reference; views (std::string_view, std::span)
-/// point into the received bytes and live until the function is done. Parameters at the end that are std::optional or
-/// have a default argument may be left out by callers; default arguments are evaluated where the function runs. An
-/// exception that leaves it reaches the caller as ErrorKind::kPanicked with type and text. Member functions:
-/// kaido/service.h.
+/// be noexcept. Parameters are taken by value, const reference or, in plain functions, rvalue reference; views
+/// (std::string_view, std::span) point into the received bytes and live until the function is done. Parameters at the
+/// end that are std::optional or have a default argument may be left out by callers; default arguments are evaluated
+/// where the function runs. An exception that leaves it reaches the caller as ErrorKind::kPanicked with type and text.
+/// Member functions: kaido/service.h.
 ///
 /// The names of the parameters are for people, JSON and other languages: a1, a2… if none are given.
 ///

@@ -134,7 +134,10 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
     if constexpr (std::is_void_v<R>) {
       return Result<R>();
     } else {
-      return decode();
+      Result<R> value = decode();
+      large_owner.reset();
+      arguments = detail::Buffer();
+      return value;
     }
   }
 
