@@ -167,8 +167,10 @@ namespace {
 template <auto Worker, auto Caller, class... A>
 std::string call(A&&... arguments) {
   Buffer bytes;
-  WireOf<Caller, DeclaredOf<Caller>>::encode([&](std::size_t size) { return bytes.allocate(size); },
-                                             std::make_index_sequence<sizeof...(A)>{}, std::forward<A>(arguments)...);
+  const bool fits = WireOf<Caller, DeclaredOf<Caller>>::encode([&](std::size_t size) { return bytes.allocate(size); },
+                                                               std::make_index_sequence<sizeof...(A)>{},
+                                                               std::forward<A>(arguments)...);
+  EXPECT_TRUE(fits);
   CallControl control;
   kaido::Context context(control);
   Invocation invocation(context, bytes.bytes());

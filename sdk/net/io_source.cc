@@ -40,7 +40,7 @@ void IoSource::Waiters::take_wakers(std::vector<Waker>& into) {
   for (Waker& waker : wakers) into.push_back(std::move(waker));
 }
 
-void IoSource::wait(Context& context, IoDirection direction) {
+void IoSource::wait(PollContext& context, IoDirection direction) {
   const auto index = static_cast<std::size_t>(direction);
   const auto event = direction == IoDirection::kRead ? boost::asio::posix::stream_descriptor::wait_read
                                                      : boost::asio::posix::stream_descriptor::wait_write;

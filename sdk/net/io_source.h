@@ -29,7 +29,7 @@ class IoSource {
   [[nodiscard]] int socket() noexcept { return descriptor_.native_handle(); }
   [[nodiscard]] bool is_shut_down() const noexcept;
   /// Wakes the poller when the socket may be ready; one in each direction.
-  void wait(Context& context, IoDirection direction);
+  void wait(PollContext& context, IoDirection direction);
 
  private:
   /// What handlers and shutdown touch.

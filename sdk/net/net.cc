@@ -48,7 +48,7 @@ namespace detail {
 
 int IoOperation::socket() const noexcept { return source_->socket(); }
 
-bool IoOperation::poll(Context& context) {
+bool IoOperation::poll(PollContext& context) {
   if (!context.may_proceed()) return false;
   if (!error_) {
     if (source_->is_shut_down()) {

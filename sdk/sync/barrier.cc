@@ -12,12 +12,12 @@ BarrierWait::~BarrierWait() {
   if (node_.is_linked()) detail::WaitList<>::remove(node_);
 }
 
-bool BarrierWait::poll(detail::Context& context) noexcept {
+bool BarrierWait::poll(PollContext& context) noexcept {
   if (stage_ == Stage::kNew) return arrive(context);
   return stage_ != Stage::kWaiting || check(context);
 }
 
-bool BarrierWait::arrive(detail::Context& context) noexcept {
+bool BarrierWait::arrive(PollContext& context) noexcept {
   std::unique_lock lock(barrier_->lock_);
   if (++barrier_->arrived_ < barrier_->count_) {
     round_ = barrier_->round_;
@@ -33,7 +33,7 @@ bool BarrierWait::arrive(detail::Context& context) noexcept {
   return true;
 }
 
-bool BarrierWait::check(detail::Context& context) noexcept {
+bool BarrierWait::check(PollContext& context) noexcept {
   detail::Waker replaced;
   std::scoped_lock lock(barrier_->lock_);
   if (barrier_->round_ == round_) {

@@ -103,7 +103,7 @@ PermitHold::~PermitHold() {
   if (count_ != 0) semaphore_->release(count_);
 }
 
-bool PermitWait::poll_without_budget(Context& context) {
+bool PermitWait::poll_without_budget(PollContext& context) {
   Status status = waiter_.status.load(std::memory_order_acquire);
   if (status == Status::kIdle || status == Status::kQueued) {
     Waker replaced;

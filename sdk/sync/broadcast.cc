@@ -75,7 +75,7 @@ void BroadcastCore::leave(QueuedNode& node) noexcept {
 }
 
 std::optional<BroadcastStep> BroadcastCore::explain(std::uint64_t& next, QueuedNode* node,
-                                                    const Context* context) noexcept {
+                                                    const PollContext* context) noexcept {
   Waker replaced;  // Dropped after the lock.
   std::scoped_lock lock(mutex_);
   if (next == tail_) {

@@ -66,7 +66,7 @@ bool MpscCore::is_ending() const noexcept {
   return is_ending_locked();
 }
 
-bool MpscClosed::poll(Context& context) {
+bool MpscClosed::poll(PollContext& context) {
   Waker replaced;
   std::scoped_lock lock(channel_.lock_);
   if (channel_.closed_) return true;

@@ -15,7 +15,7 @@ OnceGate::Entry OnceGate::try_enter() noexcept {
   return Entry::kGranted;
 }
 
-OnceGate::Entry OnceGate::enter(Node& node, const Context& context) noexcept {
+OnceGate::Entry OnceGate::enter(Node& node, const PollContext& context) noexcept {
   Waker replaced;
   std::scoped_lock lock(lock_);
   if (node.is_granted) return Entry::kGranted;

@@ -16,7 +16,7 @@ void OneshotState::close() noexcept {
   if ((word & (kSenderWaits | kComplete | kClosed)) == kSenderWaits) sender_.wake_by_ref();
 }
 
-bool OneshotState::poll_end(Context& context, Waker& slot, std::uint32_t waits, std::uint32_t ready) noexcept {
+bool OneshotState::poll_end(PollContext& context, Waker& slot, std::uint32_t waits, std::uint32_t ready) noexcept {
   std::uint32_t word = load();
   if ((word & ready) != 0) return true;
   if ((word & waits) != 0) {

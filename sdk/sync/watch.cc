@@ -11,7 +11,7 @@ void WatchCore::wake_receivers() noexcept {
   wake_all(lock, waiters_, [](QueuedNode& node) { node.is_queued.store(false, std::memory_order_release); });
 }
 
-bool WatchChanged::wait(Context& context) noexcept {
+bool WatchChanged::wait(PollContext& context) noexcept {
   Waker replaced;  // Dropped after the lock.
   std::scoped_lock lock(core_->lock_);
   // Who changes the state takes the lock afterwards: it finds this one waiting, or this one sees the change.

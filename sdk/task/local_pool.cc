@@ -33,7 +33,7 @@ class StopSignal {
     }
     woken.wake();
   }
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     Waker replaced;
     std::scoped_lock guard(lock_);
     if (is_stopped_) return true;

@@ -63,14 +63,14 @@ class LocalSetState final : public Scheduler {
   }
 
   /// Before the queues are looked at, so that no wake-up is lost.
-  void begin_poll(Context& context);
+  void begin_poll(PollContext& context);
   void end_poll(bool was_polled) noexcept {
     is_polled_ = was_polled;
     // A poll that ended early has left tasks: for the next one, or for another who awaits the set.
     if (!was_polled && !local_.empty()) wake_poller();
   }
   [[nodiscard]] bool is_polled() const noexcept { return is_polled_; }
-  void run_tasks(Context& context);
+  void run_tasks(PollContext& context);
   void check_panic() const;
   void close() noexcept;
 
@@ -128,7 +128,7 @@ void LocalSetState::wake_poller() noexcept {
   woken.wake();
 }
 
-void LocalSetState::begin_poll(Context& context) {
+void LocalSetState::begin_poll(PollContext& context) {
   if (!is_owner_thread()) throw std::logic_error("kaido: a LocalSet can be polled only on the thread that made it");
   check_panic();
   if (polled_on_.get() != thread_state.core) polled_on_ = CoreRef(thread_state.core);
@@ -153,7 +153,7 @@ TaskHeader* LocalSetState::next_task() noexcept {
   return remote_.pop();
 }
 
-void LocalSetState::run_tasks(Context& context) {
+void LocalSetState::run_tasks(PollContext& context) {
   Budget budget;
   BudgetScope scope(&budget);
   for (std::uint32_t count = 0; count < kTasksPerPoll; ++count) {
@@ -195,7 +195,7 @@ LocalSetRef::~LocalSetRef() {
   if (state_ != nullptr) state_->drop_ref();
 }
 
-LocalSetPoll::LocalSetPoll(LocalSetState& state, Context& context)
+LocalSetPoll::LocalSetPoll(LocalSetState& state, PollContext& context)
     : state_(state), context_(context), was_polled_(state.is_polled()) {
   state.begin_poll(context);
   previous_ = std::exchange(thread_state.local_set, &state);

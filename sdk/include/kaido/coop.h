@@ -21,7 +21,7 @@ namespace detail {
 
 class ConsumeBudget {
  public:
-  bool poll(Context& context) noexcept {
+  bool poll(PollContext& context) noexcept {
     if (!context.may_proceed()) return false;
     context.spend();
     return true;
@@ -48,13 +48,13 @@ class [[nodiscard]] Unconstrained {
   template <typename Inner>
   explicit Unconstrained(std::in_place_t, Inner&& inner) : inner_(std::forward<Inner>(inner)) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     Budget budget = Budget::unconstrained();
     BudgetScope scope(&budget);
-    Context unconstrained(context, budget);
+    PollContext unconstrained(context, budget);
     return inner_.poll(unconstrained);
   }
-  Dropped poll_drop(Context& context) noexcept { return detail::poll_drop(inner_, context); }
+  Dropped poll_drop(PollContext& context) noexcept { return detail::poll_drop(inner_, context); }
   decltype(auto) take() { return inner_.take(); }
 
  private:
@@ -68,13 +68,13 @@ class [[nodiscard]] Cooperative {
   template <typename Inner>
   explicit Cooperative(std::in_place_t, Inner&& inner) : inner_(std::forward<Inner>(inner)) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (!context.may_proceed()) return false;
     if (!inner_.poll(context)) return false;
     context.spend();
     return true;
   }
-  Dropped poll_drop(Context& context) noexcept { return detail::poll_drop(inner_, context); }
+  Dropped poll_drop(PollContext& context) noexcept { return detail::poll_drop(inner_, context); }
   decltype(auto) take() { return inner_.take(); }
 
  private:
@@ -135,17 +135,17 @@ detail::Cooperative<A> cooperative(A&& awaitable) {
 /// A permit of poll_proceed().
 class CoopProgress {
  public:
-  explicit CoopProgress(detail::Context& context) noexcept : context_(&context) {}
+  explicit CoopProgress(PollContext& context) noexcept : context_(&context) {}
   /// The operation is ready: the unit is spent. Not called, nothing is.
   void made_progress() noexcept { context_->spend(); }
 
  private:
-  detail::Context* context_;
+  PollContext* context_;
 };
 
 /// For awaitables of your own: nothing if the budget is used up, and then poll() returns false (the wake-up is
 /// arranged).
-[[nodiscard]] inline std::optional<CoopProgress> poll_proceed(detail::Context& context) noexcept {
+[[nodiscard]] inline std::optional<CoopProgress> poll_proceed(PollContext& context) noexcept {
   if (!context.may_proceed()) return std::nullopt;
   return CoopProgress(context);
 }

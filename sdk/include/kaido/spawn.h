@@ -87,7 +87,7 @@ namespace detail {
 
 class YieldNow {
  public:
-  bool poll(Context& context) noexcept {
+  bool poll(PollContext& context) noexcept {
     if (yielded_) return true;
     yielded_ = true;
     context.defer();

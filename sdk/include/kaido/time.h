@@ -78,8 +78,8 @@ class [[nodiscard]] Sleep {
   void reset(Instant deadline) noexcept;
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context);
-  bool poll_without_budget(detail::Context& context);
+  bool poll(PollContext& context);
+  bool poll_without_budget(PollContext& context);
   void take() noexcept {}
 
  private:
@@ -126,7 +126,7 @@ class [[nodiscard]] Timeout {
   Timeout(Timeout&& other) noexcept(std::is_nothrow_move_constructible_v<B>)
       : deadline_(other.deadline_), inner_(std::move(other.inner_)) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (!is_elapsed_) {
       if (inner_.poll(context)) return true;
       if (!sleep_) sleep_.emplace(deadline_);
@@ -137,7 +137,7 @@ class [[nodiscard]] Timeout {
     const Dropped dropped = poll_drop(context);
     return dropped != Dropped::kWaits;
   }
-  Dropped poll_drop(Context& context) noexcept {
+  Dropped poll_drop(PollContext& context) noexcept {
     const Dropped dropped = inner_.poll_drop(context);
     // Done nevertheless: what happened counts, however late.
     if (dropped == Dropped::kOutcome) is_elapsed_ = false;

@@ -25,7 +25,7 @@ class FunctionCell final : public JoinCell<void> {
   static void operator delete(void* cell, std::size_t size) noexcept { free_frame(cell, size); }
 
  protected:
-  bool poll(Context&) noexcept override {
+  bool poll(PollContext&) noexcept override {
     F function(std::move(*function_));
     function_.reset();
     std::move(function)();

@@ -99,12 +99,12 @@ class PermitWait {
   ~PermitWait() { cancel(); }
 
   /// Takes part in the budget of the task.
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (!context.may_proceed() || !poll_without_budget(context)) return false;
     context.spend();
     return true;
   }
-  bool poll_without_budget(Context& context);
+  bool poll_without_budget(PollContext& context);
   /// After poll() was true: whether the permits are the caller's now; false if the semaphore was closed.
   [[nodiscard]] bool finish() noexcept {
     return waiter_.status.exchange(PermitWaiter::Status::kIdle, std::memory_order_relaxed) ==
@@ -165,7 +165,7 @@ class [[nodiscard]] AcquireOperation {
   AcquireOperation(BatchSemaphore& semaphore, std::size_t count, Make make)
       : make_(std::move(make)), wait_(semaphore, count) {}
 
-  bool poll(Context& context) { return wait_.poll(context); }
+  bool poll(PollContext& context) { return wait_.poll(context); }
   auto take() { return make_(wait_.finish()); }
 
  private:

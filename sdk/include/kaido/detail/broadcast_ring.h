@@ -65,7 +65,7 @@ class BroadcastCore {
   void wake_receivers(std::unique_lock<FutexLock>& lock) noexcept;
   /// Why there is no value at `next`: nothing yet (then node, if any, waits), closed, or lost (then `next` moves on).
   /// Nothing at all if there is one by now.
-  std::optional<BroadcastStep> explain(std::uint64_t& next, QueuedNode* node, const Context* context) noexcept;
+  std::optional<BroadcastStep> explain(std::uint64_t& next, QueuedNode* node, const PollContext* context) noexcept;
   /// Counts a receiver less, and gives the position from which on nobody counted it.
   std::uint64_t remove_receiver() noexcept;
 
@@ -90,7 +90,7 @@ class [[nodiscard]] BroadcastUnheard {
  public:
   explicit BroadcastUnheard(BroadcastCore& core) noexcept : core_(&core), notified_(core.unheard_.notified()) {}
 
-  bool poll(Context& context) noexcept {
+  bool poll(PollContext& context) noexcept {
     while (core_->receiver_count() != 0) {
       if (!notified_.poll(context)) return false;
       notified_.renew();
@@ -135,7 +135,7 @@ class BroadcastRing final : public BroadcastCore {
   }
 
   /// Moves the value at `next` into `value`, or says why there is none; then `node` waits if there may be one later.
-  BroadcastStep receive(std::uint64_t& next, std::optional<T>& value, QueuedNode* node, const Context* context) {
+  BroadcastStep receive(std::uint64_t& next, std::optional<T>& value, QueuedNode* node, const PollContext* context) {
     for (;;) {
       if (take_from_slot(next, &value)) return {};
       if (const auto step = explain(next, node, context)) return *step;

@@ -73,7 +73,7 @@ class [[nodiscard]] MpscClosed {
   MpscClosed& operator=(MpscClosed&&) = delete;
   ~MpscClosed() { leave(); }
 
-  bool poll(Context& context);
+  bool poll(PollContext& context);
   void take() noexcept {}
 
  private:
@@ -104,7 +104,7 @@ class MpscChannel final : public MpscCore {
   void push(Stored& value) { static_cast<void>(insert<false>(value)); }
 
   /// With a context: if there is nothing, but not the end, `context` will be woken.
-  [[nodiscard]] Received try_receive(std::optional<Stored>& value, const Context* context) noexcept {
+  [[nodiscard]] Received try_receive(std::optional<Stored>& value, const PollContext* context) noexcept {
     Waker replaced;
     WakeBatch batch;
     typename Values::BlockPointer emptied;

@@ -75,7 +75,7 @@ class [[nodiscard]] MpscSend {
  public:
   MpscSend(MpscChannel<T>& channel, T value) : channel_(channel), value_(std::move(value)), wait_(channel, 1) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (!context.may_proceed()) return false;
     if (wait_.is_idle()) {
       const auto sent = channel_.try_send(value_);
@@ -96,7 +96,7 @@ class [[nodiscard]] MpscSend {
   [[nodiscard]] T& value() noexcept { return element_value<T>(value_); }
 
  private:
-  bool finish(const Context& context, bool sent) noexcept {
+  bool finish(const PollContext& context, bool sent) noexcept {
     is_sent_ = sent;
     context.spend();
     return true;
@@ -115,7 +115,7 @@ class [[nodiscard]] MpscSendTimeout {
   MpscSendTimeout(Instant deadline, MpscChannel<T>& channel, T value)
       : sleep_(deadline), send_(channel, std::move(value)) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (send_.poll(context)) return true;
     is_late_ = context.budget().exhausted() ? sleep_.poll_without_budget(context) : sleep_.poll(context);
     if (is_late_) send_.cancel();
@@ -141,7 +141,7 @@ class [[nodiscard]] MpscReserve {
   MpscReserve(MpscCore& channel, std::size_t count, Make make)
       : make_(std::move(make)), wait_(channel, count), is_possible_(count <= channel.max_capacity()) {}
 
-  bool poll(Context& context) { return !is_possible_ || wait_.poll(context); }
+  bool poll(PollContext& context) { return !is_possible_ || wait_.poll(context); }
   auto take() { return make_(is_possible_ && wait_.finish()); }
 
  private:
@@ -156,7 +156,7 @@ class [[nodiscard]] MpscReceive {
  public:
   explicit MpscReceive(MpscChannel<T>& channel) noexcept : channel_(channel) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (!context.may_proceed()) return false;
     if (channel_.try_receive(value_, &context) == MpscChannel<T>::Received::kNone) return false;
     context.spend();
@@ -179,7 +179,7 @@ class [[nodiscard]] MpscReceiveMany {
   MpscReceiveMany(MpscChannel<T>& channel, std::vector<T>& buffer, std::size_t limit) noexcept
       : channel_(channel), buffer_(buffer), limit_(limit) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     using Received = typename MpscChannel<T>::Received;
     if (limit_ == 0) return true;
     if (!context.may_proceed()) return false;

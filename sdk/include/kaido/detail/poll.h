@@ -44,7 +44,7 @@ struct Leaf {
 struct PollSlot {
   std::coroutine_handle<> resume_point = nullptr;
   Leaf* leaf = nullptr;
-  Context* context = nullptr;
+  PollContext* context = nullptr;
   bool done = false;
 
   /// True when the outermost coroutine has finished.

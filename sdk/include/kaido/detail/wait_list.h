@@ -3,7 +3,7 @@
 ///
 /// The usual shape of a pollable that waits (Node derives from WaitNode and lies in the pollable):
 ///
-///     bool poll(Context& context) {
+///     bool poll(PollContext& context) {
 ///       Waker replaced;                              // Dropped after the lock: dropping may run foreign code.
 ///       std::scoped_lock lock(owner_.lock_);
 ///       if (is_ready_locked()) return true;
@@ -50,7 +50,7 @@ struct WaitNode : WaitLinks {
 
   [[nodiscard]] bool is_linked() const noexcept { return next != nullptr; }
   /// Makes `context`'s target the one to wake, and gives back the waker to drop once the lock is released.
-  [[nodiscard]] Waker store_waker(const Context& context) noexcept {
+  [[nodiscard]] Waker store_waker(const PollContext& context) noexcept {
     if (context.will_wake(waker)) return Waker();
     return std::exchange(waker, context.waker());
   }

@@ -163,8 +163,6 @@ namespace detail {
 
 using kaido::Dropped;
 using kaido::Waker;
-/// The library's own short name for it. Outside of `detail`, Context is what a running function knows of its call.
-using Context = PollContext;
 
 }  // namespace detail
 }  // namespace kaido::inline abi0

@@ -60,13 +60,13 @@ class WatchChanged {
     if (node_.is_queued.load(std::memory_order_acquire)) leave();
   }
 
-  bool poll(Context& context) noexcept {
+  bool poll(PollContext& context) noexcept {
     if (!context.may_proceed()) return false;
     if (!poll_without_budget(context)) return false;
     context.spend();
     return true;
   }
-  bool poll_without_budget(Context& context) noexcept { return look() || wait(context); }
+  bool poll_without_budget(PollContext& context) noexcept { return look() || wait(context); }
   /// Once ready: why.
   [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
 
@@ -79,7 +79,7 @@ class WatchChanged {
     return true;
   }
   /// Looks again, and joins the queue if that is still in vain.
-  bool wait(Context& context) noexcept;
+  bool wait(PollContext& context) noexcept;
   void leave() noexcept;
 
   WatchCore* core_;
@@ -93,7 +93,7 @@ class [[nodiscard]] WatchUnwatched {
  public:
   explicit WatchUnwatched(WatchCore& core) noexcept : core_(&core), notified_(core.unwatched_.notified()) {}
 
-  bool poll(Context& context) noexcept {
+  bool poll(PollContext& context) noexcept {
     if (!context.may_proceed()) return false;
     while (core_->receiver_count() != 0) {
       if (!notified_.poll(context)) return false;

@@ -67,7 +67,7 @@ class [[nodiscard]] BarrierWait {
   ~BarrierWait();
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) noexcept;
+  bool poll(PollContext& context) noexcept;
   BarrierWaitResult take() noexcept { return BarrierWaitResult(stage_ == Stage::kLeader); }
 
  private:
@@ -75,8 +75,8 @@ class [[nodiscard]] BarrierWait {
   enum class Stage : unsigned char { kNew, kWaiting, kReleased, kLeader };
 
   explicit BarrierWait(Barrier& barrier) noexcept : barrier_(&barrier) {}
-  bool arrive(detail::Context& context) noexcept;
-  bool check(detail::Context& context) noexcept;
+  bool arrive(PollContext& context) noexcept;
+  bool check(PollContext& context) noexcept;
 
   Barrier* barrier_;
   std::uint64_t round_ = 0;

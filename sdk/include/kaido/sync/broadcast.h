@@ -243,7 +243,7 @@ class [[nodiscard]] Recv {
   ~Recv() { receiver_->ring_->leave(node_); }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (!context.may_proceed()) return false;
     step_ = receiver_->ring_->receive(receiver_->next_, value_, &node_, &context);
     if (step_.is_empty) return false;

@@ -124,7 +124,7 @@ class [[nodiscard]] Cancelled {
   [[nodiscard]] bool is_cancelled() const noexcept { return node_->is_cancelled(); }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) noexcept { return node_->is_cancelled() || notified_.poll(context); }
+  bool poll(PollContext& context) noexcept { return node_->is_cancelled() || notified_.poll(context); }
   void take() noexcept {}
 
  private:
@@ -190,7 +190,7 @@ class [[nodiscard]] RunUntilCancelled {
 
   RunUntilCancelled(const CancellationToken& token, B branch) : cancelled_(token), branch_(std::move(branch)) {}
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (stage_ == Stage::kNew) stage_ = cancelled_.is_cancelled() ? Stage::kCancelled : Stage::kRunning;
     if (stage_ == Stage::kRunning) {
       if (branch_.poll(context)) return true;
@@ -202,7 +202,7 @@ class [[nodiscard]] RunUntilCancelled {
     if (dropped == Dropped::kOutcome) stage_ = Stage::kRunning;
     return dropped != Dropped::kWaits;
   }
-  Dropped poll_drop(Context& context) noexcept
+  Dropped poll_drop(PollContext& context) noexcept
     requires B::kDrainable
   {
     const Dropped dropped = branch_.poll_drop(context);

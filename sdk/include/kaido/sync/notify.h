@@ -92,7 +92,7 @@ class [[nodiscard]] Notified {
   bool enable() noexcept { return poll_with(nullptr); }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) noexcept { return poll_with(&context); }
+  bool poll(PollContext& context) noexcept { return poll_with(&context); }
   void take() noexcept {}
   /// Internal: as if it were made now. Only when it is ready or was never polled.
   void renew() noexcept;
@@ -102,9 +102,9 @@ class [[nodiscard]] Notified {
   enum class Stage : unsigned char { kNew, kWaiting, kDone };
 
   explicit Notified(Notify& notify) noexcept;
-  bool poll_with(const detail::Context* context) noexcept;
-  bool start(const detail::Context* context) noexcept;
-  bool check(const detail::Context* context) noexcept;
+  bool poll_with(const PollContext* context) noexcept;
+  bool start(const PollContext* context) noexcept;
+  bool check(const PollContext* context) noexcept;
   [[nodiscard]] bool was_called(std::size_t state) const noexcept;
 
   Notify* notify_;
@@ -126,7 +126,7 @@ class [[nodiscard]] OwnedNotified {
   bool enable() noexcept { return notified_.enable(); }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) noexcept { return notified_.poll(context); }
+  bool poll(PollContext& context) noexcept { return notified_.poll(context); }
   void take() noexcept {}
 
  private:

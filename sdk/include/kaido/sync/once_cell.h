@@ -58,7 +58,7 @@ class OnceGate {
 
   [[nodiscard]] bool is_done() const noexcept { return state_.load(std::memory_order_acquire) == State::kDone; }
   /// Asks for the right, or whether there is no need of it any more.
-  Entry enter(Node& node, const Context& context) noexcept;
+  Entry enter(Node& node, const PollContext& context) noexcept;
   /// Asks without waiting.
   [[nodiscard]] Entry try_enter() noexcept;
   /// The one who has the right made the value, or failed.
@@ -201,7 +201,7 @@ class [[nodiscard]] OnceInit {
     leave();
   }
 
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (stage_ == Stage::kNew) stage_ = cell_->gate_.is_done() ? Stage::kDone : Stage::kWaiting;
     if (stage_ == Stage::kWaiting) {
       const OnceGate::Entry entry = cell_->gate_.enter(node_, context);
@@ -210,7 +210,7 @@ class [[nodiscard]] OnceInit {
     }
     return stage_ == Stage::kDone || run(context);
   }
-  Dropped poll_drop(Context& context) noexcept
+  Dropped poll_drop(PollContext& context) noexcept
     requires B::kDrainable
   {
     const Dropped dropped = stage_ == Stage::kRunning ? init_.poll_drop(context) : Dropped::kGone;
@@ -237,7 +237,7 @@ class [[nodiscard]] OnceInit {
  private:
   enum class Stage : std::uint8_t { kNew, kWaiting, kRunning, kDone };
 
-  bool run(Context& context) {
+  bool run(PollContext& context) {
     try {
       if (!init_.poll(context)) return false;
       settle(init_.take());

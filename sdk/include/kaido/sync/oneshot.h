@@ -63,18 +63,18 @@ class OneshotState {
   bool complete() noexcept;
   void close() noexcept;
   /// True if complete or closed; else the receiver will be woken.
-  bool poll_receiver(Context& context) noexcept {
+  bool poll_receiver(PollContext& context) noexcept {
     return poll_end(context, receiver_, kReceiverWaits, kComplete | kClosed);
   }
   /// True if closed; else the sender will be woken.
-  bool poll_sender(Context& context) noexcept { return poll_end(context, sender_, kSenderWaits, kClosed); }
+  bool poll_sender(PollContext& context) noexcept { return poll_end(context, sender_, kSenderWaits, kClosed); }
   /// True for the second end: the memory is to be freed.
   [[nodiscard]] bool leave() noexcept {
     return (word_.fetch_or(kOneEndGone, std::memory_order_acq_rel) & kOneEndGone) != 0;
   }
 
  private:
-  bool poll_end(Context& context, Waker& slot, std::uint32_t waits, std::uint32_t ready) noexcept;
+  bool poll_end(PollContext& context, Waker& slot, std::uint32_t waits, std::uint32_t ready) noexcept;
 
   std::atomic<std::uint32_t> word_ = 0;
   Waker receiver_;
@@ -121,7 +121,7 @@ class OneshotCell : public OneshotState {
 class [[nodiscard]] OneshotClosed {
  public:
   explicit OneshotClosed(OneshotState* state) noexcept : state_(state) {}
-  bool poll(Context& context) {
+  bool poll(PollContext& context) {
     if (!context.may_proceed()) return false;
     if (state_ != nullptr && !state_->poll_sender(context)) return false;
     context.spend();
@@ -241,7 +241,7 @@ class [[nodiscard]] Receiver {
   }
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (cell_ == nullptr) throw std::logic_error("kaido: oneshot::Receiver awaited after it gave its result");
     if (!context.may_proceed() || !cell_->poll_receiver(context)) return false;
     context.spend();

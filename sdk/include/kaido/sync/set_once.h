@@ -103,7 +103,7 @@ class [[nodiscard]] SetOnceWait {
   explicit SetOnceWait(SetOnce<T>& cell) noexcept : cell_(&cell), notified_(cell.is_set_.notified()) {}
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) noexcept { return cell_->initialized() || notified_.poll(context); }
+  bool poll(PollContext& context) noexcept { return cell_->initialized() || notified_.poll(context); }
   const T& take() noexcept { return *cell_->get(); }
 
  private:

@@ -261,7 +261,7 @@ class [[nodiscard]] WaitFor {
       : receiver_(&receiver), predicate_(std::move(predicate)), changed_(receiver.changed()) {}
 
   /// Internal, for co_await.
-  bool poll(detail::Context& context) {
+  bool poll(PollContext& context) {
     if (!context.may_proceed()) return false;
     for (;;) {
       if (std::exchange(must_look_, false) && look()) break;
