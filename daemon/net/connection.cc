@@ -218,12 +218,14 @@ void Connection::check_linger() {
 // Not for ever: the linger timer is running. Nobody takes the frames, but what is still sent in chunks needs the credit
 // that is among them.
 void Connection::discard_input() {
+  if (!has_memory_to_read()) return;
   const IoResult result = stream_->read(channel_.writable());
   if (result.state == IoState::kEnd || result.state == IoState::kFailed) return end(std::move(reason_));
   if (result.state != IoState::kOk) return;
   channel_.commit(result.bytes);
   while (channel_.next()) {
   }
+  settle_memory();
 }
 
 void Connection::flush() {
@@ -247,12 +249,15 @@ void Connection::flush() {
   update_interest();
 }
 
-// A few bytes in a block are a block: of output that waits, and of a frame that has begun.
+// A few bytes in a block are a block: of output that waits, and of a frame that has begun. What a frame has announced
+// counts when it was granted: before, it takes no memory.
 void Connection::settle_memory() {
   const std::size_t queued = channel_.pending_bytes();
   const std::size_t output = queued == 0 ? 0 : queued + wire::kOutputBlockBytes;
   if (output != output_.bytes()) output_.set(output);
-  const std::size_t input = channel_.pending_input() == 0 ? 0 : std::max(wire::kReadBytes, channel_.wanted_input());
+  const std::size_t input =
+      channel_.pending_input() == 0 ? 0 : std::max(wire::kReadBytes, std::min(granted_input_, channel_.wanted_input()));
+  if (input <= wire::kReadBytes) granted_input_ = 0;
   if (input != input_.bytes()) input_.set(input);
 }
 
@@ -263,7 +268,10 @@ bool Connection::has_memory_to_read() {
     return true;
   const std::size_t before = input_.bytes();
   input_.set(0);
-  if (input_.grow(wanted)) return true;
+  if (input_.grow(wanted)) {
+    granted_input_ = wanted;
+    return true;
+  }
   input_.set(before);
   starved_ = true;
   update_interest();

@@ -213,6 +213,7 @@ class Connection final : private IoSource, private TurnOutput {
   int stall_steps_ = 0;
   wire::Charge output_;
   wire::Charge input_;
+  std::size_t granted_input_ = 0;   // of the frame that has begun, where it is larger than a read
   bool starved_ = false;            // there is no memory for the frame that has begun
   std::optional<Timer> hunger_;     // until it is looked for again
   std::optional<Timer> sweep_;      // while something is under way that may stall

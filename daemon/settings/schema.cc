@@ -66,7 +66,7 @@ constexpr SettingKey kTable[] = {
     {"security.insecure_http", BoolType{FIELD(security.insecure_http)},
      "Lets HTTP listen beyond this host. Whoever reaches it can read names of nodes and functions and all counters."},
 
-    {"limits.memory", SizeType{FIELD(limits.memory), Bytes{256 * kKiB.count}, Bytes{1024 * kGiB.count}},
+    {"limits.memory", SizeType{FIELD(limits.memory), Bytes{8 * 1024 * kKiB.count}, Bytes{1024 * kGiB.count}},
      "What the node keeps for its apps and peers, in all: prepared placements, node infos, arguments that wait, large "
      "payloads on their way, queued output. Nobody may have more than half of what is left for all others: one alone, "
      "a quarter of it. Beyond it, new work is "

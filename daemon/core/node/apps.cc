@@ -105,6 +105,7 @@ class Apps::Link final : public AppSessionActions {
                         {"task_slots", std::to_string(slots.task)}});
     return apps_.tasks_.offer(connection_.value, functions, slots);
   }
+  void registered() override { apps_.tasks_.start_work(); }
   PlacementRef prepare(PlacementSpec spec) override { return apps_.tasks_.prepare(std::move(spec)); }
   bool submit(SubmitRequest&& request) override { return apps_.tasks_.submit(std::move(request)); }
   void cancel(std::uint64_t call_id) override { apps_.tasks_.cancel_call(connection_.value, call_id); }

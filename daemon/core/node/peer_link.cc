@@ -39,6 +39,7 @@ void Peers::Link::established(const PeerGreeting& peer) {
 
 void Peers::Link::announcement_refused(const base::Status& why) {
   ++peers_.counters_.announcements_refused;
+  if (std::exchange(said_refused_, true)) return;  // Counted; a line for each would be a way to fill the log.
   peers_.outbox_.warn(kRoom, "an announcement of a peer was refused; it stays what it was known as",
                       {{"node", name()}, {"reason", std::string(why.message())}});
 }
@@ -70,6 +71,7 @@ void Peers::Link::announce_all() {
     announced_ = all.version;
     return;
   }
+  if (std::exchange(said_too_large_, true)) return;
   peers_.outbox_.error(kRoom, "what this node says of itself is larger than the peer takes; offer fewer functions",
                        {{"node", name()}, {"functions", std::to_string(all.functions.size())}});
 }

@@ -113,7 +113,9 @@ class Peers::Link final : public PeerSessionActions {
   bool was_established_ = false;
   bool congested_ = false;
   bool left_ = false;
-  std::uint64_t announced_ = 0;      ///< the version that the peer was told last
+  std::uint64_t announced_ = 0;  ///< the version that the peer was told last
+  bool said_refused_ = false;
+  bool said_too_large_ = false;
   std::uint64_t announced_all_ = 0;  ///< the last one of which it was told everything
   std::optional<base::Duration> round_trip_;
   std::vector<std::uint64_t> pings_;  ///< of operators, by their call

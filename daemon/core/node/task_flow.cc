@@ -39,7 +39,6 @@ base::Status TaskFlow::offer(std::uint32_t session, const std::vector<FunctionIn
   }
   executor_.worker_opened(now_, session, slots, ids, is_task);
   self_changed();
-  settle();
   return absl::OkStatus();
 }
 

@@ -58,9 +58,11 @@ class TaskFlow {
   void start() { ledger_.settle_until(base::after(now_, settle_)); }
 
   // --- from apps ---
-  /// A session offers functions. A refusal names the function and the reason.
+  /// A session offers functions. A refusal names the function and the reason. Work comes after start_work(), when the
+  /// session has been told.
   [[nodiscard]] base::Status offer(std::uint32_t session, const std::vector<FunctionInfo>& functions,
                                    WorkerSlots slots);
+  void start_work() { settle(); }
   void worker_yielded(std::uint32_t session, std::uint64_t call, bool is_waiting);
   /// The shared placement of all equal specs; null at the bound.
   [[nodiscard]] PlacementRef prepare(PlacementSpec spec) { return chooser_.prepare(std::move(spec)); }

@@ -126,6 +126,7 @@ void AppSession::handle_register(const wire::FrameView& frame) {
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kRegistered;
   send_message(header, {});
+  actions_.registered();
 }
 
 void AppSession::handle_prepare(const wire::FrameView& frame) {
@@ -137,6 +138,7 @@ void AppSession::handle_prepare(const wire::FrameView& frame) {
                                    " (limits.templates_per_connection); rebind those that were used least recently"));
   }
   if (!templates_.make_place(id)) {
+    lacked_places_ = true;
     return send_refusal(id, refuse(wire::Outcome::kRejected,
                                    "the node has no memory for so many templates of this app "
                                    "(limits.memory); use the lowest ids that are free"));
@@ -198,6 +200,9 @@ void AppSession::handle_call(const wire::FrameView& frame) {
   const std::uint32_t id = frame.header.template_or_status;
   const Template* const known = templates_.find(id);
   if (known == nullptr || (known->placement == nullptr && known->error == nullptr)) [[unlikely]] {
+    // Beyond the table nothing is remembered, refusals included.
+    if (known == nullptr && lacked_places_ && templates_.is_id(id))
+      return send_result(frame.header.call_id, crowded_.refusal, *crowded_.error);
     return send_result(frame.header.call_id, wire::Outcome::kInvalidArgument,
                        {.message = "the call names template " + std::to_string(id) + ", which was not prepared"});
   }

@@ -67,6 +67,8 @@ class AppSessionActions {
 
   /// The app offers functions; a refusal closes the session with its text.
   [[nodiscard]] virtual base::Status offer(std::vector<FunctionInfo> functions, WorkerSlots slots) = 0;
+  /// The app has been told that they are taken: work may come.
+  virtual void registered() = 0;
 
   /// The placement that all equal specs share, or null when there are too many.
   [[nodiscard]] virtual PlacementRef prepare(PlacementSpec spec) = 0;
@@ -156,7 +158,8 @@ class AppSession {
   bool has_registered_ = false;
   std::string app_name_ = "unnamed";
   TemplateTable<Template> templates_;
-  const Template crowded_;  ///< of those whose refusal finds no room either
+  bool lacked_places_ = false;  ///< a template found no place in the table, for want of memory
+  const Template crowded_;      ///< of those whose refusal finds no room either
   std::uint32_t calls_in_flight_ = 0;
   std::uint64_t calls_over_credit_ = 0;
 };

@@ -32,6 +32,7 @@ class Node final : public AppSessionActions {
     sent.push_back({header, std::string(wire::as_text(metadata)), text(payload)});
   }
   void close(base::Status reason) override { closed = std::move(reason); }
+  void registered() override { EXPECT_EQ(sent.back().header.kind, wire::FrameKind::kRegistered); }
   base::Status offer(std::vector<FunctionInfo> functions, WorkerSlots slots) override {
     offered = std::move(functions);
     offered_slots = slots.compute;
