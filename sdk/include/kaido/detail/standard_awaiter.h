@@ -80,7 +80,8 @@ class [[nodiscard]] FromAwaiter {
 
  public:
   explicit FromAwaiter(A&& awaitable) : awaitable_(std::forward<A>(awaitable)) {}
-  FromAwaiter(FromAwaiter&& other) : awaitable_(std::forward<A>(other.awaitable_)) {}
+  FromAwaiter(FromAwaiter&& other) noexcept(std::is_nothrow_constructible_v<A, A>)
+      : awaitable_(std::forward<A>(other.awaitable_)) {}
   FromAwaiter& operator=(FromAwaiter&&) = delete;
 
   bool poll(PollContext& context) {
