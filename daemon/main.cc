@@ -45,8 +45,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? flushed() : code;
+    return app.exit(error) == 0 ? flushed() : kExitUsage;
   }
 
   const HostFacts host = host_facts(current_process_facts());
