@@ -75,10 +75,12 @@ kaido::Task<std::string> hand_on(kaido::Context& context) {
 }
 KAIDO_FUNCTION_AS("hand_on", &hand_on);
 
+std::atomic<bool> has_begun{false};
 std::atomic<bool> may_call{false};
 std::atomic<bool> may_end{false};
 
 kaido::Task<double> call_back() {
+  has_begun = true;
   while (!may_call) co_await kaido::sleep(1ms);
   const double seconds = (co_await kaido::remote<&seconds_of>().call(2s)).value();
   while (!may_end) co_await kaido::sleep(1ms);
@@ -87,6 +89,7 @@ kaido::Task<double> call_back() {
 KAIDO_FUNCTION_AS("call_back", &call_back);
 
 kaido::Task<double> call_back_by_handles() {
+  has_begun = true;
   while (!may_call) co_await kaido::sleep(1ms);
   auto first = kaido::spawn_fn<&seconds_of>(1s);
   auto second = kaido::spawn_fn<&seconds_of>(2s);
@@ -249,12 +252,13 @@ TEST_P(EdgesTest, CancellationsAndPingsArriveThoughEveryThreadComputes) {
 
 TEST_P(EdgesTest, AFunctionThatAwaitsARemoteCallGivesItsSlotBack) {
   for (const bool by_handles : {false, true}) {
-    may_call = may_end = false;
+    has_begun = may_call = may_end = false;
     kaido::testing::FakeNode fake(path_);
     runtime_.block_on([&]() -> kaido::Task<void> {
       auto node = (co_await kaido::NodeRuntime::connect(options(path_))).value();
       auto outer = by_handles ? node.spawn_fn<&call_back_by_handles>() : node.spawn_fn<&call_back>();
-      EXPECT_TRUE(co_await node.remote<&seconds_of>().call(1s));  // It has begun, and waits, but for no call.
+      while (!has_begun) co_await kaido::sleep(1ms);
+      EXPECT_TRUE(co_await node.remote<&seconds_of>().call(1s));  // It waits meanwhile, but for no call.
       fake.hold();
       may_call = true;
       co_await wait_for([&] { fake.await_yields(1); });
