@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <type_traits>
 #include <utility>
 
 namespace kaido::daemon {
@@ -10,10 +11,13 @@ namespace {
 // Sorts by a key; of those with equal keys the last stays.
 template <class Item, class Key>
 void put_in_order(std::vector<Item>& items, Key key) {
-  std::stable_sort(items.begin(), items.end(), [&](const Item& a, const Item& b) { return key(a) < key(b); });
-  const auto first =
-      std::unique(items.rbegin(), items.rend(), [&](const Item& a, const Item& b) { return key(a) == key(b); });
-  items.erase(items.begin(), first.base());
+  const auto out_of_order =
+      std::adjacent_find(items.begin(), items.end(), [&](const Item& a, const Item& b) { return !(key(a) < key(b)); });
+  if (out_of_order == items.end()) return;
+  std::map<std::decay_t<decltype(key(*out_of_order))>, Item> last;
+  for (Item& item : items) last.insert_or_assign(key(item), std::move(item));
+  items.clear();
+  for (auto& entry : last) items.push_back(std::move(entry.second));
 }
 
 base::FunctionId id_of(const FunctionInfo& function) { return function.id; }
