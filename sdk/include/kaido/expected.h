@@ -108,12 +108,13 @@ class EitherStorage {
  private:
   template <typename Other>
   void construct(Other&& other) {
-    if (other.has_value_) {
+    const bool has_value = other.has_value_;
+    if (has_value) {
       std::construct_at(&value_, std::forward<Other>(other).value_);
     } else {
       std::construct_at(&error_, std::forward<Other>(other).error_);
     }
-    has_value_ = other.has_value_;
+    has_value_ = has_value;
   }
   void assign(EitherStorage&& other) {
     if (has_value_ && other.has_value_) {
