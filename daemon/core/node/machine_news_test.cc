@@ -6,6 +6,7 @@
 
 #include "daemon/core/node/machine_fixture.h"
 #include "daemon/core/node/stranger.h"
+#include "daemon/core/node/two_nodes.h"
 #include "daemon/core/view/node_delta.h"
 
 namespace kaido::daemon {
@@ -25,19 +26,7 @@ NodeInfo known(const TestNode& node, const TestNode& other) {
   return info;
 }
 
-class MachineNewsTest : public testing::Test {
- protected:
-  void join(std::function<void(NodeMachineOptions&)> tune = nullptr) {
-    a = &world.start({.name = "a", .number = 1, .tune = std::move(tune)});
-    b = &world.start({.name = "b", .number = 2, .peers = {"a"}});
-    ASSERT_TRUE(world.run_until([&] { return a->peers() == 1 && b->peers() == 1; }));
-    world.settle();
-  }
-
-  World world;
-  TestNode* a = nullptr;
-  TestNode* b = nullptr;
-};
+class MachineNewsTest : public TwoNodes {};
 
 TEST_F(MachineNewsTest, WhatChangedIsToldAndNothingElse) {
   join();

@@ -5,25 +5,14 @@
 
 #include "daemon/core/node/machine_fixture.h"
 #include "daemon/core/node/stranger.h"
+#include "daemon/core/node/two_nodes.h"
 
 namespace kaido::daemon {
 namespace {
 
 using namespace std::chrono_literals;
 
-class MachinePeersTest : public testing::Test {
- protected:
-  void join() {
-    a = &world.start({.name = "a", .number = 1});
-    b = &world.start({.name = "b", .number = 2, .peers = {"a"}});
-    ASSERT_TRUE(world.run_until([&] { return a->peers() == 1 && b->peers() == 1; }));
-    world.settle();
-  }
-
-  World world;
-  TestNode* a = nullptr;
-  TestNode* b = nullptr;
-};
+class MachinePeersTest : public TwoNodes {};
 
 TEST(MachinePeers, NodesThatDialEachOtherAtOnceEndWithOneLinkAndLoseNothing) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
