@@ -44,13 +44,7 @@ class CurrentThread final : public RuntimeCore {
       local_.queue.push(task);
       return;
     }
-    if (thread_state.remote_wakes != nullptr) {
-      thread_state.remote_wakes->add(*this, task);
-      return;
-    }
-    TaskQueue single;
-    single.push(task);
-    schedule_remote(single);
+    schedule_from_outside(*this, task);
   }
   void schedule_yielded(TaskHeader& task) noexcept override { schedule(task); }
   void schedule_remote(TaskQueue& tasks) noexcept override {

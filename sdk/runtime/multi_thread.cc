@@ -149,13 +149,7 @@ class MultiThread final : public RuntimeCore {
       static_cast<WorkerThread*>(local)->worker.schedule_local(task, is_yield);
       return;
     }
-    if (thread_state.remote_wakes != nullptr) {
-      thread_state.remote_wakes->add(*this, task);
-      return;
-    }
-    TaskQueue single;
-    single.push(task);
-    schedule_remote(single);
+    schedule_from_outside(*this, task);
   }
   void stop_scheduler() noexcept override {
     is_stopping_.store(true, std::memory_order_seq_cst);

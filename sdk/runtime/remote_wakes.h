@@ -48,4 +48,16 @@ class RemoteWakes {
   TaskQueue tasks_;
 };
 
+/// For a thread that runs no tasks of `core`: with the rest of the batch that it wakes, or alone. Takes over the
+/// queue's reference.
+inline void schedule_from_outside(RuntimeCore& core, TaskHeader& task) noexcept {
+  if (thread_state.remote_wakes != nullptr) {
+    thread_state.remote_wakes->add(core, task);
+    return;
+  }
+  TaskQueue single;
+  single.push(task);
+  core.schedule_remote(single);
+}
+
 }  // namespace kaido::inline abi0::detail
