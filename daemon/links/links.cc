@@ -117,7 +117,9 @@ class Links::Link final : public ConnectionHandler {
   };
 
   void send_waiting() {
+    // All that wait are large, but for a goodbye at their end: the first for which there is no stream ends the row.
     for (std::size_t count = waiting_.size(); count != 0; --count) {
+      if (!connection_->takes_streams() && waiting_.front().header.kind != wire::FrameKind::kGoodbye) return;
       const Answer next = std::move(waiting_.front());
       waiting_.pop_front();
       FrameOut frame;

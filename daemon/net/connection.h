@@ -141,6 +141,8 @@ class Connection final : private IoSource, private TurnOutput {
   [[nodiscard]] std::size_t queued_bytes() const { return channel_.pending_bytes(); }
   /// Large payloads that are not sent to their end.
   [[nodiscard]] std::size_t streams_out() const { return channel_.streams_out(); }
+  /// Whether the next large payload would not be kTooManyStreams.
+  [[nodiscard]] bool takes_streams() const { return channel_.takes_streams(); }
   /// Large payloads that have not come to their end.
   [[nodiscard]] std::size_t streams_in() const { return channel_.streams_in(); }
   /// When anything was received last: that the other side lives, however long a frame takes.

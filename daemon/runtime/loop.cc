@@ -283,6 +283,8 @@ class Loop::Impl {
         output->flush();
       }
     }
+    // What the last round's flushes caused that is no output yet becomes one now, and is flushed in the next turn.
+    if (flushed != 0) run_hooks();
     outputs_.erase(outputs_.begin(), outputs_.begin() + static_cast<std::ptrdiff_t>(flushed));
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       if (outputs_[i] != nullptr) outputs_[i]->marked_ = static_cast<std::uint32_t>(i + 1);

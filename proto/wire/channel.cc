@@ -1,5 +1,6 @@
 #include "proto/wire/channel.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace kaido::wire {
@@ -22,7 +23,7 @@ inline bool Channel::is_plain() const {
                                   1U << static_cast<std::uint32_t>(FrameKind::kCancel);
   const auto kind = static_cast<std::uint32_t>(reader_.kind());
   return kind < 32 && (kOurs >> kind & 1) == 0 && (reader_.flags() & kStreamed) == 0 &&
-         reader_.length() <= options_.message_bytes_max;
+         reader_.length() <= std::min<std::size_t>(options_.message_bytes_max, kHeaderBytes + kChunkBytes);
 }
 
 std::optional<FrameView> Channel::next() {
@@ -56,8 +57,12 @@ bool Channel::is_inner(FrameView& frame) {
     case FrameKind::kCancel:
       return incoming_.hold_cancel(frame.header);
     default:
-      if (frame.header.length > options_.message_bytes_max) [[unlikely]]
+      if (frame.header.length > options_.message_bytes_max) {
         frame.payload = Body::make_failed(frame.payload.size(), BodyFailure::kTooLarge);
+      } else if (frame.payload.size() > kChunkBytes) {
+        // It would be memory that nobody granted and nobody counts.
+        frame.payload = Body::make_failed(frame.payload.size(), BodyFailure::kBrokeProtocol);
+      }
       return false;
   }
 }

@@ -542,6 +542,16 @@ TEST(Channel, NoChunkIsLargerThanAChunkAndNoFirstOne) {
   EXPECT_EQ(sender.failure(3), BodyFailure::kBrokeProtocol);
 }
 
+TEST(Channel, APayloadThatShouldHaveComeInChunksFailsAlone) {
+  BadSender sender;
+  sender.writer_.append(call(1), {}, payload(std::string(kChunkBytes + 1, 'x')));
+  sender.writer_.append(call(2), as_span(std::string(kChunkBytes, 'm')), payload(std::string(kChunkBytes, 'x')));
+  sender.deliver();
+  EXPECT_EQ(sender.failure(1), BodyFailure::kBrokeProtocol);
+  EXPECT_TRUE(sender.receiver.payloads.at(2).is_whole()) << "its payload is judged, not its metadata";
+  EXPECT_FALSE(sender.receiver.channel.failed());
+}
+
 TEST(Channel, MoreThanAnnouncedIsAViolationWhileAssembling) {
   BadSender sender(kAssemble);
   sender.announce(1, 150, 100);

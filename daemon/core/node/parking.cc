@@ -39,8 +39,14 @@ struct Keep {
 
 bool Parking::add(Item item) {
   if (items_.size() >= kItemsMax) return false;
+  const bool asks = std::holds_alternative<PeerAttempt>(item) || std::holds_alternative<Cancel>(item);
   const std::size_t bytes = std::visit(Keep{}, item);
+  if (asks && (asked_.items >= kItemsMax / 2 || bytes > kBytesMax / 2 - asked_.bytes)) return false;
   if (bytes > kBytesMax - charge_.bytes() || !charge_.grow(bytes)) return false;
+  if (asks) {
+    ++asked_.items;
+    asked_.bytes += bytes;
+  }
   items_.push_back(std::move(item));
   return true;
 }
@@ -51,13 +57,17 @@ bool Parking::cancel(std::uint64_t sequence, std::uint32_t attempt) {
     return one != nullptr && one->sequence == sequence && one->attempt == attempt;
   });
   if (found == items_.end()) return false;
-  charge_.set(charge_.bytes() - bytes_of(std::get<PeerAttempt>(*found).payload));
+  const std::size_t bytes = bytes_of(std::get<PeerAttempt>(*found).payload);
+  charge_.set(charge_.bytes() - bytes);
+  --asked_.items;
+  asked_.bytes -= bytes;
   items_.erase(found);
   return true;
 }
 
 std::vector<Parking::Item> Parking::take() {
   charge_.set(0);
+  asked_ = {};
   return std::exchange(items_, {});
 }
 

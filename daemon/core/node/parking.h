@@ -20,7 +20,7 @@ namespace kaido::daemon {
 class Parking {
  public:
   /// Raising them carries more over a broken connection; beyond them an origin learns `node lost` for an answer, and an
-  /// attempt goes elsewhere.
+  /// attempt goes elsewhere. Attempts and cancels may take half: the answers that others wait for always find room.
   static constexpr std::size_t kItemsMax = 4096;
   static constexpr std::size_t kBytesMax = 16U << 20;
 
@@ -47,7 +47,13 @@ class Parking {
   [[nodiscard]] std::size_t bytes() const { return charge_.bytes(); }
 
  private:
+  struct Sum {
+    std::size_t items = 0;
+    std::size_t bytes = 0;
+  };
+
   std::vector<Item> items_;
+  Sum asked_;  ///< of attempts and cancels
   wire::Charge charge_;
 };
 

@@ -67,9 +67,21 @@ TEST(Parking, WhatWaitsIsTakenFromTheAccountOfItsNodeAndGivenBack) {
   EXPECT_EQ(memory.used(), 0U);
 }
 
+TEST(Parking, AttemptsLeaveRoomForTheAnswersThatOthersWaitFor) {
+  Parking parking;
+  for (std::size_t i = 0; i < Parking::kItemsMax / 2; ++i) ASSERT_TRUE(parking.add(attempt(i)));
+  EXPECT_FALSE(parking.add(attempt(9998)));
+  EXPECT_FALSE(parking.add(Parking::Cancel{9999, 1}));
+  EXPECT_TRUE(parking.add(result(1, Parking::kBytesMax)));
+  static_cast<void>(parking.take());
+  EXPECT_TRUE(parking.add(attempt(1, Parking::kBytesMax / 2)));
+  EXPECT_FALSE(parking.add(attempt(2, 1)));
+  EXPECT_TRUE(parking.add(result(2, Parking::kBytesMax / 2)));
+}
+
 TEST(Parking, AnAttemptThatIsCancelledNeverLeavesAndMakesRoom) {
   Parking parking;
-  EXPECT_TRUE(parking.add(attempt(1, Parking::kBytesMax)));
+  EXPECT_TRUE(parking.add(attempt(1, Parking::kBytesMax / 2)));
   EXPECT_FALSE(parking.add(attempt(2, 1))) << "no room";
   EXPECT_FALSE(parking.cancel(1, 2)) << "another attempt of the task";
   EXPECT_FALSE(parking.cancel(7, 1));
@@ -102,8 +114,8 @@ TEST(Parking, OfALostNodeTheAttemptsAreLeft) {
 
 TEST(Parking, IsBoundedInItemsAndInBytesOfErrorsToo) {
   Parking parking;
-  for (std::size_t i = 0; i < Parking::kItemsMax; ++i) ASSERT_TRUE(parking.add(Parking::Cancel{i, 1}));
-  EXPECT_FALSE(parking.add(Parking::Cancel{9999, 1}));
+  for (std::size_t i = 0; i < Parking::kItemsMax; ++i) ASSERT_TRUE(parking.add(result(i)));
+  EXPECT_FALSE(parking.add(result(9999)));
   static_cast<void>(parking.take());
   PeerResult failed{
       1, 1, {wire::Outcome::kPanicked, make_error({.message = std::string(Parking::kBytesMax, 'x')}), {}}};
@@ -132,7 +144,7 @@ TEST(Parking, CountsItsBytesRightOverRandomSteps) {
     ASSERT_EQ(parking.bytes(), sum);
     ASSERT_EQ(parking.size(), model.size());
     if (random.below(3) != 0) {
-      const bool fits = sum + size <= Parking::kBytesMax && model.size() < Parking::kItemsMax;
+      const bool fits = sum + size <= Parking::kBytesMax / 2 && model.size() < Parking::kItemsMax / 2;
       ASSERT_EQ(parking.add(attempt(step, size)), fits);
       if (fits) model.emplace_back(step, size);
     } else if (!model.empty()) {

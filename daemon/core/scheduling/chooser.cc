@@ -152,6 +152,10 @@ std::vector<NodeReason> Chooser::explain(const PreparedPlacement& placement, std
   return reasons;
 }
 
+bool Chooser::fits(const PreparedPlacement& placement, NodeIndex node) const {
+  return contains(placement.candidates(*view_).nodes, node);
+}
+
 std::string Chooser::node_name(NodeIndex node) const {
   const NodeView* known = view_->find(node);
   return known == nullptr ? std::string() : known->info->name;

@@ -209,6 +209,26 @@ TaskError to_task_error(const v1::ResultError& message) {
   return error;
 }
 
+std::size_t metadata_bytes_max(wire::FrameKind kind) {
+  switch (kind) {
+    case wire::FrameKind::kNodeInfo:
+    case wire::FrameKind::kNodeInfoDelta:
+      return wire::kMaxMetadataBytes;
+    case wire::FrameKind::kRegister:
+      return 2 * wire::kMaxFunctionBytesPerApp;
+    case wire::FrameKind::kPrepare:
+      return 512U << 10;
+    default:
+      return 256U << 10;
+  }
+}
+
+base::Status too_much_metadata(const wire::FrameView& frame) {
+  return absl::InvalidArgumentError("the metadata of a " + std::string(wire::name(frame.header.kind)) +
+                                    " frame takes " + std::to_string(frame.metadata.size()) + " bytes; at most " +
+                                    std::to_string(metadata_bytes_max(frame.header.kind)) + " are read");
+}
+
 TaskResult to_failure(const wire::FrameView& frame, std::optional<wire::Outcome> outcome) {
   TaskError error;
   if (auto message = parse_metadata<v1::ResultError>(frame); message.ok()) {

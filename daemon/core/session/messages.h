@@ -33,9 +33,17 @@ inline constexpr std::size_t kMaxErrorTextBytes = 16U << 10;
 inline constexpr int kMaxReasonsPerError = 256;
 inline constexpr std::size_t kMaxReasonBytes = 64U << 10;
 
+/// How much of a frame's metadata is read, by its kind: what a well-behaved sender may have to say, and not more, for
+/// what is parsed takes up to forty times as much memory, and the strand's time, before its entries can be judged.
+[[nodiscard]] std::size_t metadata_bytes_max(wire::FrameKind kind);
+
+/// Nothing was parsed: there is too much of it.
+[[nodiscard]] base::Status too_much_metadata(const wire::FrameView& frame);
+
 /// Parses a frame's metadata. Errors: kInvalidArgument naming the frame.
 template <class Message>
 [[nodiscard]] base::StatusOr<Message> parse_metadata(const wire::FrameView& frame) {
+  if (frame.metadata.size() > metadata_bytes_max(frame.header.kind)) return too_much_metadata(frame);
   Message message;
   if (!message.ParseFromArray(frame.metadata.data(), static_cast<int>(frame.metadata.size()))) {
     return absl::InvalidArgumentError("the metadata of a " + std::string(wire::name(frame.header.kind)) +

@@ -119,6 +119,25 @@ TEST(Messages, TheReasonsOfAnErrorAreBoundedInAll) {
   EXPECT_LE(error.reasons.size() * 1000, kMaxReasonBytes);
 }
 
+TEST(Messages, NoMoreIsParsedThanAWellBehavedSenderSays) {
+  const std::string many(1U << 20, '\0');  // would be half a million fields
+  wire::FrameHeader header;
+  header.kind = wire::FrameKind::kResult;
+  const TaskResult failure = to_failure(wire::FrameView(header, wire::as_span(many), {}), wire::Outcome::kPanicked);
+  EXPECT_EQ(
+      failure.error->message,
+      "what went wrong cannot be read: the metadata of a result frame takes 1048576 bytes; at most 262144 are read");
+  v1::ResultError largest;
+  largest.set_message(std::string(kMaxErrorTextBytes, 'm'));
+  for (int i = 0; i < kMaxReasonsPerError; ++i) {
+    largest.add_reasons()->set_node(std::string(wire::kMaxNameBytes, 'n'));
+    largest.mutable_reasons(i)->set_reason(std::string(kMaxReasonBytes / kMaxReasonsPerError, 'r'));
+  }
+  EXPECT_LT(largest.ByteSizeLong(), metadata_bytes_max(wire::FrameKind::kResult));
+  EXPECT_GT(metadata_bytes_max(wire::FrameKind::kRegister), wire::kMaxFunctionBytesPerApp);
+  EXPECT_EQ(metadata_bytes_max(wire::FrameKind::kNodeInfo), wire::kMaxMetadataBytes);
+}
+
 TEST(Messages, ForeignDurationsNeverOverflow) {
   EXPECT_GT(to_duration(~std::uint64_t{0}), 24h * 365);
   EXPECT_EQ(to_duration(5), 5ns);

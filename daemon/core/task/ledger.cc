@@ -228,6 +228,13 @@ void Ledger::send(base::Instant now, std::uint32_t slot, const Placer::Choice& c
   effect.payload = std::move(payload);
 }
 
+// A refusal stands while the node looks as it did to whoever chose it. Once it is seen not to fit, what it says later
+// is news: an app came back, or the node did.
+void Ledger::forget_refusals(Record& record) const {
+  if (record.history == nullptr) return;
+  std::erase_if(record.history->refused, [&](NodeIndex node) { return !placer_.fits(*record.placement, node); });
+}
+
 void Ledger::wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict verdict, Payload payload) {
   Record& record = records_[slot];
   const base::Duration wait = std::max(record.placement->spec().wait, settles_at_ - now);
@@ -245,6 +252,7 @@ void Ledger::wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict
   }
   if (!record.kept.is_set() && !keep(slot, payload)) return;
   ++counters_.waited;
+  forget_refusals(record);
   record.waiting_at = static_cast<std::uint32_t>(waiting_.size());
   waiting_.push_back(slot);
   arm(slot);
@@ -291,7 +299,10 @@ void Ledger::view_changed(base::Instant now) {
     const std::uint32_t slot = waiting_[i];
     Record& record = records_[slot];
     const Placer::Choice choice = choose(record);
-    if (choice.verdict != Placer::Verdict::kChosen) continue;
+    if (choice.verdict != Placer::Verdict::kChosen) {
+      forget_refusals(record);
+      continue;
+    }
     stop_waiting(record);
     arm(slot);
     send(now, slot, choice, {});

@@ -216,7 +216,7 @@ class Ledger {
 
   // What only tasks have that were lost, handed back or had to be tried again: rare, so apart from the record.
   struct History {
-    std::vector<NodeIndex> refused;  // handed it back: not asked again
+    std::vector<NodeIndex> refused;  // handed it back: not asked again before it was seen not to fit
     std::vector<NodeIndex> failed;   // lost it: asked again only if there is no other
     std::vector<NodeReason> reasons;
     base::Duration retry_after{0};
@@ -255,6 +255,7 @@ class Ledger {
   [[nodiscard]] Placer::Choice choose(const Record& record);
   void place(base::Instant now, std::uint32_t slot, Payload payload);
   void send(base::Instant now, std::uint32_t slot, const Placer::Choice& choice, Payload payload);
+  void forget_refusals(Record& record) const;
   void wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict verdict, Payload payload);
   void fail_unplaced(std::uint32_t slot, Placer::Verdict verdict);
   void attempt_lost(base::Instant now, std::uint32_t slot, wire::Outcome outcome, TaskError why);

@@ -32,6 +32,9 @@ class FakePlacer final : public Placer {
   std::vector<NodeReason> explain(const PreparedPlacement&, std::span<const NodeIndex>) const override {
     return {{"node-1", "a reason"}};
   }
+  bool fits(const PreparedPlacement&, NodeIndex node) const override {
+    return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+  }
   std::string node_name(NodeIndex node) const override { return "node-" + std::to_string(node.value); }
   void attempt_sent(NodeIndex node) override { ++in_flight[node]; }
   void attempt_settled(NodeIndex node) override { --in_flight[node]; }

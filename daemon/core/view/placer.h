@@ -30,6 +30,9 @@ class Placer {
   [[nodiscard]] virtual std::vector<NodeReason> explain(const PreparedPlacement& placement,
                                                         std::span<const NodeIndex> avoid) const = 0;
 
+  /// Whether the node could be chosen, by what it says of itself now.
+  [[nodiscard]] virtual bool fits(const PreparedPlacement& placement, NodeIndex node) const = 0;
+
   /// A node's name for an error; empty if unknown.
   [[nodiscard]] virtual std::string node_name(NodeIndex node) const = 0;
 
