@@ -34,7 +34,7 @@ TEST(MetricsReport, ReportsAllOfTheCatalogueThatIsTheNodes) {
   Identity identity;
   identity.id.bytes[0] = 1;
   identity.epoch = base::Epoch{1};
-  const Rooms rooms(loop, settings, identity, /*nonce=*/1, Logger());
+  const Rooms rooms(loop, settings, identity, {.nonce = 1, .hash_seed = 2}, Logger());
   Names reported;
   report_metrics(rooms, reported);
   report_admin(AdminServerCounters(), HttpServerCounters(), reported);

@@ -35,7 +35,7 @@ constexpr base::Duration kGoodbyeTimeMax = std::chrono::seconds(5);
 constexpr base::Duration kMemoryInterval = std::chrono::seconds(1);
 
 /// From the system's randomness: nobody can guess it, and no two lives share it.
-std::uint64_t random_nonce() {
+std::uint64_t random_number() {
   std::random_device device;
   return static_cast<std::uint64_t>(device()) << 32 | device();
 }
@@ -70,7 +70,7 @@ class Node::Impl final {
       : loop_(loop),
         log_(std::move(log)),
         state_(std::move(state)),
-        rooms_(loop, settings, identity, random_nonce(), log_),
+        rooms_(loop, settings, identity, {.nonce = random_number(), .hash_seed = random_number()}, log_),
         metrics_(make_prometheus_metrics()),
         report_(metrics_->add_collector([this](MetricSink& sink) {
           report_metrics(rooms_, sink);

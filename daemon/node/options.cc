@@ -22,7 +22,9 @@ std::string_view effect_name(TaintEffect effect) {
 
 /// Every random choice of a node comes from who it is and how often it has started.
 std::uint64_t seed_of(const Identity& identity) {
-  return std::hash<base::NodeId>{}(identity.id) ^ (identity.epoch.value * 0x9e3779b97f4a7c15ULL);
+  std::uint64_t id = 0;
+  for (std::size_t i = 0; i < sizeof id; ++i) id = (id << 8) | identity.id.bytes[i];
+  return id ^ (identity.epoch.value * 0x9e3779b97f4a7c15ULL);
 }
 
 ListenOptions listen_options(const Settings& settings, std::uint32_t connections_max, std::uint32_t headroom) {
@@ -110,10 +112,11 @@ TaskFlowOptions task_options(const Settings& settings, const Identity& identity,
 
 }  // namespace
 
-NodeMachineOptions machine_options(const Settings& settings, const Identity& identity, std::uint64_t nonce) {
-  const base::Life life{identity.epoch, nonce};
+NodeMachineOptions machine_options(const Settings& settings, const Identity& identity, const FreshNumbers& fresh) {
+  const base::Life life{identity.epoch, fresh.nonce};
   NodeMachineOptions options;
   options.tasks = task_options(settings, identity, life);
+  options.tasks.ledger.hash_seed = options.tasks.executor.hash_seed = fresh.hash_seed;
   options.apps = app_options(settings, identity);
   options.peers = peer_options(settings, identity, life);
   options.memory_bytes = settings.limits.memory.count;

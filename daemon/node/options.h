@@ -17,9 +17,14 @@ namespace kaido::daemon {
 
 [[nodiscard]] Address to_address(const AddressSetting& setting);
 
-/// `nonce`: of this life, drawn anew at every start.
+/// Drawn anew at every start.
+struct FreshNumbers {
+  std::uint64_t nonce = 0;      ///< of this life; peers are told it
+  std::uint64_t hash_seed = 0;  ///< nobody is
+};
+
 [[nodiscard]] NodeMachineOptions machine_options(const Settings& settings, const Identity& identity,
-                                                 std::uint64_t nonce);
+                                                 const FreshNumbers& fresh);
 [[nodiscard]] LinksOptions links_options(const Settings& settings);
 
 }  // namespace kaido::daemon

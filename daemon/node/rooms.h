@@ -20,7 +20,7 @@ namespace kaido::daemon {
 ///
 /// Threading: confined to the node strand.
 struct Rooms {
-  Rooms(Loop& the_loop, const Settings& the_settings, const Identity& the_identity, std::uint64_t nonce,
+  Rooms(Loop& the_loop, const Settings& the_settings, const Identity& the_identity, const FreshNumbers& fresh,
         const Logger& log)
       : loop(the_loop),
         settings(the_settings),
@@ -33,7 +33,7 @@ struct Rooms {
         peer_unix_transport(the_loop, peer_security),
         peer_tcp_transport(the_loop, peer_security),
         peer_transport(the_loop),
-        machine(machine_options(the_settings, the_identity, nonce), started),
+        machine(machine_options(the_settings, the_identity, fresh), started),
         links(the_loop, app_transport, peer_transport, links_options(the_settings), machine, log),
         operator_calls(the_loop, machine) {
     peer_transport.add(Address::Kind::kUnix, peer_unix_transport);

@@ -1,12 +1,12 @@
 /// The identities that daemon and SDK share: nodes, their epochs, tasks and functions.
 ///
-/// Every type here is a plain value: it copies, compares and hashes, and formats itself for logs.
+/// Every type here is a plain value: it copies and compares, and formats itself for logs. None has a std::hash: apps
+/// and peers choose them, and could choose thousands of one hash. std::map keeps them in order instead.
 #pragma once
 
 #include <array>
 #include <compare>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,18 +66,3 @@ struct FunctionId {
 };
 
 }  // namespace kaido::base
-
-template <>
-struct std::hash<kaido::base::NodeId> {
-  std::size_t operator()(const kaido::base::NodeId& id) const noexcept {
-    // The bits are random already: the first eight are as good as any hash of all.
-    std::size_t hash = 0;
-    for (std::size_t i = 0; i < sizeof hash; ++i) hash = (hash << 8) | id.bytes[i];
-    return hash;
-  }
-};
-
-template <>
-struct std::hash<kaido::base::FunctionId> {
-  std::size_t operator()(const kaido::base::FunctionId& id) const noexcept { return id.value; }
-};

@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "daemon/core/node/announcements.h"
@@ -202,7 +201,7 @@ class Peers {
   Deadlines deadlines_;
   std::vector<std::unique_ptr<Dialer>> dialers_;
   std::uint32_t next_dial_ = 1;
-  std::unordered_map<base::NodeId, Link*> by_id_;  ///< the link that is introduced, or committed to, last
+  std::map<base::NodeId, Link*> by_id_;  ///< the link that is introduced, or committed to, last
   std::map<NodeIndex, Node> nodes_;
   std::vector<Link*> active_;  ///< by NodeIndex: what attempts and answers go by; null: no link
   std::vector<Challenge> challenges_;

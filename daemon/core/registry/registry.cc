@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -83,7 +84,7 @@ void Registry::remember_checked(const FunctionInfo& function) {
 }
 
 std::optional<Registry::Refusal> Registry::check_functions(std::span<const FunctionInfo> functions) const {
-  std::unordered_map<base::FunctionId, const FunctionInfo*> of_this_app;
+  std::map<base::FunctionId, const FunctionInfo*> of_this_app;
   std::size_t new_functions = 0;
   std::size_t bytes = 0;
   std::size_t new_bytes = 0;

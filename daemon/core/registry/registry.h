@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -104,11 +105,11 @@ class Registry {
   void remember_checked(const FunctionInfo& function);
 
   RegistryOptions options_;
-  std::unordered_map<base::FunctionId, Function> functions_;
+  std::map<base::FunctionId, Function> functions_;
   std::unordered_map<std::uint32_t, Session> sessions_;
   /// Schemas that were read, also of workers that are gone: one that comes back registers without that cost. Emptied
   /// when it has grown to bytes_max.
-  std::unordered_map<base::FunctionId, Schema> checked_;
+  std::map<base::FunctionId, Schema> checked_;
   std::size_t checked_bytes_ = 0;
   WorkerSlots slots_ = 0;
   std::size_t bytes_ = 0;

@@ -19,6 +19,8 @@ class AttemptMemory {
  public:
   static constexpr std::size_t kEntries = 4096;
 
+  explicit AttemptMemory(const HashKey& hash_key) : hash_key_(hash_key) {}
+
   void remember(const AttemptKey& key) {
     if (entries_.empty()) [[unlikely]]
       entries_.resize(kEntries);
@@ -34,10 +36,11 @@ class AttemptMemory {
   }
 
  private:
-  [[nodiscard]] static std::size_t place(const AttemptKey& key) {
-    return mix(key.sequence, key.origin.value) & (kEntries - 1);
+  [[nodiscard]] std::size_t place(const AttemptKey& key) const {
+    return mix(hash_key_, key.sequence, key.origin.value) & (kEntries - 1);
   }
 
+  const HashKey hash_key_;
   std::vector<AttemptKey> entries_;  // attempt 0: empty
 };
 

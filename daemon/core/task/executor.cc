@@ -15,12 +15,14 @@ using base::kNever;
 // The longest retry-after that is ever advised.
 constexpr base::Duration kRetryAfterMax = std::chrono::seconds(60);
 
-std::uint32_t hash_of(const AttemptKey& key) { return mix(key.sequence, key.origin.value); }
-
 }  // namespace
 
 Executor::Executor(const ExecutorOptions& options, ClusterViewRef view)
-    : options_(options), view_(std::move(view)), queued_bytes_(options.queued_bytes_max, options.memory) {
+    : options_(options),
+      view_(std::move(view)),
+      hash_key_(options.hash_seed),
+      memory_(hash_key_),
+      queued_bytes_(options.queued_bytes_max, options.memory) {
   KAIDO_CHECK(view_ != nullptr);
   origins_.resize(1);
 }

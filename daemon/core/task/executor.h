@@ -43,6 +43,7 @@ struct ExecutorOptions {
   std::uint32_t attempts_per_origin_max = 65536;
   /// retry-after before any service time has been measured.
   base::Duration retry_after = std::chrono::milliseconds(10);
+  std::uint64_t hash_seed = 0;  ///< of its HashKey
 };
 
 /// An attempt as it arrives.
@@ -241,6 +242,9 @@ class Executor {
 
   [[nodiscard]] bool is_stale_or_known(const AttemptKey& key, std::uint32_t hash);
   [[nodiscard]] std::uint32_t find(const AttemptKey& key) const;
+  [[nodiscard]] std::uint32_t hash_of(const AttemptKey& key) const {
+    return mix(hash_key_, key.sequence, key.origin.value);
+  }
   void reply_lost(const AttemptKey& key, std::string message);
   void answer_again(const AttemptKey& key, std::uint32_t known);
   void reply_state(ExecutorEffect::Kind kind, const AttemptKey& key);
@@ -280,6 +284,7 @@ class Executor {
   WorkerTable workers_;
   std::vector<std::uint32_t> worker_records_;  // by worker: the first record that holds one of its slots
   SlotTable<Record> records_;
+  const HashKey hash_key_;
   SlotIndex attempts_;  // (origin, sequence) → slot of an attempt that is not settled
   AttemptMemory memory_;
   struct Origin {

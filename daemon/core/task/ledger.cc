@@ -21,7 +21,7 @@ constexpr std::size_t kFailedNodesMax = 8;
 }  // namespace
 
 Ledger::Ledger(const LedgerOptions& options, Placer& placer)
-    : options_(options), placer_(placer), kept_(options.kept_bytes_max, options.memory) {}
+    : options_(options), placer_(placer), hash_key_(options.hash_seed), kept_(options.kept_bytes_max, options.memory) {}
 
 // ---------------------------------------------------------------- what every call passes through: inline, so first
 
@@ -86,7 +86,7 @@ inline std::uint32_t Ledger::find_attempt(const AttemptReport& report) const {
 
 SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
   KAIDO_CHECK(request.placement != nullptr);
-  const std::uint32_t hash = mix(request.call_id, request.session);
+  const std::uint32_t hash = mix(hash_key_, request.call_id, request.session);
   const auto is_same_call = [&](std::uint32_t slot) {
     return records_[slot].call_id == request.call_id && records_[slot].session == request.session;
   };
@@ -118,7 +118,7 @@ SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
 
 std::optional<Ledger::Begun> Ledger::begin_at_once(base::Instant now, SubmitRequest& request, NodeIndex node,
                                                    const base::Life& life) {
-  const std::uint32_t hash = mix(request.call_id, request.session);
+  const std::uint32_t hash = mix(hash_key_, request.call_id, request.session);
   const auto is_same_call = [&](std::uint32_t slot) {
     return records_[slot].call_id == request.call_id && records_[slot].session == request.session;
   };
@@ -397,7 +397,7 @@ void Ledger::attempt_lost(base::Instant now, std::uint32_t slot, Outcome outcome
 // ---------------------------------------------------------------- giving up
 
 bool Ledger::cancel(base::Instant, std::uint32_t session, std::uint64_t call_id) {
-  const std::uint32_t slot = calls_.find(mix(call_id, session), [&](std::uint32_t candidate) {
+  const std::uint32_t slot = calls_.find(mix(hash_key_, call_id, session), [&](std::uint32_t candidate) {
     return records_[candidate].call_id == call_id && records_[candidate].session == session;
   });
   if (slot == SlotIndex::kNone) return false;

@@ -39,6 +39,7 @@ struct LedgerOptions {
   std::uint32_t idempotent_attempts = 4;
   /// retry-after when a bound of this ledger is hit.
   base::Duration retry_after = std::chrono::milliseconds(100);
+  std::uint64_t hash_seed = 0;  ///< of its HashKey
 };
 
 /// What came of submit(): anything but kAccepted has no Deliver and no record.
@@ -285,6 +286,7 @@ class Ledger {
   Placer& placer_;
   SlotTable<Record> records_;
   std::uint32_t live_ = 0;
+  const HashKey hash_key_;
   SlotIndex calls_;                                            // (session, call id) → slot, for cancel
   std::unordered_map<std::uint32_t, std::uint32_t> sessions_;  // → first slot of the session's list
   std::uint32_t last_session_ = 0;

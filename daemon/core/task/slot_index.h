@@ -5,14 +5,31 @@
 #include <cstdint>
 #include <vector>
 
+#include "proto/base/random.h"
+
 namespace kaido::daemon {
 
-/// Mixes two words into a hash (the finaliser of MurmurHash3).
-[[nodiscard]] inline std::uint32_t mix(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t h = a * 0x9e3779b97f4a7c15ULL + b;
-  h = (h ^ (h >> 33)) * 0xff51afd7ed558ccdULL;
-  h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53ULL;
-  return static_cast<std::uint32_t>(h ^ (h >> 33));
+/// What hashes depend on beside what is hashed. Apps and peers choose the numbers that are hashed here: who knew the
+/// key could choose thousands of one hash, and make each frame that names one of them cost a search through all.
+struct HashKey {
+  /// `seed` is told to nobody; equal ones give equal keys.
+  explicit HashKey(std::uint64_t seed) {
+    base::Random random(seed);
+    a = random.next();
+    b = random.next();
+  }
+  std::uint64_t a = 0;
+  std::uint64_t b = 0;
+};
+
+/// Mixes two words into a hash: wyhash64 (Wang Yi), two multiplications to 128 bits. Without the key it cannot be
+/// turned round, as the finalisers of MurmurHash3 and SplitMix64 can.
+[[nodiscard]] inline std::uint32_t mix(const HashKey& key, std::uint64_t a, std::uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  const Wide first = static_cast<Wide>(a ^ key.a) * (b ^ key.b);
+  const Wide second =
+      static_cast<Wide>(static_cast<std::uint64_t>(first) ^ key.a) * (static_cast<std::uint64_t>(first >> 64) ^ key.b);
+  return static_cast<std::uint32_t>(second ^ (second >> 64));
 }
 
 /// Open addressing with linear probing, at most half full; holds hashes and slots, the records hold the keys. About

@@ -72,6 +72,76 @@ TEST(IndexedHeap, AgreesWithASortedSetOverRandomSteps) {
   }
 }
 
+// The most of the ids that one of as many places has; of random ones about 7.
+std::size_t most_at_one_place(const std::vector<std::uint64_t>& ids, const HashKey& key) {
+  std::map<std::uint32_t, std::size_t> places;
+  std::size_t most = 0;
+  for (const std::uint64_t id : ids) most = std::max(most, ++places[mix(key, id, 1) % ids.size()]);
+  return most;
+}
+
+std::uint64_t inverse(std::uint64_t odd) {
+  std::uint64_t x = odd;
+  for (int i = 0; i < 6; ++i) x *= 2 - odd * x;
+  return x;
+}
+
+// Ids that had one hash for session 1 while it was a known function of both: MurmurHash3's finaliser, turned round.
+std::vector<std::uint64_t> ids_of_one_murmur_hash(std::size_t count) {
+  std::vector<std::uint64_t> ids;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::uint64_t h = i << 32 | 0x1234567;
+    h ^= h >> 33;
+    h *= inverse(0xc4ceb9fe1a85ec53ULL);
+    h ^= h >> 33;
+    h *= inverse(0xff51afd7ed558ccdULL);
+    h ^= h >> 33;
+    ids.push_back((h - 1) * inverse(0x9e3779b97f4a7c15ULL));
+  }
+  return ids;
+}
+
+TEST(HashKey, WhoDoesNotKnowItCannotMakeIdsCollide) {
+  const HashKey known(kSeed);
+  std::vector<std::uint64_t> of_a_known_key;
+  for (std::uint64_t id = 0; of_a_known_key.size() < 1024; ++id) {
+    if (mix(known, id, 1) % 1024 == 5) of_a_known_key.push_back(id);
+  }
+  ASSERT_EQ(most_at_one_place(of_a_known_key, known), 1024U);
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    EXPECT_LE(most_at_one_place(ids_of_one_murmur_hash(4096), HashKey(seed)), 20U) << "seed " << seed;
+    EXPECT_LE(most_at_one_place(of_a_known_key, HashKey(seed)), 20U) << "seed " << seed;
+  }
+}
+
+TEST(HashKey, NumbersInARowAreSpread) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    for (int shift = 0; shift <= 52; ++shift) {
+      std::vector<std::uint64_t> ids;
+      for (std::uint64_t i = 0; i < 4096; ++i) ids.push_back(i << shift);
+      ASSERT_LE(most_at_one_place(ids, HashKey(seed)), 20U) << "seed " << seed << ", shift " << shift;
+    }
+  }
+}
+
+// 4096 calls of one session that wait: to find one, it is compared with itself and next to nothing else.
+TEST(SlotIndex, CraftedIdsAreFoundAsRandomOnes) {
+  const std::vector<std::uint64_t> ids = ids_of_one_murmur_hash(4096);
+  const HashKey key(kSeed);
+  SlotIndex index;
+  for (std::uint32_t slot = 0; slot < ids.size(); ++slot) index.insert(mix(key, ids[slot], 1), slot);
+  std::size_t probes = 0;
+  for (std::uint32_t slot = 0; slot < ids.size(); ++slot) {
+    EXPECT_EQ(index.find(mix(key, ids[slot], 1),
+                         [&](std::uint32_t found) {
+                           ++probes;
+                           return ids[found] == ids[slot];
+                         }),
+              slot);
+  }
+  EXPECT_LE(probes, ids.size() + 16);
+}
+
 TEST(SlotIndex, AgreesWithAMapOverRandomSteps) {
   base::Random random(kSeed);
   SlotIndex index;
@@ -295,7 +365,7 @@ TEST(WorkerTable, ClosingReportsTheLanesThatNobodyOffersAnyMore) {
 }
 
 TEST(AttemptMemory, RemembersTheLatestAnsweredAttemptOfATask) {
-  AttemptMemory memory;
+  AttemptMemory memory{HashKey(kSeed)};
   AttemptKey key{.origin = NodeIndex{3}, .attempt = 2, .origin_life = {{9}, 1}, .sequence = 77};
   EXPECT_FALSE(memory.is_answered(key));
   memory.remember(key);

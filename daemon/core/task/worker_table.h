@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -86,7 +87,7 @@ class WorkerTable {
   std::vector<Lane> lanes_;
   std::vector<std::uint32_t> free_lanes_;
   std::unordered_map<std::uint32_t, std::uint32_t> by_session_;
-  std::unordered_map<base::FunctionId, std::uint32_t> lanes_by_id_;
+  std::map<base::FunctionId, std::uint32_t> lanes_by_id_;
   std::uint64_t version_ = 1;
   std::uint32_t slots_[2] = {};
   std::uint32_t busy_[2] = {};

@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -82,7 +82,7 @@ class ClusterTable {
   std::vector<NodeIndex> free_;
   std::set<std::pair<base::Instant, NodeIndex>> lost_;  ///< those that are, the longest ago first
   std::vector<base::Instant> lost_at_;                  ///< by index: when last
-  std::unordered_map<base::NodeId, NodeIndex> indices_;
+  std::map<base::NodeId, NodeIndex> indices_;
   wire::MemoryBudget* const memory_;
   std::vector<wire::Charge> charges_;  ///< by index
   ClusterViewRef view_;
