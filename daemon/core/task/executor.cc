@@ -133,7 +133,13 @@ std::optional<Executor::Start> Executor::admit_at_once(base::Instant now, const 
   if (record.deadline != kNever) deadlines_.push(slot, record.deadline);
   record.since = now;
   ++counters_.admitted;
-  if (!must_queue) return start(now, slot, pick);
+  if (!must_queue) {
+    const Start begun = start(now, slot, pick);
+    if (effects_.front() == nullptr) [[likely]]
+      return begun;
+    push_dispatch(slot, begun, now, request.payload);
+    return std::nullopt;
+  }
   ++counters_.queued;
   record.state = State::kQueued;
   queue_.push(lane, slot, spec.priority, record.deadline);
@@ -149,11 +155,17 @@ bool Executor::is_stale_or_known(const AttemptKey& key, std::uint32_t hash) {
     return true;
   }
   latest = key.origin_life.epoch;
-  const std::uint32_t known = attempts_.find(hash, [&](std::uint32_t slot) {
+  std::uint32_t known = attempts_.find(hash, [&](std::uint32_t slot) {
     const AttemptKey& other = records_[slot].key;
-    return other.sequence == key.sequence && other.origin == key.origin && other.origin_life == key.origin_life &&
-           other.attempt >= key.attempt;
+    return other.sequence == key.sequence && other.origin == key.origin && other.origin_life == key.origin_life;
   });
+  if (known != SlotIndex::kNone && records_[known].key.attempt < key.attempt) [[unlikely]] {
+    // The origin made this one after it had given the other up, and would drop its answer. Kept, they would be many of
+    // one hash.
+    ++counters_.cancelled;
+    give_up(known);
+    known = SlotIndex::kNone;
+  }
   if (known == SlotIndex::kNone && !memory_.is_answered(key)) return false;
   ++counters_.duplicates;
   answer_again(key, known);

@@ -123,8 +123,8 @@ struct AttemptSummary {
 ///     while (executor.poll_effect(effect)) act(effect);    // after every call that takes `now`
 ///
 /// Promise: every admitted attempt is answered by exactly one kReplyResult or kReplyRedirect, unless its origin
-/// cancelled it or was lost; then by none. An attempt is dispatched at most once. A worker's slot is taken until the
-/// worker answered or is gone, even where the attempt was settled before.
+/// cancelled it, sent a later one of the same task, or was lost; then by none. An attempt is dispatched at most once. A
+/// worker's slot is taken until the worker answered or is gone, even where the attempt was settled before.
 ///
 /// Threading: confined to the node's loop.
 /// Lifetime: an effect owns what it refers to.
@@ -148,8 +148,8 @@ class Executor {
     std::uint32_t session = 0;
     std::uint32_t function_index = 0;
   };
-  /// The same on the shortest way: an attempt that is started at once is the caller's to dispatch, with no effect in
-  /// between. Nothing: the effects say what became of it.
+  /// The same on the shortest way: an attempt that is started at once, while no effect waits, is the caller's to
+  /// dispatch, with no effect in between. Nothing: the effects say what became of it.
   [[nodiscard]] std::optional<Start> admit_at_once(base::Instant now, const AdmitRequest& request);
   /// The origin gives the attempt up and expects no answer. Unknown keys are ignored: the answer is on its way.
   void cancel(base::Instant now, const AttemptKey& key);

@@ -135,6 +135,27 @@ TEST_F(ExecutorTest, StartedIsReportedOnlyAfterQueued) {
   EXPECT_EQ(started.key, key(101));
 }
 
+TEST_F(ExecutorTest, ALaterAttemptOfATaskEndsTheEarlierOne) {
+  worker(7, 2);
+  const auto first = dispatched(100);
+  for (std::uint32_t attempt = 2; attempt <= 4; ++attempt) {
+    ASSERT_FALSE(executor_.admit_at_once(now_, {.key = key(100, attempt), .placement = prepared(spec_of(kF))}))
+        << "its way is that of the cancel, which comes first";
+    const auto cancel = next();
+    EXPECT_EQ(cancel.kind, Kind::kCancelAtWorker);
+    EXPECT_EQ(cancel.key, key(100, attempt - 1));
+    const auto dispatch = only();
+    EXPECT_EQ(dispatch.kind, Kind::kDispatch);
+    EXPECT_EQ(dispatch.key, key(100, attempt));
+    EXPECT_EQ(executor_.running_count(), 1U) << "there is one attempt of a task at a time";
+    EXPECT_FALSE(executor_.handle_worker_result(now_, 7, cancel.call, {Outcome::kCancelled, nullptr, {}}));
+    expect_none();
+  }
+  executor_.inquire(key(100, 1));
+  EXPECT_EQ(only().outcome, Outcome::kNodeLost);
+  EXPECT_EQ(executor_.counters().cancelled, 3U);
+}
+
 TEST_F(ExecutorTest, AnAttemptThatIsStartedAtOnceNeedsNoEffect) {
   worker(7, 1);
   const auto admit_at_once = [&](std::uint64_t sequence) {
