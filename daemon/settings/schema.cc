@@ -84,7 +84,8 @@ constexpr SettingKey kTable[] = {
     {"limits.calls_per_node", CountType{FIELD(limits.calls_per_node), 1, 10 * kMillion},
      "Calls in flight on this node in all; further ones are rejected with a time to retry after."},
     {"limits.queue_length", CountType{FIELD(limits.queue_length), 1, 10 * kMillion},
-     "Calls that wait for a free slot. Raising it trades rejections for waiting."},
+     "Calls that wait for a free slot. One app or peer may have half of what is left for all others: alone, a third. "
+     "Raising it trades rejections for waiting."},
     {"limits.max_apps", CountType{FIELD(limits.max_apps), 1, 100'000},
      "Connected apps. Each takes a file descriptor and its buffers."},
     {"limits.max_peers", CountType{FIELD(limits.max_peers), 1, 10'000}, "Connected peers."},

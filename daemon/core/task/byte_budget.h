@@ -71,6 +71,8 @@ class Kept {
 
   [[nodiscard]] bool is_set() const { return is_set_; }
   [[nodiscard]] const Payload& payload() const { return payload_; }
+  /// Of what is or was kept last.
+  [[nodiscard]] MemoryOwner owner() const { return owner_; }
 
  private:
   static constexpr wire::MemoryKind kKind = wire::MemoryKind::kArguments;

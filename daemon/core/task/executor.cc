@@ -22,6 +22,7 @@ Executor::Executor(const ExecutorOptions& options, ClusterViewRef view)
       view_(std::move(view)),
       hash_key_(options.hash_seed),
       memory_(hash_key_),
+      queue_shares_(options.queue_max),
       queued_bytes_(options.queued_bytes_max, options.memory) {
   KAIDO_CHECK(view_ != nullptr);
   origins_.resize(1);
@@ -56,9 +57,16 @@ inline void Executor::settle(std::uint32_t slot) {
   }
 }
 
+// What lets an attempt wait: its place in the queue is its owner's, and so are the bytes.
+inline void Executor::unkeep(Record& record) {
+  if (!record.kept.is_set()) return;
+  queue_shares_.give_back(record.kept.owner());
+  record.kept.release(queued_bytes_);
+}
+
 inline void Executor::release(std::uint32_t slot) {
   Record& record = records_[slot];
-  record.kept.release(queued_bytes_);
+  unkeep(record);
   --origins_[record.key.origin.value].attempts;
   records_.release(slot);
 }
@@ -111,12 +119,15 @@ std::optional<Executor::Start> Executor::admit_at_once(base::Instant now, const 
 
   const WorkerTable::Pick pick = has_node_slot() ? workers_.pick(lane) : WorkerTable::Pick{};
   const bool must_queue = pick.worker == WorkerTable::kNone;
-  if (must_queue && queue_.size() >= options_.queue_max) return redirect(RedirectReason::kQueueFull);
+  MemoryOwner owner;
+  if (must_queue) {
+    owner =
+        request.key.origin == kSelf ? memory_owner_of_connection(request.session) : memory_owner_of(request.key.origin);
+    if (!queue_shares_.has_room(owner)) return redirect(RedirectReason::kQueueFull);
+  }
   const std::uint32_t slot = records_.acquire(options_.attempts_max);
   if (slot == kNone) return redirect(RedirectReason::kQueueFull);
   Record& record = records_[slot];
-  const MemoryOwner owner =
-      request.key.origin == kSelf ? memory_owner_of_connection(request.session) : memory_owner_of(request.key.origin);
   if (must_queue && !record.kept.keep_until_sent(queued_bytes_, request.payload, owner)) {
     records_.release(slot);
     return redirect(RedirectReason::kQueueFull);
@@ -141,6 +152,7 @@ std::optional<Executor::Start> Executor::admit_at_once(base::Instant now, const 
     return std::nullopt;
   }
   ++counters_.queued;
+  queue_shares_.take(owner);
   record.state = State::kQueued;
   queue_.push(lane, slot, spec.priority, record.deadline);
   reply_state(ExecutorEffect::Kind::kReplyQueued, record.key);
@@ -309,7 +321,7 @@ void Executor::dispatch_queued(base::Instant now) {
     if (slot == RunQueue::kNone) return;
     Record& record = records_[slot];
     Payload payload = record.kept.payload();
-    record.kept.release(queued_bytes_);
+    unkeep(record);
     const base::Instant admitted = record.since;
     push_dispatch(slot, start(now, slot, workers_.pick(record.lane)), admitted, std::move(payload));
     reply_state(ExecutorEffect::Kind::kReplyStarted, record.key);

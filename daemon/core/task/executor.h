@@ -20,6 +20,7 @@
 #include "daemon/core/view/cluster_view.h"
 #include "daemon/core/view/node_view.h"
 #include "daemon/core/view/placement.h"
+#include "daemon/core/view/shares.h"
 #include "proto/base/ids.h"
 #include "proto/base/time.h"
 #include "proto/wire/frame.h"
@@ -28,8 +29,8 @@
 namespace kaido::daemon {
 
 struct ExecutorOptions {
-  /// Attempts that wait for a worker's slot. Raising it smooths bursts and lengthens the worst wait; full, attempts are
-  /// handed back.
+  /// Attempts that wait for a worker's slot, of which an app or another node may have its share (Shares). Raising it
+  /// smooths bursts and lengthens the worst wait; beyond it, attempts are handed back.
   std::uint32_t queue_max = 65536;
   /// Bytes of arguments that wait.
   std::size_t queued_bytes_max = 256U << 20;
@@ -277,6 +278,7 @@ class Executor {
   void release(std::uint32_t slot);
   void give_up(std::uint32_t slot);
   void unqueue(std::uint32_t slot);
+  void unkeep(Record& record);
   void leave_worker(std::uint32_t slot);
 
   ExecutorOptions options_;
@@ -293,6 +295,7 @@ class Executor {
   };
   std::vector<Origin> origins_;  // by NodeIndex
   RunQueue queue_;
+  Shares queue_shares_;
   HeapPositions deadline_positions_;
   IndexedHeap<base::Instant> deadlines_{deadline_positions_};
   ByteBudget queued_bytes_;

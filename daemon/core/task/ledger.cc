@@ -21,7 +21,11 @@ constexpr std::size_t kFailedNodesMax = 8;
 }  // namespace
 
 Ledger::Ledger(const LedgerOptions& options, Placer& placer)
-    : options_(options), placer_(placer), hash_key_(options.hash_seed), kept_(options.kept_bytes_max, options.memory) {}
+    : options_(options),
+      placer_(placer),
+      hash_key_(options.hash_seed),
+      waiting_shares_(options.waiting_max),
+      kept_(options.kept_bytes_max, options.memory) {}
 
 // ---------------------------------------------------------------- what every call passes through: inline, so first
 
@@ -242,11 +246,13 @@ void Ledger::wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict
   const bool some_full = record.history != nullptr && record.history->some_full;
   if (record.wait_until == kNever && wait > base::Duration::zero()) record.wait_until = base::after(now, wait);
   if (record.wait_until == kNever || some_full || record.wait_until <= now) return fail_unplaced(slot, verdict);
-  if (waiting_.size() >= options_.waiting_max) {
+  const MemoryOwner owner = memory_owner_of_connection(record.session);
+  if (!waiting_shares_.has_room(owner)) {
     ++counters_.waiting_full;
     return fail(slot, Outcome::kRejected,
                 {.message = "no node fits now, and " + std::to_string(waiting_.size()) +
-                            " tasks wait for one already, the node's bound; try again later",
+                            " tasks wait for one already, near what the node, or this app alone, may have; try again "
+                            "later",
                  .retry_after = options_.retry_after,
                  .reasons = placer_.explain(*record.placement, {})});
   }
@@ -255,6 +261,7 @@ void Ledger::wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict
   forget_refusals(record);
   record.waiting_at = static_cast<std::uint32_t>(waiting_.size());
   waiting_.push_back(slot);
+  waiting_shares_.take(owner);
   arm(slot);
 }
 
@@ -476,6 +483,7 @@ void Ledger::stop_waiting(Record& record) {
   waiting_[record.waiting_at] = last;
   records_[last].waiting_at = record.waiting_at;
   waiting_.pop_back();
+  waiting_shares_.give_back(memory_owner_of_connection(record.session));
   record.waiting_at = kNone;
 }
 

@@ -16,6 +16,7 @@
 #include "daemon/core/view/node_view.h"
 #include "daemon/core/view/placement.h"
 #include "daemon/core/view/placer.h"
+#include "daemon/core/view/shares.h"
 #include "proto/base/ids.h"
 #include "proto/base/time.h"
 #include "proto/wire/frame.h"
@@ -27,7 +28,8 @@ namespace kaido::daemon {
 struct LedgerOptions {
   /// Tasks undelivered at once; further ones are `rejected`. A record costs about 200 bytes.
   std::uint32_t tasks_max = 1U << 18;
-  /// Tasks waiting for a suitable node (with_wait); each is tried again at every change of the view.
+  /// Tasks waiting for a suitable node (with_wait), of which an app may have its share (Shares); each is tried again at
+  /// every change of the view.
   std::uint32_t waiting_max = 16384;
   /// Bytes of arguments kept for retries and waiting; a task that would exceed it is `rejected`.
   std::size_t kept_bytes_max = 256U << 20;
@@ -294,6 +296,7 @@ class Ledger {
   HeapPositions deadline_positions_;
   IndexedHeap<base::Instant> deadlines_{deadline_positions_};
   std::vector<std::uint32_t> waiting_;
+  Shares waiting_shares_;
   ByteBudget kept_;
   EffectQueue<LedgerEffect> effects_;
   std::optional<base::Instant> drain_deadline_;

@@ -1,0 +1,99 @@
+// What one owner of a bounded number leaves for others.
+#include <gtest/gtest.h>
+
+#include "daemon/core/task/executor.h"
+#include "daemon/core/task/ledger.h"
+
+namespace kaido::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr base::FunctionId kF{1};
+constexpr base::FunctionId kG{2};
+constexpr NodeIndex kOrigin{3};
+
+ClusterViewRef view_of_one() {
+  auto info = std::make_shared<NodeInfo>();
+  info->name = "here";
+  info->functions = {{kF, "f", 10, ""}, {kG, "g", 20, ""}};
+  return std::make_shared<const ClusterView>(
+      1, std::vector<NodeView>{{.index = kSelf, .alive = true, .info = std::move(info)}});
+}
+
+PlacementRef placement_of(base::FunctionId function, base::Duration wait = {}) {
+  PlacementSpec spec;
+  spec.function = function;
+  spec.wait = wait;
+  return std::make_shared<const PreparedPlacement>(std::move(spec), 0, 1);
+}
+
+AttemptKey key_of(NodeIndex origin, std::uint64_t sequence) {
+  return {.origin = origin, .attempt = 1, .origin_life = {{50}, 7}, .sequence = sequence};
+}
+
+// The worker's call if the attempt was started, 0 if it is queued; nothing if it was handed back.
+std::optional<std::uint64_t> admit(Executor& executor, const AttemptKey& key, std::uint32_t session = 0,
+                                   base::FunctionId function = kF) {
+  executor.admit({}, {.key = key,
+                      .placement = placement_of(function),
+                      .payload = Payload::copy_of(wire::as_span("x")),
+                      .session = session});
+  ExecutorEffect effect;
+  EXPECT_TRUE(executor.poll_effect(effect));
+  switch (effect.kind) {
+    case ExecutorEffect::Kind::kDispatch:
+      return effect.call;
+    case ExecutorEffect::Kind::kReplyQueued:
+      return 0;
+    default:
+      EXPECT_EQ(effect.reason, RedirectReason::kQueueFull);
+      return std::nullopt;
+  }
+}
+
+TEST(RunQueueOwners, OneOriginsQueueLeavesRoomForAnothersAndForAnApps) {
+  Executor executor({.queue_max = 4}, view_of_one());
+  executor.worker_opened({}, 7, 1, std::vector{kF});
+  ASSERT_NE(admit(executor, key_of(kOrigin, 1)).value_or(0), 0U) << "runs";
+  for (std::uint64_t sequence = 2; sequence < 6; ++sequence)
+    static_cast<void>(admit(executor, key_of(kOrigin, sequence)));
+  EXPECT_EQ(executor.queued_count(), 2U);
+  EXPECT_TRUE(admit(executor, key_of(NodeIndex{4}, 1)));
+  EXPECT_TRUE(admit(executor, key_of(kSelf, 1), 8));
+  EXPECT_FALSE(admit(executor, key_of(kSelf, 2), 9)) << "now it is full";
+  executor.cancel({}, key_of(kOrigin, 2));
+  EXPECT_FALSE(admit(executor, key_of(kOrigin, 9))) << "it has one, and may have half of one";
+  EXPECT_TRUE(admit(executor, key_of(kSelf, 3), 9)) << "its place was given back";
+}
+
+// Knows of no node that fits.
+class NowhereToGo final : public Placer {
+ public:
+  Choice choose(const PreparedPlacement&, std::span<const NodeIndex>) override { return {}; }
+  std::vector<NodeReason> explain(const PreparedPlacement&, std::span<const NodeIndex>) const override { return {}; }
+  std::string node_name(NodeIndex) const override { return {}; }
+  void attempt_sent(NodeIndex) override {}
+  void attempt_settled(NodeIndex) override {}
+};
+
+TEST(WaitingTaskOwners, OneSessionsWaitingTasksLeaveRoomForAnothers) {
+  NowhereToGo placer;
+  Ledger ledger({.waiting_max = 5}, placer);
+  const auto is_waiting = [&](std::uint32_t session, std::uint64_t call_id) {
+    const std::uint32_t before = ledger.waiting_count();
+    EXPECT_EQ(ledger.submit({}, {.session = session, .call_id = call_id, .placement = placement_of(kF, 1h)}),
+              SubmitStatus::kAccepted);
+    return ledger.waiting_count() > before;
+  };
+  for (std::uint64_t id = 1; id <= 4; ++id) static_cast<void>(is_waiting(1, id));
+  EXPECT_EQ(ledger.waiting_count(), 2U);
+  EXPECT_TRUE(is_waiting(2, 1));
+  EXPECT_FALSE(is_waiting(1, 5)) << "it has two, and two are left";
+  EXPECT_TRUE(ledger.cancel({}, 1, 1));
+  EXPECT_TRUE(ledger.cancel({}, 1, 2));
+  EXPECT_TRUE(is_waiting(1, 6)) << "its places were given back";
+}
+
+}  // namespace
+}  // namespace kaido::daemon
