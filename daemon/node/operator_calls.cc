@@ -39,7 +39,8 @@ base::StatusOr<PlacementRef> OperatorCalls::prepare(const v1::CallRequest& reque
   spec.timeout = timeout;
   PlacementRef placement = machine_.prepare(std::move(spec));
   if (placement == nullptr)
-    return absl::ResourceExhaustedError("this node remembers too many placements; try again later");
+    return absl::ResourceExhaustedError(
+        "this node, or its operators alone, keep as many placements as they may; try again later");
   return placement;
 }
 

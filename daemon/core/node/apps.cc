@@ -5,6 +5,7 @@
 
 #include "daemon/core/node/outbox.h"
 #include "daemon/core/node/task_flow.h"
+#include "daemon/core/view/memory_owner.h"
 
 namespace kaido::daemon {
 namespace {
@@ -106,7 +107,9 @@ class Apps::Link final : public AppSessionActions {
     return apps_.tasks_.offer(connection_.value, functions, slots);
   }
   void registered() override { apps_.tasks_.start_work(); }
-  PlacementRef prepare(PlacementSpec spec) override { return apps_.tasks_.prepare(std::move(spec)); }
+  PlacementRef prepare(PlacementSpec spec) override {
+    return apps_.tasks_.prepare(std::move(spec), memory_owner_of_connection(connection_.value));
+  }
   bool submit(SubmitRequest&& request) override { return apps_.tasks_.submit(std::move(request)); }
   void cancel(std::uint64_t call_id) override { apps_.tasks_.cancel_call(connection_.value, call_id); }
   void yielded(std::uint64_t call, bool is_waiting) override {

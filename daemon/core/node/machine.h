@@ -11,6 +11,7 @@
 #include "daemon/core/node/peers.h"
 #include "daemon/core/node/ready.h"
 #include "daemon/core/node/task_flow.h"
+#include "daemon/core/view/memory_owner.h"
 #include "proto/base/status.h"
 #include "proto/base/time.h"
 #include "proto/wire/frame.h"
@@ -77,8 +78,10 @@ class NodeMachine {
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
 
   // --- operators ---
-  /// The one placement of all equal specs; null at the bound.
-  [[nodiscard]] PlacementRef prepare(PlacementSpec spec) { return tasks_.prepare(std::move(spec)); }
+  /// The one placement of all equal specs; null at the bound, or the operators' share of it.
+  [[nodiscard]] PlacementRef prepare(PlacementSpec spec) {
+    return tasks_.prepare(std::move(spec), memory_owner_of_connection(kOperatorSession));
+  }
   /// A task of nobody's session; Command::kAnswer is its one answer. `call` is not reused.
   void call(base::Instant now, std::uint64_t call, PlacementRef placement, base::Duration budget, Payload arguments);
   void cancel_call(base::Instant now, std::uint64_t call);

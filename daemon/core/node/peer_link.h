@@ -8,6 +8,7 @@
 #include "daemon/core/node/outbox.h"
 #include "daemon/core/node/peers.h"
 #include "daemon/core/node/task_flow.h"
+#include "daemon/core/view/memory_owner.h"
 
 namespace kaido::daemon {
 
@@ -41,7 +42,9 @@ class Peers::Link final : public PeerSessionActions {
   void announcement_refused(const base::Status& why) override;
   void load(wire::Load load) override { peers_.tasks_.load_reported(index_, load); }
   void round_trip(base::Duration time) override;
-  PlacementRef prepare(PlacementSpec spec) override { return peers_.tasks_.prepare(std::move(spec)); }
+  PlacementRef prepare(PlacementSpec spec) override {
+    return peers_.tasks_.prepare(std::move(spec), memory_owner_of_connection(connection_.value));
+  }
   void call(PeerAttempt&& attempt) override;
   void cancel(std::uint64_t sequence, std::uint32_t attempt) override {
     peers_.tasks_.cancel_attempt(key(sequence, attempt));

@@ -13,6 +13,7 @@
 #include "daemon/core/view/cluster_table.h"
 #include "proto/base/status.h"
 #include "proto/base/time.h"
+#include "proto/wire/memory_budget.h"
 
 namespace kaido::daemon {
 
@@ -64,8 +65,10 @@ class TaskFlow {
                                    WorkerSlots slots);
   void start_work() { settle(); }
   void worker_yielded(std::uint32_t session, std::uint64_t call, bool is_waiting);
-  /// The shared placement of all equal specs; null at the bound.
-  [[nodiscard]] PlacementRef prepare(PlacementSpec spec) { return chooser_.prepare(std::move(spec)); }
+  /// The shared placement of all equal specs; null at the bound, or the owner's.
+  [[nodiscard]] PlacementRef prepare(PlacementSpec spec, wire::MemoryOwner owner) {
+    return chooser_.prepare(std::move(spec), owner);
+  }
   /// False: the session already has this call in flight.
   [[nodiscard]] bool submit(SubmitRequest&& request);
   void cancel_call(std::uint32_t session, std::uint64_t call_id);

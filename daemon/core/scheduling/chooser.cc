@@ -17,44 +17,45 @@ bool contains(std::span<const NodeIndex> nodes, NodeIndex node) {
 }  // namespace
 
 Chooser::Chooser(std::uint64_t seed, ClusterViewRef view, ChooserOptions options)
-    : options_(options), random_(seed), view_(std::move(view)) {
+    : options_(options), random_(seed), view_(std::move(view)), known_(std::make_shared<Known>(options)) {
   KAIDO_CHECK(view_ != nullptr);
 }
 
-PlacementRef Chooser::prepare(PlacementSpec spec) {
+PlacementRef Chooser::prepare(PlacementSpec spec, wire::MemoryOwner owner) {
   std::sort(spec.tags.begin(), spec.tags.end());
-  if (const auto it = known_->placements.find(&spec); it != known_->placements.end()) return it->second.lock();
-  if (known_->placements.size() >= options_.placements_max) return nullptr;
-  if (!known_->take_schema(spec, options_.schema_bytes_max)) return nullptr;
+  if (const auto it = known_->placements.find(&spec); it != known_->placements.end())
+    return it->second.placement.lock();
+  if (!known_->shares.has_room(owner) || !known_->take_schema(spec, owner)) return nullptr;
   const auto forget = [known = std::weak_ptr<Known>(known_)](const PreparedPlacement* dead) {
     const std::unique_ptr<const PreparedPlacement> placement(dead);
     if (const auto living = known.lock()) living->remove(*placement);
   };
   const PlacementRef placement(new PreparedPlacement(std::move(spec), known_->take_index(), next_serial_++), forget);
-  known_->placements.emplace(&placement->spec(), placement);
+  known_->placements.emplace(&placement->spec(), Known::Entry{placement, owner});
+  known_->shares.take(owner);
   return placement;
 }
 
 // Equal schemas are one: whoever comes later holds the first one's bytes.
-bool Chooser::Known::take_schema(PlacementSpec& spec, std::size_t bytes_max) {
+bool Chooser::Known::take_schema(PlacementSpec& spec, wire::MemoryOwner owner) {
   if (spec.schema.empty()) return true;
-  auto holders = schemas.find(spec.schema);
-  if (holders == schemas.end()) {
+  auto known = schemas.find(spec.schema);
+  if (known == schemas.end()) {
     const std::size_t bytes = spec.schema.bytes().size();
-    if (bytes > bytes_max - schema_bytes) return false;
-    schema_bytes += bytes;
-    holders = schemas.emplace(spec.schema, 0).first;
+    if (!schema_shares.has_room(owner, bytes)) return false;
+    schema_shares.take(owner, bytes);
+    known = schemas.emplace(spec.schema, SchemaEntry{0, owner}).first;
   }
-  spec.schema = holders->first;
-  ++holders->second;
+  spec.schema = known->first;
+  ++known->second.holders;
   return true;
 }
 
 void Chooser::Known::drop_schema(const Schema& schema) {
-  const auto holders = schemas.find(schema);
-  if (holders == schemas.end() || --holders->second != 0) return;
-  schema_bytes -= schema.bytes().size();
-  schemas.erase(holders);
+  const auto known = schemas.find(schema);
+  if (known == schemas.end() || --known->second.holders != 0) return;
+  schema_shares.give_back(known->second.owner, schema.bytes().size());
+  schemas.erase(known);
 }
 
 std::uint32_t Chooser::Known::take_index() {
@@ -66,7 +67,9 @@ std::uint32_t Chooser::Known::take_index() {
 
 void Chooser::Known::remove(const PreparedPlacement& placement) {
   drop_schema(placement.spec().schema);
-  placements.erase(&placement.spec());
+  const auto known = placements.find(&placement.spec());
+  shares.give_back(known->second.owner);
+  placements.erase(known);
   free_indices.push_back(placement.index());
 }
 

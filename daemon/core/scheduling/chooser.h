@@ -11,14 +11,17 @@
 #include "daemon/core/scheduling/load_table.h"
 #include "daemon/core/schema/schema.h"
 #include "daemon/core/view/placer.h"
+#include "daemon/core/view/shares.h"
 #include "proto/base/random.h"
+#include "proto/wire/memory_budget.h"
 
 namespace kaido::daemon {
 
 struct ChooserOptions {
-  /// Distinct specs alive at once. A spec costs its text and four bytes a candidate; at the bound prepare() refuses.
+  /// Distinct specs alive at once, of which whoever prepares them may have his share (Shares). A spec costs its text
+  /// and four bytes a candidate; beyond it prepare() refuses.
   std::uint32_t placements_max = 65536;
-  /// Callers' schemas remembered in all, equal ones counted once; at the bound prepare() refuses.
+  /// Callers' schemas remembered in all, equal ones counted once, for who came with them first; shared alike.
   std::size_t schema_bytes_max = 64U << 20;
   /// Nodes that an explanation lists; of the rest it gives the number.
   std::uint32_t reasons_max = 64;
@@ -33,8 +36,9 @@ class Chooser final : public Placer {
  public:
   Chooser(std::uint64_t seed, ClusterViewRef view, ChooserOptions options = {});
 
-  /// The one object for all equal specs, or null when a bound is reached (answer `rejected`).
-  [[nodiscard]] PlacementRef prepare(PlacementSpec spec);
+  /// The one object for all equal specs, or null when a bound, or the owner's share of it, is reached (answer
+  /// `rejected`). It counts for who prepared it first, for as long as anybody holds it.
+  [[nodiscard]] PlacementRef prepare(PlacementSpec spec, wire::MemoryOwner owner);
 
   /// After every change of the cluster; the ledger's view_changed() comes after it. Loads of nodes that are not alive,
   /// or changed their epoch, are forgotten.
@@ -75,18 +79,28 @@ class Chooser final : public Placer {
     struct BySpec {
       bool operator()(const PlacementSpec* a, const PlacementSpec* b) const { return *a < *b; }
     };
-    using Placements = std::map<const PlacementSpec*, std::weak_ptr<const PreparedPlacement>, BySpec>;
+    struct Entry {
+      std::weak_ptr<const PreparedPlacement> placement;
+      wire::MemoryOwner owner;
+    };
+    struct SchemaEntry {
+      std::uint32_t holders = 0;  ///< placements
+      wire::MemoryOwner owner;
+    };
 
-    [[nodiscard]] bool take_schema(PlacementSpec& spec, std::size_t bytes_max);
+    explicit Known(const ChooserOptions& options)
+        : shares(options.placements_max), schema_shares(options.schema_bytes_max) {}
+    [[nodiscard]] bool take_schema(PlacementSpec& spec, wire::MemoryOwner owner);
     void drop_schema(const Schema& schema);
     [[nodiscard]] std::uint32_t take_index();
     void remove(const PreparedPlacement& placement);
 
-    Placements placements;
+    std::map<const PlacementSpec*, Entry, BySpec> placements;
+    Shares shares;
     std::vector<std::uint32_t> free_indices;
     std::uint32_t next_index = 0;
-    std::map<Schema, std::uint32_t> schemas;  ///< how many placements hold each
-    std::size_t schema_bytes = 0;             ///< of all of them
+    std::map<Schema, SchemaEntry> schemas;
+    Shares schema_shares;  ///< their bytes
   };
 
   ChooserOptions options_;
@@ -95,7 +109,7 @@ class Chooser final : public Placer {
   std::function<bool(const PreparedPlacement&)> room_here_;
   std::function<wire::Load()> load_here_;
   LoadTable loads_;
-  const std::shared_ptr<Known> known_ = std::make_shared<Known>();
+  const std::shared_ptr<Known> known_;
   std::uint64_t next_serial_ = 1;
 };
 

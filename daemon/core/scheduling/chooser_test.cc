@@ -7,6 +7,7 @@
 namespace kaido::daemon {
 namespace {
 
+constexpr wire::MemoryOwner kApp{7};
 constexpr std::uint64_t kSeed = 42;
 
 NodeInfo node(std::uint8_t id, std::string name, bool offers = true) {
@@ -46,7 +47,7 @@ struct Cluster {
 
 TEST(Chooser, TheLocalNodeComesFirstWhileItHasAFreeSlot) {
   Cluster cluster(3);
-  const auto placement = cluster.chooser.prepare(wanted());
+  const auto placement = cluster.chooser.prepare(wanted(), kApp);
   for (int i = 0; i < 4; ++i) {
     const auto choice = cluster.chooser.choose(*placement, {});
     EXPECT_EQ(choice.verdict, Placer::Verdict::kChosen);
@@ -59,7 +60,7 @@ TEST(Chooser, TheLocalNodeComesFirstWhileItHasAFreeSlot) {
 
 TEST(Chooser, AFullLocalNodeIsStillChosenWhereTheOthersAreFuller) {
   Cluster cluster(2);
-  const auto placement = cluster.chooser.prepare(wanted());
+  const auto placement = cluster.chooser.prepare(wanted(), kApp);
   cluster.fill(kSelf, 5);
   cluster.fill(NodeIndex{1}, 9);
   cluster.chooser.load_reported(NodeIndex{2}, {.busy = 9, .slots = 4});
@@ -68,7 +69,7 @@ TEST(Chooser, AFullLocalNodeIsStillChosenWhereTheOthersAreFuller) {
 
 TEST(Chooser, ThisNodesOwnLoadIsAskedForWhereItIsCompared) {
   Cluster cluster(2);
-  const auto placement = cluster.chooser.prepare(wanted());
+  const auto placement = cluster.chooser.prepare(wanted(), kApp);
   wire::Load here{.busy = 2, .slots = 4};
   cluster.chooser.set_room_here([](const PreparedPlacement&) { return false; });
   cluster.chooser.set_load_here([&] { return here; });
@@ -81,7 +82,7 @@ TEST(Chooser, ThisNodesOwnLoadIsAskedForWhereItIsCompared) {
 
 TEST(Chooser, OfTwoTheLessLoadedRelativeToItsSlotsIsChosen) {
   Cluster cluster(2, false);
-  const auto placement = cluster.chooser.prepare(wanted());
+  const auto placement = cluster.chooser.prepare(wanted(), kApp);
   cluster.chooser.load_reported(NodeIndex{1}, {.busy = 6, .slots = 4});
   cluster.chooser.load_reported(NodeIndex{2}, {.busy = 8, .slots = 16});
   for (int i = 0; i < 20; ++i) EXPECT_EQ(cluster.chooser.choose(*placement, {}).node.value, 2U);
@@ -89,7 +90,7 @@ TEST(Chooser, OfTwoTheLessLoadedRelativeToItsSlotsIsChosen) {
 
 TEST(Chooser, EqualNodesShareTheWork) {
   Cluster cluster(8, false);
-  const auto placement = cluster.chooser.prepare(wanted());
+  const auto placement = cluster.chooser.prepare(wanted(), kApp);
   for (int i = 0; i < 800; ++i) cluster.chooser.attempt_sent(cluster.chooser.choose(*placement, {}).node);
   for (std::uint32_t i = 1; i <= 8; ++i) {
     EXPECT_GT(cluster.chooser.loads().in_flight(NodeIndex{i}), 90U) << "node " << i << ", seed " << kSeed;
@@ -99,7 +100,7 @@ TEST(Chooser, EqualNodesShareTheWork) {
 
 TEST(Chooser, AvoidedNodesAreNeverChosen) {
   Cluster cluster(2);
-  const auto placement = cluster.chooser.prepare(wanted());
+  const auto placement = cluster.chooser.prepare(wanted(), kApp);
   const NodeIndex self_only[] = {kSelf};
   for (int i = 0; i < 10; ++i) EXPECT_NE(cluster.chooser.choose(*placement, self_only).node, kSelf);
   const NodeIndex two[] = {kSelf, NodeIndex{2}};
@@ -115,7 +116,7 @@ TEST(Chooser, SaysOfEveryNodeWhyItIsNotChosen) {
   cluster.chooser.set_view(cluster.table.view());
   PlacementSpec spec = wanted();
   spec.tags = {{"gpu", "a100"}};
-  const auto placement = cluster.chooser.prepare(spec);
+  const auto placement = cluster.chooser.prepare(spec, kApp);
   EXPECT_EQ(cluster.chooser.choose(*placement, {}).verdict, Placer::Verdict::kUnschedulable);
   const std::vector<NodeReason> expected = {
       {"a", "tag gpu=a100 missing"}, {"b", "lost"}, {"c", "tag gpu=a100 missing"}};
@@ -126,7 +127,7 @@ TEST(Chooser, ExplanationsAreBounded) {
   ClusterTable table(node(1, "a", false));
   for (std::uint8_t id = 2; id <= 20; ++id) table.node_seen(node(id, "n" + std::to_string(id), false));
   Chooser chooser(kSeed, table.view(), {.reasons_max = 5});
-  const auto reasons = chooser.explain(*chooser.prepare(wanted()), {});
+  const auto reasons = chooser.explain(*chooser.prepare(wanted(), kApp), {});
   ASSERT_EQ(reasons.size(), 6U);
   EXPECT_EQ(reasons.back().reason, "15 more nodes");
 }
@@ -135,7 +136,7 @@ TEST(Chooser, OnlyAnotherSignatureIsAVerdictOfItsOwn) {
   Cluster cluster(1);
   PlacementSpec spec = wanted();
   spec.fingerprint = 71;
-  const auto placement = cluster.chooser.prepare(spec);
+  const auto placement = cluster.chooser.prepare(spec, kApp);
   EXPECT_EQ(cluster.chooser.choose(*placement, {}).verdict, Placer::Verdict::kSignatureMismatch);
 }
 
@@ -145,21 +146,21 @@ TEST(Chooser, EqualSpecsAreOnePlacementWhateverTheOrderOfTheirTags) {
   one.tags = {{"a", "1"}, {"b", "2"}};
   PlacementSpec other = wanted();
   other.tags = {{"b", "2"}, {"a", "1"}};
-  const auto first = cluster.chooser.prepare(one);
-  EXPECT_EQ(first, cluster.chooser.prepare(other));
-  EXPECT_NE(first, cluster.chooser.prepare(wanted()));
+  const auto first = cluster.chooser.prepare(one, kApp);
+  EXPECT_EQ(first, cluster.chooser.prepare(other, kApp));
+  EXPECT_NE(first, cluster.chooser.prepare(wanted(), kApp));
 }
 
 TEST(Chooser, PlacementsAreBoundedAndTheirIndicesReusedUnderAnotherSerial) {
   Cluster cluster(0);
-  Chooser chooser(kSeed, cluster.table.view(), {.placements_max = 3});
+  Chooser chooser(kSeed, cluster.table.view(), {.placements_max = 9});
   const auto numbered = [&](std::int32_t priority) {
     PlacementSpec spec = wanted();
     spec.priority = priority;
-    return chooser.prepare(spec);
+    return chooser.prepare(spec, kApp);
   };
   std::vector<PlacementRef> held = {numbered(1), numbered(2), numbered(3)};
-  EXPECT_EQ(numbered(4), nullptr) << "three are alive";
+  EXPECT_EQ(numbered(4), nullptr) << "three are alive, and a third is one app's";
   const auto index = held[1]->index();
   const auto serial = held[1]->serial();
   held[1].reset();
@@ -169,15 +170,40 @@ TEST(Chooser, PlacementsAreBoundedAndTheirIndicesReusedUnderAnotherSerial) {
   EXPECT_GT(fourth->serial(), serial);
 }
 
+TEST(Chooser, SomeWhoTakeAllTheyMayLeavePlacementsAndSchemasForOthers) {
+  Cluster cluster(0);
+  Chooser chooser(kSeed, cluster.table.view(), {.placements_max = 300, .schema_bytes_max = 3000});
+  std::int32_t number = 0;
+  std::vector<PlacementRef> held;
+  const auto prepare = [&](std::uint32_t owner, std::size_t schema_bytes) {
+    PlacementSpec spec = wanted();
+    spec.priority = ++number;
+    if (schema_bytes > 0) spec.schema = Schema(std::to_string(number) + std::string(schema_bytes, 'x'));
+    PlacementRef placement = chooser.prepare(spec, {owner});
+    if (placement == nullptr) return false;
+    held.push_back(std::move(placement));
+    return true;
+  };
+  for (std::uint32_t owner = 1; owner <= 4; ++owner) {
+    int with_schema = 0;
+    while (prepare(owner, 100)) ++with_schema;
+    EXPECT_LT(with_schema, 12) << "owner " << owner;
+    while (prepare(owner, 0)) continue;
+  }
+  for (int i = 0; i < 15; ++i) EXPECT_TRUE(prepare(5, i == 0 ? 100 : 0)) << i;
+  held.clear();
+  EXPECT_TRUE(prepare(1, 900)) << "what nobody holds is nobody's";
+}
+
 TEST(Chooser, CallersSchemasAreSharedAndBounded) {
   Cluster cluster(0);
-  Chooser chooser(kSeed, cluster.table.view(), {.schema_bytes_max = 250});
+  Chooser chooser(kSeed, cluster.table.view(), {.schema_bytes_max = 600});
   const auto prepare = [&](std::uint64_t function, std::int32_t priority) {
     PlacementSpec spec = wanted();
     spec.function = {function};
     spec.priority = priority;
     spec.schema = Schema(std::string(100, static_cast<char>(function)));
-    return chooser.prepare(spec);
+    return chooser.prepare(spec, kApp);
   };
   const auto first = prepare(1, 1);
   const auto second = prepare(1, 2);
@@ -186,7 +212,7 @@ TEST(Chooser, CallersSchemasAreSharedAndBounded) {
   EXPECT_EQ(first->spec().schema.bytes().data(), before_both->spec().schema.bytes().data());
   auto other = prepare(2, 1);
   ASSERT_NE(other, nullptr);
-  EXPECT_EQ(prepare(3, 1), nullptr) << "a third schema is too much";
+  EXPECT_EQ(prepare(3, 1), nullptr) << "a third schema is more than one app may have";
   EXPECT_NE(prepare(2, 2), nullptr) << "a known one is not";
   other.reset();
   EXPECT_NE(prepare(3, 1), nullptr);
@@ -194,12 +220,12 @@ TEST(Chooser, CallersSchemasAreSharedAndBounded) {
 
 TEST(Chooser, SchemasAreCountedRightWhoeverStandsBetweenThem) {
   Cluster cluster(0);
-  Chooser chooser(kSeed, cluster.table.view(), {.schema_bytes_max = 250});
+  Chooser chooser(kSeed, cluster.table.view(), {.schema_bytes_max = 600});
   const auto prepare = [&](std::int32_t priority, char schema) {
     PlacementSpec spec = wanted();
     spec.priority = priority;
     spec.schema = Schema(std::string(100, schema));
-    return chooser.prepare(spec);
+    return chooser.prepare(spec, kApp);
   };
   for (int round = 0; round < 5; ++round) {
     auto first = prepare(1, 's');
@@ -227,7 +253,7 @@ TEST(Chooser, APlacementThatNobodyHoldsIsForgottenAtOnce) {
     PlacementSpec spec = wanted();
     spec.priority = priority;
     spec.schema = Schema("schema of f");
-    return cluster.chooser.prepare(spec);
+    return cluster.chooser.prepare(spec, kApp);
   };
   auto first = prepare(1);
   auto second = prepare(2);
@@ -244,14 +270,14 @@ TEST(Chooser, APlacementOutlivesItsChooser) {
   PlacementRef held;
   {
     Cluster cluster(0);
-    held = cluster.chooser.prepare(wanted());
+    held = cluster.chooser.prepare(wanted(), kApp);
   }
   EXPECT_EQ(held->spec().function_name, "f");
 }
 
 TEST(Chooser, AnIdleNodeThatWasFullOnceIsSoonChosenAsOftenAsItsEqual) {
   Cluster cluster(2, false);
-  const auto placement = cluster.chooser.prepare(wanted());
+  const auto placement = cluster.chooser.prepare(wanted(), kApp);
   cluster.chooser.load_reported(NodeIndex{1}, {.busy = 50, .slots = 4});
   const auto share_of_the_other = [&](base::Duration later) {
     cluster.chooser.set_now(base::Instant{} + later);

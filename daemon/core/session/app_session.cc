@@ -183,8 +183,9 @@ AppSession::Template AppSession::prepare(const wire::FrameView& frame, std::size
   Template prepared;
   prepared.placement = actions_.prepare(*std::move(spec));
   if (prepared.placement != nullptr) return prepared;
-  return refuse(wire::Outcome::kRejected,
-                "this node remembers too many placements; drop some, or reuse placement builders");
+  return refuse(
+      wire::Outcome::kRejected,
+      "this node, or this app alone, keeps as many placements as it may; drop some, or reuse placement builders");
 }
 
 AppSession::Template AppSession::refuse(wire::Outcome outcome, std::string why) const {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <vector>
 
 #include "proto/base/check.h"
@@ -10,38 +9,42 @@
 
 namespace kaido::daemon {
 
-/// What MemoryBudget is for bytes, for what is counted one by one: an owner may have half of what is left for all
-/// others, so that one alone gets a third, and whoever has nothing yet gets one as long as there is any.
+/// What MemoryBudget is for bytes of memory, for what has a bound of its own: an owner may have half of what is left
+/// for all others, so that one alone gets a third, and whoever has nothing yet gets one as long as there is any.
 ///
 /// Threading: confined to its owner.
 class Shares {
  public:
   explicit Shares(std::size_t max) : max_(max) {}
 
-  [[nodiscard]] bool has_room(wire::MemoryOwner owner) const {
-    return used_ < max_ && owned(owner) < (max_ - used_ + 1) / wire::MemoryBudget::kShareDivisor;
+  [[nodiscard]] bool has_room(wire::MemoryOwner owner, std::size_t count = 1) const {
+    // The 2 is what lets the last one be taken.
+    return count <= max_ - used_ && owned(owner) + count <= (max_ - used_ - count + 2) / kDivisor;
   }
-  /// Beyond the share, if has_room() was not asked.
-  void take(wire::MemoryOwner owner) {
+  /// There must be as many, whosesoever share they are of.
+  void take(wire::MemoryOwner owner, std::size_t count = 1) {
+    KAIDO_CHECK(count <= max_ - used_);
     if (owner.value >= by_owner_.size()) by_owner_.resize(owner.value + std::size_t{1});
-    ++by_owner_[owner.value];
-    ++used_;
+    by_owner_[owner.value] += count;
+    used_ += count;
   }
-  void give_back(wire::MemoryOwner owner) {
-    KAIDO_CHECK(owned(owner) > 0);
-    --by_owner_[owner.value];
-    --used_;
+  void give_back(wire::MemoryOwner owner, std::size_t count = 1) {
+    KAIDO_CHECK(owned(owner) >= count);
+    by_owner_[owner.value] -= count;
+    used_ -= count;
   }
 
   [[nodiscard]] std::size_t used() const { return used_; }
-  [[nodiscard]] std::uint32_t owned(wire::MemoryOwner owner) const {
+  [[nodiscard]] std::size_t owned(wire::MemoryOwner owner) const {
     return owner.value < by_owner_.size() ? by_owner_[owner.value] : 0;
   }
 
  private:
+  static constexpr std::size_t kDivisor = wire::MemoryBudget::kShareDivisor;
+
   const std::size_t max_;
   std::size_t used_ = 0;
-  std::vector<std::uint32_t> by_owner_;
+  std::vector<std::size_t> by_owner_;
 };
 
 }  // namespace kaido::daemon

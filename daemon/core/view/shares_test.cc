@@ -35,6 +35,18 @@ TEST(Shares, WhoHasNothingGetsOneAsLongAsThereIsAny) {
   }
 }
 
+TEST(Shares, WhatComesTogetherFitsTogetherOrNotAtAll) {
+  Shares shares(600);
+  EXPECT_FALSE(shares.has_room({1}, 201));
+  ASSERT_TRUE(shares.has_room({1}, 200));
+  shares.take({1}, 200);
+  EXPECT_FALSE(shares.has_room({1}));
+  EXPECT_FALSE(shares.has_room({2}, 401));
+  EXPECT_FALSE(shares.has_room({2}, ~std::size_t{0}));
+  shares.give_back({1}, 150);
+  EXPECT_EQ(shares.owned({1}), 50U);
+}
+
 TEST(Shares, ManyWhoTakeWhatTheyMayLeaveOneFor) {
   Shares shares(65536);
   for (std::uint32_t owner = 1; owner <= 8; ++owner) take_all(shares, {owner});
