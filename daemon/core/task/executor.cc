@@ -14,6 +14,9 @@ using wire::Outcome;
 using base::kNever;
 // The longest retry-after that is ever advised.
 constexpr base::Duration kRetryAfterMax = std::chrono::seconds(60);
+// The part of attempts_max that workers may owe answers to. Higher leaves more for what is wanted, and stops sooner a
+// worker that is slow to answer what was given up.
+constexpr std::uint32_t kOverdueDivisor = 2;
 
 }  // namespace
 
@@ -23,6 +26,7 @@ Executor::Executor(const ExecutorOptions& options, ClusterViewRef view)
       hash_key_(options.hash_seed),
       memory_(hash_key_),
       queue_shares_(options.queue_max),
+      overdue_shares_(options.attempts_max / kOverdueDivisor),
       queued_bytes_(options.queued_bytes_max, options.memory) {
   KAIDO_CHECK(view_ != nullptr);
   origins_.resize(1);
@@ -72,8 +76,12 @@ inline void Executor::release(std::uint32_t slot) {
 }
 
 inline void Executor::leave_worker(std::uint32_t slot) {
-  const Record& record = records_[slot];
-  if (!record.is_waiting) workers_.vacate(record.worker, record.is_task);
+  Record& record = records_[slot];
+  if (!record.is_waiting) [[likely]] {
+    workers_.vacate(record.worker, record.is_task);
+  } else if (record.is_overdue) {
+    set_overdue(record, false);
+  }
   if (record.next != kNone) records_[record.next].previous = record.previous;
   if (record.previous != kNone) {
     records_[record.previous].next = record.next;
@@ -409,15 +417,20 @@ void Executor::worker_yielded(base::Instant now, std::uint32_t session, std::uin
   Record& record = records_[slot];
   if (workers_.session(record.worker) != session || record.is_waiting == is_waiting) return;
   record.is_waiting = is_waiting;
-  if (!is_waiting) return workers_.occupy(record.worker, record.is_task);
-  workers_.vacate(record.worker, record.is_task);
-  dispatch_queued(now);
+  const bool was_given_up = record.state == State::kStopping;
+  if (was_given_up) set_overdue(record, is_waiting);
+  if (is_waiting) {
+    workers_.vacate(record.worker, record.is_task);
+  } else {
+    workers_.occupy(record.worker, record.is_task);
+  }
+  if (is_waiting || was_given_up) dispatch_queued(now);
 }
 
 void Executor::worker_stalled(base::Instant now, std::uint32_t session, bool is_stalled) {
   const std::uint32_t worker = workers_.find(session);
   if (worker == WorkerTable::kNone) return;
-  workers_.set_stalled(worker, is_stalled);
+  workers_.set_hindrance(worker, WorkerTable::Hindrance::kStalled, is_stalled);
   dispatch_queued(now);
 }
 
@@ -539,7 +552,21 @@ void Executor::give_up(std::uint32_t slot) {
   effect.key = record.key;
   effect.session = workers_.session(record.worker);
   effect.call = records_.handle(slot);
+  if (record.is_waiting) set_overdue(records_[slot], true);
   settle(slot);
+}
+
+// A worker's attempts that wait have no slot, and those that were given up have no credit of their caller's: without a
+// bound of their own, one that takes calls, waits and does not answer would fill the node for everybody.
+void Executor::set_overdue(Record& record, bool is_overdue) {
+  const MemoryOwner owner = memory_owner_of_connection(workers_.session(record.worker));
+  record.is_overdue = is_overdue;
+  if (is_overdue) {
+    overdue_shares_.take(owner);
+  } else {
+    overdue_shares_.give_back(owner);
+  }
+  workers_.set_hindrance(record.worker, WorkerTable::Hindrance::kOverdue, !overdue_shares_.has_room(owner));
 }
 
 std::uint32_t Executor::slots() const {

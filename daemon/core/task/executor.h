@@ -38,9 +38,11 @@ struct ExecutorOptions {
   wire::MemoryBudget* memory = nullptr;
   /// Attempts that run at once on this node; 0: as many as the workers' slots.
   std::uint32_t slots_max = 0;
-  /// Attempts known at once, queued, running or given up by us but not yet by their worker.
+  /// Attempts known at once, queued, running or given up by us but not yet by their worker. Of half as many workers may
+  /// have their shares (Shares) as given up while they used no slot: who has more gets nothing until it answers some.
   std::uint32_t attempts_max = 1U << 18;
-  /// The same of one other node, so that it cannot take all of them; this node's own apps are bounded by their credits.
+  /// The same of one other node, so that it cannot take all of them; of this node's own apps, what was not given up is
+  /// bounded by their credits.
   std::uint32_t attempts_per_origin_max = 65536;
   /// retry-after before any service time has been measured.
   base::Duration retry_after = std::chrono::milliseconds(10);
@@ -229,6 +231,8 @@ class Executor {
     bool is_task = false;     // of the worker's two kinds of slots
     bool is_waiting = false;  // by worker_yielded(): it has no slot now
     bool is_local = false;    // by start_local(): in no index, without an alarm
+    bool is_overdue =
+        false;  // given up while it waited: neither an origin's credit nor a slot bounds how many these are
     std::uint32_t lane = 0;
     std::uint32_t worker = 0;
     std::uint32_t hash = 0;
@@ -280,6 +284,7 @@ class Executor {
   void unqueue(std::uint32_t slot);
   void unkeep(Record& record);
   void leave_worker(std::uint32_t slot);
+  void set_overdue(Record& record, bool is_overdue);
 
   ExecutorOptions options_;
   ClusterViewRef view_;
@@ -296,6 +301,7 @@ class Executor {
   std::vector<Origin> origins_;  // by NodeIndex
   RunQueue queue_;
   Shares queue_shares_;
+  Shares overdue_shares_;  // of workers
   HeapPositions deadline_positions_;
   IndexedHeap<base::Instant> deadlines_{deadline_positions_};
   ByteBudget queued_bytes_;

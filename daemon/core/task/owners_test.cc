@@ -67,6 +67,73 @@ TEST(RunQueueOwners, OneOriginsQueueLeavesRoomForAnothersAndForAnApps) {
   EXPECT_TRUE(admit(executor, key_of(kSelf, 3), 9)) << "its place was given back";
 }
 
+class OverdueWorker : public ::testing::Test {
+ protected:
+  OverdueWorker() {
+    executor_.worker_opened({}, 7, 1, std::vector{kF});
+    executor_.worker_opened({}, 8, 1, std::vector{kG});
+  }
+  // Whether the worker was given the attempt, which it yields, and which is given up then.
+  bool leaves_one_behind() {
+    const AttemptKey key = key_of(kOrigin, ++sequence_);
+    const std::uint64_t call = admit(executor_, key).value_or(0);
+    if (call != 0) {
+      calls_.push_back(call);
+      executor_.worker_yielded({}, 7, call, true);
+    }
+    cancel(key);
+    return call != 0;
+  }
+  void cancel(const AttemptKey& key) {
+    executor_.cancel({}, key);
+    ExecutorEffect effect;
+    while (executor_.poll_effect(effect)) continue;
+  }
+  bool others_run() {
+    const AttemptKey key = key_of(kOrigin, ++sequence_);
+    const std::uint64_t call = admit(executor_, key, 0, kG).value_or(0);
+    if (call != 0) static_cast<void>(executor_.finish({}, 8, call));
+    return call != 0;
+  }
+
+  Executor executor_{{.attempts_max = 8}, view_of_one()};
+  std::uint64_t sequence_ = 0;
+  std::vector<std::uint64_t> calls_;
+};
+
+TEST_F(OverdueWorker, GetsNothingMoreUntilItAnswersWhileOthersRun) {
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(leaves_one_behind(), i < 2) << i;
+  EXPECT_TRUE(others_run());
+  EXPECT_FALSE(executor_.handle_worker_result({}, 7, calls_[0], {wire::Outcome::kCancelled, nullptr, {}}));
+  EXPECT_TRUE(leaves_one_behind()) << "it owes less than it may";
+  EXPECT_FALSE(leaves_one_behind());
+}
+
+TEST_F(OverdueWorker, MayYieldWhatWasGivenUpAndIsCountedForItThen) {
+  for (int i = 0; i < 2; ++i) {
+    const AttemptKey key = key_of(kOrigin, ++sequence_);
+    calls_.push_back(admit(executor_, key).value_or(0));
+    ASSERT_NE(calls_.back(), 0U);
+    cancel(key);
+    executor_.worker_yielded({}, 7, calls_.back(), true);
+  }
+  EXPECT_EQ(admit(executor_, key_of(kOrigin, ++sequence_)).value_or(1), 0U) << "it has a slot, and owes two answers";
+  executor_.worker_yielded({}, 7, calls_[0], false);
+  EXPECT_EQ(executor_.queued_count(), 1U) << "the slot is taken again";
+  executor_.handle_worker_result({}, 7, calls_[0], {wire::Outcome::kCancelled, nullptr, {}});
+  EXPECT_EQ(executor_.queued_count(), 0U);
+}
+
+TEST_F(OverdueWorker, TakesWhatItOwesAlong) {
+  EXPECT_TRUE(leaves_one_behind());
+  EXPECT_TRUE(leaves_one_behind());
+  executor_.worker_lost({}, 7);
+  executor_.worker_opened({}, 7, 1, std::vector{kF});
+  EXPECT_TRUE(leaves_one_behind());
+  EXPECT_TRUE(leaves_one_behind());
+  EXPECT_FALSE(leaves_one_behind());
+}
+
 // Knows of no node that fits.
 class NowhereToGo final : public Placer {
  public:

@@ -314,7 +314,7 @@ TEST(WorkerTable, AStalledWorkerHasNoRoom) {
   const base::FunctionId f[] = {{1}};
   const std::uint32_t first = workers.open(10, 2, f);
   const std::uint32_t lane = workers.lane_of({1});
-  workers.set_stalled(first, true);
+  workers.set_hindrance(first, WorkerTable::Hindrance::kStalled, true);
   EXPECT_FALSE(workers.can_run(lane));
   EXPECT_EQ(workers.pick(lane).worker, WorkerTable::kNone);
   const std::uint32_t second = workers.open(20, 1, f);

@@ -32,8 +32,16 @@ class WorkerTable {
   /// Lanes that lost their last worker; they stay until release_lane().
   std::vector<std::uint32_t> close(std::uint32_t worker);
   void release_lane(std::uint32_t lane);
-  /// A stalled worker has no free slot, whatever it has.
-  void set_stalled(std::uint32_t worker, bool is_stalled) { workers_[worker].is_stalled = is_stalled; }
+  /// Why a worker has no free slot, whatever it has.
+  enum class Hindrance : std::uint8_t {
+    kStalled = 1,  ///< it does not read what it was sent
+    kOverdue = 2,  ///< it owes more answers to calls that were given up than its share of them
+  };
+  void set_hindrance(std::uint32_t worker, Hindrance hindrance, bool is_there) {
+    const auto bit = static_cast<std::uint8_t>(hindrance);
+    std::uint8_t& hindrances = workers_[worker].hindrances;
+    hindrances = static_cast<std::uint8_t>(is_there ? hindrances | bit : hindrances & ~bit);
+  }
 
   /// kNone if the session is not open.
   [[nodiscard]] std::uint32_t find(std::uint32_t session) const;
@@ -69,11 +77,11 @@ class WorkerTable {
   struct Worker {
     std::uint32_t session = 0;
     Pool pools[2];  // for computing, for waiting
-    bool is_stalled = false;
+    std::uint8_t hindrances = 0;
     std::vector<std::uint32_t> lanes;
     [[nodiscard]] Pool& pool(bool is_task) { return pools[is_task]; }
     [[nodiscard]] bool has_room(bool is_task) const {
-      return pools[is_task].busy < pools[is_task].slots && !is_stalled;
+      return pools[is_task].busy < pools[is_task].slots && hindrances == 0;
     }
   };
   struct Lane {

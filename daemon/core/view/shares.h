@@ -19,11 +19,10 @@ class Shares {
 
   [[nodiscard]] bool has_room(wire::MemoryOwner owner, std::size_t count = 1) const {
     // The 2 is what lets the last one be taken.
-    return count <= max_ - used_ && owned(owner) + count <= (max_ - used_ - count + 2) / kDivisor;
+    return used_ <= max_ && count <= max_ - used_ && owned(owner) + count <= (max_ - used_ - count + 2) / kDivisor;
   }
-  /// There must be as many, whosesoever share they are of.
+  /// Beyond the share and the bound, if has_room() was not asked: for what is there already.
   void take(wire::MemoryOwner owner, std::size_t count = 1) {
-    KAIDO_CHECK(count <= max_ - used_);
     if (owner.value >= by_owner_.size()) by_owner_.resize(owner.value + std::size_t{1});
     by_owner_[owner.value] += count;
     used_ += count;

@@ -43,6 +43,9 @@ TEST(Shares, WhatComesTogetherFitsTogetherOrNotAtAll) {
   EXPECT_FALSE(shares.has_room({1}));
   EXPECT_FALSE(shares.has_room({2}, 401));
   EXPECT_FALSE(shares.has_room({2}, ~std::size_t{0}));
+  shares.take({2}, 500);
+  EXPECT_FALSE(shares.has_room({3})) << "more is taken than there is";
+  shares.give_back({2}, 500);
   shares.give_back({1}, 150);
   EXPECT_EQ(shares.owned({1}), 50U);
 }
