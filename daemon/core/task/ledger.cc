@@ -18,6 +18,18 @@ using base::kNever;
 // How many nodes that lost a task's attempts are remembered, to be avoided.
 constexpr std::size_t kFailedNodesMax = 8;
 
+// Bytes of why an attempt was lost that are kept while the task is tried again: nobody pays for them, and what a node
+// says may take 16 KiB. More tells more of the last loss where no other node is left.
+constexpr std::size_t kLossTextMax = 256;
+
+// Cut between characters, and without the room that the whole took.
+std::string shortened(const std::string& text) {
+  if (text.size() <= kLossTextMax) return text;
+  std::size_t size = kLossTextMax;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  return text.substr(0, size) + "…";
+}
+
 }  // namespace
 
 Ledger::Ledger(const LedgerOptions& options, Placer& placer)
@@ -395,8 +407,7 @@ void Ledger::attempt_lost(base::Instant now, std::uint32_t slot, Outcome outcome
   if (known.failed.size() >= kFailedNodesMax) known.failed.erase(known.failed.begin());
   known.failed.push_back(record.node);
   known.loss = outcome;
-  why.reasons = {};  // found anew when the task ends; until then they would be kept
-  known.loss_error = std::move(why);
+  known.loss_error = {.message = shortened(why.message), .node = shortened(why.node), .attempt = why.attempt};
   leave_node(record);
   place(now, slot, {});
 }

@@ -134,10 +134,14 @@ TEST_F(OverdueWorker, TakesWhatItOwesAlong) {
   EXPECT_FALSE(leaves_one_behind());
 }
 
-// Knows of no node that fits.
-class NowhereToGo final : public Placer {
+// Knows of no node that fits, or of one.
+class FewToGoTo final : public Placer {
  public:
-  Choice choose(const PreparedPlacement&, std::span<const NodeIndex>) override { return {}; }
+  NodeIndex only = kNoNode;
+
+  Choice choose(const PreparedPlacement&, std::span<const NodeIndex>) override {
+    return only == kNoNode ? Choice{} : Choice{Verdict::kChosen, only, {{1}, 1}};
+  }
   std::vector<NodeReason> explain(const PreparedPlacement&, std::span<const NodeIndex>) const override { return {}; }
   std::string node_name(NodeIndex) const override { return {}; }
   void attempt_sent(NodeIndex) override {}
@@ -145,7 +149,7 @@ class NowhereToGo final : public Placer {
 };
 
 TEST(WaitingTaskOwners, OneSessionsWaitingTasksLeaveRoomForAnothers) {
-  NowhereToGo placer;
+  FewToGoTo placer;
   Ledger ledger({.waiting_max = 5}, placer);
   const auto is_waiting = [&](std::uint32_t session, std::uint64_t call_id) {
     const std::uint32_t before = ledger.waiting_count();
@@ -160,6 +164,30 @@ TEST(WaitingTaskOwners, OneSessionsWaitingTasksLeaveRoomForAnothers) {
   EXPECT_TRUE(ledger.cancel({}, 1, 1));
   EXPECT_TRUE(ledger.cancel({}, 1, 2));
   EXPECT_TRUE(is_waiting(1, 6)) << "its places were given back";
+}
+
+TEST(Retries, OfWhyAnAttemptWasLostLittleIsKept) {
+  FewToGoTo placer;
+  placer.only = NodeIndex{1};
+  Ledger ledger({}, placer);
+  PlacementSpec spec;
+  spec.max_attempts = 2;
+  spec.wait = 1h;
+  const auto placement = std::make_shared<const PreparedPlacement>(std::move(spec), 0, 1);
+  ASSERT_EQ(ledger.submit({}, {.session = 1, .call_id = 1, .placement = placement}), SubmitStatus::kAccepted);
+  LedgerEffect effect;
+  ASSERT_TRUE(ledger.poll_effect(effect));
+  placer.only = kNoNode;
+  std::string why = "x";
+  while (why.size() < 16384) why += "é";
+  ledger.handle_result({}, {NodeIndex{1}, {{1}, 1}, effect.sequence, 1},
+                       {wire::Outcome::kAppLost, make_error({.message = why, .exception_type = why, .node = why}), {}});
+  ASSERT_EQ(ledger.waiting_count(), 1U) << "for another node";
+  ledger.handle_timeout(base::Instant{} + 1h);
+  ASSERT_TRUE(ledger.poll_effect(effect));
+  EXPECT_EQ(effect.outcome, wire::Outcome::kAppLost);
+  EXPECT_EQ(effect.error->message, why.substr(0, 255) + "…; no other node can run it");
+  EXPECT_EQ(effect.error->node, why.substr(0, 255) + "…");
 }
 
 }  // namespace
