@@ -42,6 +42,11 @@ TEST(TaskId, TextIsShortAndNamesAllParts) {
   EXPECT_EQ(to_string(TaskId{counting_id(), Epoch{7}, 42}), "00112233-7-42");
 }
 
+TEST(FunctionId, IsTheOneThatTheProtocolGivesAsAnExample) {
+  EXPECT_EQ(function_id_of("word_count").value, 0x71ed9c6b8d75ded2ULL);
+  EXPECT_EQ(function_id_of("8yn0iYCKYHlIj4-BwPqk"), function_id_of("GReLUrM4wMqfg9yzV3KQ")) << "they were made for it";
+}
+
 TEST(Random, SameSeedSameNumbersAndBelowStaysBelow) {
   Random a(1);
   Random b(1);

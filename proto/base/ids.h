@@ -65,4 +65,14 @@ struct FunctionId {
   auto operator<=>(const FunctionId&) const = default;
 };
 
+/// A name's id, as docs/protocol/arguments.md has it: FNV-1a, then SplitMix64's finish. Names can be made for an id;
+/// only by chance have two that mean something the same.
+[[nodiscard]] constexpr FunctionId function_id_of(std::string_view name) {
+  std::uint64_t z = 0xcbf29ce484222325ULL;
+  for (const char c : name) z = (z ^ static_cast<std::uint8_t>(c)) * 0x100000001b3ULL;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return {z ^ (z >> 31)};
+}
+
 }  // namespace kaido::base

@@ -62,6 +62,19 @@ TEST_F(MachineAppsTest, AnIdempotentCallGoesToAnotherWorkerWhenItsOwnEnds) {
   EXPECT_EQ(client.result(1), "succeeded did x");
 }
 
+TEST_F(MachineAppsTest, WhoseFunctionsIdAnotherAppHasTakenMayComeBack) {
+  // Two names of one id, as whoever wants to be in the way can make them.
+  TestApp& first = world.app(node, "first");
+  first.offer({"8yn0iYCKYHlIj4-BwPqk"}, 1);
+  world.settle();
+  EXPECT_FALSE(first.goodbye);
+  TestApp& second = world.app(node, "second");
+  second.offer({"GReLUrM4wMqfg9yzV3KQ"}, 1);
+  world.settle();
+  ASSERT_TRUE(second.goodbye);
+  EXPECT_TRUE(second.may_come_back) << *second.goodbye;
+}
+
 TEST_F(MachineAppsTest, AClientsEndCancelsWhatItHadInFlight) {
   TestApp& worker = world.worker(node, "worker");
   worker.answers_at_once = false;

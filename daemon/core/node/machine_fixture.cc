@@ -17,9 +17,7 @@ std::string text_of(const Payload& payload) { return std::string(wire::as_text(p
 
 }  // namespace
 
-FunctionInfo test_function(const std::string& name) {
-  return {base::FunctionId{std::hash<std::string>{}(name)}, name, 70, "() -> int64"};
-}
+FunctionInfo test_function(const std::string& name) { return {base::function_id_of(name), name, 70, "() -> int64"}; }
 
 PlacementSpec spec_for(const std::string& function, bool idempotent) {
   PlacementSpec spec;
@@ -152,6 +150,7 @@ void TestApp::take(ConnectionId, const FrameInTransit& frame) {
       v1::Goodbye message;
       EXPECT_TRUE(message.ParseFromString(frame.metadata));
       goodbye = message.reason();
+      may_come_back = message.retry();
       return close();
     }
     case wire::FrameKind::kResult: {

@@ -121,6 +121,7 @@ class TestApp final : public WireEnd {
   bool answers_pings = true;
   bool is_closed = false;
   std::optional<std::string> goodbye;
+  bool may_come_back = false;  ///< by the goodbye
   std::vector<Work> work;
   std::vector<std::uint64_t> cancelled;
   std::map<std::uint64_t, std::vector<std::string>> results;

@@ -39,8 +39,10 @@ std::optional<Registry::Refusal> Registry::check_function(const FunctionInfo& fu
   if (it == functions_.end()) return check_schema(function);
   const FunctionInfo& known = it->second.info;
   if (known.name != function.name) {
-    return Refusal{absl::InvalidArgumentError("functions " + known.name + " and " + function.name +
-                                              " have the same id; rename one of them")};
+    // Which is in the way for as long as that app is here, as another version is.
+    return Refusal{absl::FailedPreconditionError("functions " + known.name +
+                                                 ", which an app on this node offers, and " + function.name +
+                                                 " have the same id; rename one of them")};
   }
   if (known.fingerprint != function.fingerprint) {
     return Refusal{absl::FailedPreconditionError("signature mismatch: " + describe(function) +

@@ -54,11 +54,10 @@ struct RegistryCounters {
 /// Cost: about 0.1 ms for each function whose schema is new to the node, during which it does nothing else.
 ///
 /// Threading: confined to the node's loop.
-/// Errors: kInvalidArgument (nameless or too long a name, a schema that is none, twice the same, one id for two names:
-/// the message has both),
-/// kFailedPrecondition (`signature mismatch`: another app on this node offers the name with another fingerprint; the
-/// message names both), kResourceExhausted (a bound), kAlreadyExists (the session has registered). Nothing is changed
-/// by a refused call.
+/// Errors: kInvalidArgument (nameless or too long a name, a schema that is none, twice the same, one id for two names
+/// in one app), kFailedPrecondition (another app on this node is in the way, with another name of the same id or, as a
+/// `signature mismatch`, with another fingerprint; the message names both), kResourceExhausted (a bound),
+/// kAlreadyExists (the session has registered). Nothing is changed by a refused call.
 class Registry {
  public:
   explicit Registry(RegistryOptions options = {}) : options_(options) {}
