@@ -13,6 +13,7 @@
 #include "daemon/core/session/messages.h"
 #include "daemon/net/memory_transport.h"
 #include "daemon/security/plaintext.h"
+#include "proto/base/ids.h"
 #include "proto/kaido/v1/local.pb.h"
 #include "proto/wire/handshake.h"
 
@@ -22,7 +23,7 @@ namespace {
 using wire::FrameKind;
 
 constexpr base::Duration kLimit = std::chrono::seconds(60);
-constexpr std::uint64_t kFunction = 7;
+constexpr std::uint64_t kFunction = base::function_id_of("f").value;
 
 /// An app that speaks by hand; large payloads come to it in one piece.
 class App final : public ConnectionHandler {

@@ -6,6 +6,7 @@
 
 #include "daemon/core/session/messages.h"
 #include "daemon/core/view/node_delta.h"
+#include "proto/base/ids.h"
 #include "proto/kaido/v1/local.pb.h"
 #include "proto/kaido/v1/peer.pb.h"
 #include "proto/wire/handshake.h"
@@ -19,7 +20,8 @@ std::string name_of(std::uint8_t who) { return "node" + std::to_string(who); }
 
 FunctionInfo function(std::uint8_t choice) {
   const std::uint8_t index = choice % 3;
-  return {.id = {100U + index}, .name = std::string(1, static_cast<char>('f' + index)), .fingerprint = 1};
+  const std::string name(1, static_cast<char>('f' + index));
+  return {.id = base::function_id_of(name), .name = name, .fingerprint = 1};
 }
 
 base::Life life_of(std::uint8_t choice) { return {{1U + choice % 3U}, choice / 4U % 2U}; }

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <kaido/kaido.h>
 
+#include "proto/base/ids.h"
 #include "proto/kaido/v1/local.pb.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/frame_writer.h"
@@ -121,7 +122,7 @@ std::string registration(const std::string& schema) {
   offer.set_slots(1);
   v1::Function& function = *offer.add_functions();
   function.set_name("strange");
-  function.set_id(7);
+  function.set_id(base::function_id_of("strange").value);
   function.set_schema(schema);
   append(out, wire::FrameKind::kRegister, offer);
   std::string bytes;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/base/ids.h"
 #include "proto/base/random.h"
 #include "tests/scenario/virtual_cluster.h"
 
@@ -18,7 +19,7 @@ constexpr std::size_t kNodes = 4;
 constexpr int kSteps = 250;
 constexpr int kSeeds = 24;
 
-FunctionInfo function() { return {.id = {77}, .name = "f", .fingerprint = 1, .signature = ""}; }
+FunctionInfo function() { return {.id = base::function_id_of("f"), .name = "f", .fingerprint = 1, .signature = ""}; }
 
 // One run of one seed.
 class Chaos {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/base/ids.h"
 #include "proto/base/random.h"
 #include "proto/wire/limits.h"
 #include "tests/scenario/virtual_cluster.h"
@@ -29,7 +30,8 @@ std::uint64_t seeds() {
 }
 
 FunctionInfo function(std::size_t index) {
-  return {.id = {100 + index}, .name = std::string(1, static_cast<char>('f' + index)), .fingerprint = 1};
+  const std::string name(1, static_cast<char>('f' + index));
+  return {.id = base::function_id_of(name), .name = name, .fingerprint = 1};
 }
 
 // Bytes that belong to one task and function alone, and differ from word to word.

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "daemon/core/schema/schema_text.h"
+#include "proto/base/ids.h"
 
 namespace kaido::daemon::testing {
 namespace {
@@ -66,10 +67,8 @@ Tag tag(const std::string& text) {
 
 FunctionInfo function(const std::string& text) {
   const Tag named = tag(text);  // "f" or "f:2", its fingerprint
-  std::uint64_t id = 1469598103934665603ULL;
-  for (const char c : named.key) id = (id ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   const auto fingerprint = static_cast<std::uint64_t>(number(named.value).value_or(1));
-  return {.id = {id}, .name = named.key, .fingerprint = fingerprint, .signature = ""};
+  return {.id = base::function_id_of(named.key), .name = named.key, .fingerprint = fingerprint, .signature = ""};
 }
 
 std::string rest(const Words& words, std::size_t from) {

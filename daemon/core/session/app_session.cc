@@ -4,6 +4,7 @@
 
 #include "daemon/core/view/memory_owner.h"
 #include "proto/base/check.h"
+#include "proto/base/ids.h"
 
 namespace kaido::daemon {
 namespace {
@@ -109,6 +110,12 @@ void AppSession::handle_register(const wire::FrameView& frame) {
   for (const v1::Function& function : message->functions()) {
     auto checked = to_function(function);
     if (!checked.ok()) return violation(std::string(checked.status().message()));
+    // Or an app could offer what it likes under the id of another's function, and be in its way.
+    if (checked->id != base::function_id_of(checked->name)) {
+      return violation("function " + checked->name +
+                       " was registered under an id that is not its name's (docs/protocol/arguments.md, schema and "
+                       "identity)");
+    }
     functions.push_back(*std::move(checked));
   }
   has_registered_ = true;

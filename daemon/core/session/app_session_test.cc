@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/core/session/call_info.h"
+#include "proto/base/ids.h"
 #include "proto/wire/body.h"
 #include "proto/wire/handshake.h"
 
@@ -223,15 +224,26 @@ TEST_F(AppSessionTest, OffersWhatTheAppRegistersOnce) {
   v1::Register message;
   message.set_slots(8);
   message.add_functions()->set_name("count");
-  message.mutable_functions(0)->set_id(99);
+  message.mutable_functions(0)->set_id(base::function_id_of("count").value);
   say(wire::FrameKind::kRegister, message.SerializeAsString());
   ASSERT_EQ(node.offered.size(), 1U);
   EXPECT_EQ(node.offered[0].name, "count");
-  EXPECT_EQ(node.offered[0].id.value, 99U);
+  EXPECT_EQ(node.offered[0].id, base::function_id_of("count"));
   EXPECT_EQ(node.offered_slots, 8U);
   EXPECT_EQ(node.sent.back().header.kind, wire::FrameKind::kRegistered);
   say(wire::FrameKind::kRegister, message.SerializeAsString());
   expect_violation("functions are registered once");
+}
+
+TEST_F(AppSessionTest, AFunctionUnderAnotherOnesIdIsRefused) {
+  say_hello();
+  v1::Register message;
+  message.set_slots(8);
+  message.add_functions()->set_name("x");
+  message.mutable_functions(0)->set_id(base::function_id_of("billing::charge").value);
+  say(wire::FrameKind::kRegister, message.SerializeAsString());
+  EXPECT_TRUE(node.offered.empty());
+  expect_violation("function x was registered under an id that is not its name's");
 }
 
 TEST_F(AppSessionTest, AWorkerMaySayHowManyCallsOfEachKindItTakes) {
@@ -241,7 +253,7 @@ TEST_F(AppSessionTest, AWorkerMaySayHowManyCallsOfEachKindItTakes) {
   message.set_compute_slots(2);
   message.set_task_slots(64);
   message.add_functions()->set_name("wait");
-  message.mutable_functions(0)->set_id(99);
+  message.mutable_functions(0)->set_id(base::function_id_of("wait").value);
   message.mutable_functions(0)->set_is_task(true);
   say(wire::FrameKind::kRegister, message.SerializeAsString());
   ASSERT_EQ(node.offered.size(), 1U);

@@ -8,13 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "proto/base/ids.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/frame_reader.h"
 #include "proto/wire/frame_writer.h"
 
 namespace kaido::bench {
 
-inline constexpr std::uint64_t kCountedFunctionId = 0x6b6169646f6563;
+inline constexpr std::uint64_t kCountedFunctionId = base::function_id_of("kaido::bench::counted").value;
 inline constexpr std::uint64_t kCountedFingerprint = 0x1234;
 
 /// Argument and result of every call: one string, as many bytes as in //tests/bench:call.
