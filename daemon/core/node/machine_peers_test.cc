@@ -238,6 +238,25 @@ TEST(MachinePeers, ANodeNamedLikeThisOneIsReportedByBoth) {
   EXPECT_EQ(other.machine->peers().conflicts().size(), 1U);
 }
 
+TEST_F(MachinePeersTest, ALoadIsAsOldAsTheFrameThatBroughtIt) {
+  join();
+  // Nothing happens here for as long as it may, and then b says something.
+  world.run_for(10s);
+  const base::Instant before = world.now;
+  world.now = *a->machine->next_timeout() - 1ms;
+  ASSERT_GT(world.now - before, LoadTable::kHalfLife);
+  Wire* const wire = world.wire(*a, *b);
+  FrameInTransit frame;
+  frame.header.kind = wire::FrameKind::kPong;
+  frame.header.set_load({.busy = 8, .slots = 4});
+  world.send(*wire, wire->half_of(*b), frame);
+  world.settle();
+  // The time by which loads age moves on with a call.
+  world.app(*a, "client").call(1, spec_for("nowhere"));
+  world.settle();
+  EXPECT_EQ(a->machine->tasks().chooser().loads().busy(a->index_of(*b)), 8U);
+}
+
 // What crashed the version before this one: a load before anything is known of the node.
 TEST_F(MachinePeersTest, WorkBeforeNodeInfoHasNoPlaceAndALoadOfNobodyIsNoLoad) {
   a = &world.start({.name = "a", .number = 1});

@@ -87,7 +87,10 @@ class TaskFlow {
   void node_forsaken(NodeIndex node);
   /// This life of the node is over.
   void node_lost(NodeIndex node, const base::Life& life);
-  void load_reported(NodeIndex node, wire::Load load) { chooser_.load_reported(node, load); }
+  void load_reported(NodeIndex node, wire::Load load) {
+    chooser_.set_now(now_);  // it is dated by it
+    chooser_.load_reported(node, load);
+  }
   void admit(AdmitRequest&& request);
   void cancel_attempt(const AttemptKey& key);
   void attempt_queued(const AttemptReport& report) { ledger_.handle_queued(report); }
