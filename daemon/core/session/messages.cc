@@ -115,7 +115,7 @@ base::StatusOr<PlacementSpec> to_placement(const v1::Prepare& message) {
     }
     spec.tolerations.push_back({toleration.key(), toleration.value(), toleration.effect(), toleration.exists()});
   }
-  spec.max_attempts = placement.max_attempts();
+  spec.max_attempts = std::max(placement.max_attempts(), 1U);  // 0 means the same, and equal rules are equal values.
   spec.idempotent = placement.idempotent();
   spec.wait = to_duration(placement.wait_ns());
   spec.timeout = to_duration(placement.timeout_ns());

@@ -1,7 +1,9 @@
 #include "daemon/core/session/messages.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -45,6 +47,42 @@ TEST(Messages, PlacementsRoundTripWhateverTheOrderOfTheirTags) {
   const auto again = to_placement(to_message(spec));
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(*again, spec);
+}
+
+// An app may write what it says in another way than ours does: still it is one placement.
+TEST(Messages, EqualRulesAreEqualPlacementsInWhateverEncodingTheyCome) {
+  const auto part = [](auto&& say) {
+    v1::Prepare message;
+    say(message);
+    return message.SerializeAsString();
+  };
+  // What protobuf reads one after the other it merges.
+  std::vector<std::string> parts = {
+      part([](v1::Prepare& m) { m.mutable_function()->set_name("f"); }),
+      part([](v1::Prepare& m) { (*m.mutable_placement()->mutable_tags())["zone"] = "eu-1"; }),
+      part([](v1::Prepare& m) { (*m.mutable_placement()->mutable_tags())["arch"] = "arm"; }),
+      part([](v1::Prepare& m) { m.mutable_placement()->set_idempotent(true); }),
+      part([](v1::Prepare& m) { m.mutable_placement()->set_max_attempts(1); }),  // What 0 means, too.
+      std::string("\x12\x02\x30\x00", 4),                                        // wait_ns, with its default
+  };
+  v1::Prepare shortest;
+  shortest.mutable_function()->set_name("f");
+  shortest.mutable_placement()->set_idempotent(true);
+  auto& tags = *shortest.mutable_placement()->mutable_tags();
+  tags["arch"] = "arm";
+  tags["zone"] = "eu-1";
+  const auto expected = to_placement(shortest);
+  ASSERT_TRUE(expected.ok()) << expected.status();
+  std::sort(parts.begin(), parts.end());
+  do {
+    v1::Prepare message;
+    std::string bytes;
+    for (const std::string& each : parts) bytes += each;
+    ASSERT_TRUE(message.ParseFromString(bytes));
+    const auto placement = to_placement(message);
+    ASSERT_TRUE(placement.ok()) << placement.status();
+    EXPECT_EQ(*placement, *expected);
+  } while (std::next_permutation(parts.begin(), parts.end()));
 }
 
 TEST(Messages, NodeInfoRoundTripsAndRefusesABadId) {
