@@ -140,33 +140,17 @@ std::string register_message(const FunctionTable& functions, SlotCounts slots) {
   return message.SerializeAsString();
 }
 
-std::optional<std::string> placement_problem(const CallTarget& target, const PlacementData* rules) {
+std::optional<std::string> placement_problem(const CallTarget& target, const PlacementRules* rules) {
   if (auto problem = name_problem("the function", target.name)) return problem;
-  if (rules == nullptr) return std::nullopt;
-  if (!rules->node_name.empty()) {
-    if (auto problem = name_problem("the node", rules->node_name)) return problem;
-  }
-  for (const auto& [key, value] : rules->tags) {
-    if (auto problem = name_problem("the tag", key)) return problem;
-    if (value.empty()) continue;
-    if (auto problem = name_problem("the value of tag '" + key + "',", value)) return problem;
-  }
-  return std::nullopt;
+  return rules == nullptr ? std::nullopt : rules->problem();
 }
 
-std::string prepare_message(const CallTarget& target, const PlacementData* rules) {
+std::string prepare_message(const CallTarget& target, const PlacementRules* rules) {
   v1::Prepare message;
   fill(target, *message.mutable_function());
-  v1::Placement& placement = *message.mutable_placement();
-  if (rules != nullptr) {
-    placement.set_node_name(rules->node_name);
-    for (const auto& [key, value] : rules->tags) (*placement.mutable_tags())[key] = value;
-    placement.set_max_attempts(rules->max_attempts);
-    placement.set_idempotent(rules->is_idempotent);
-    placement.set_wait_ns(static_cast<std::uint64_t>(rules->wait.count()));
-    placement.set_priority(rules->priority);
-  }
-  return message.SerializeAsString();
+  std::string bytes = message.SerializeAsString();
+  if (rules != nullptr) rules->append_to(bytes, v1::Prepare::kPlacementFieldNumber);
+  return bytes;
 }
 
 std::string error_message(const Error& error) {

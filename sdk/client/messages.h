@@ -36,9 +36,9 @@ struct SlotCounts {
 [[nodiscard]] std::string hello_message(const std::string& app_name);
 [[nodiscard]] std::string register_message(const FunctionTable& functions, SlotCounts slots);
 /// Why the node could not take a call with these names; nothing if it can.
-[[nodiscard]] std::optional<std::string> placement_problem(const CallTarget& target, const PlacementData* rules);
+[[nodiscard]] std::optional<std::string> placement_problem(const CallTarget& target, const PlacementRules* rules);
 /// `rules` null: the default ones.
-[[nodiscard]] std::string prepare_message(const CallTarget& target, const PlacementData* rules);
+[[nodiscard]] std::string prepare_message(const CallTarget& target, const PlacementRules* rules);
 /// Texts that are not UTF-8 or too long are mended.
 [[nodiscard]] std::string error_message(const Error& error);
 [[nodiscard]] std::string goodbye_message(std::string_view reason);

@@ -31,7 +31,9 @@ bool parse(const wire::FrameView& frame, Message& message) {
   return message.ParseFromArray(frame.metadata.data(), static_cast<int>(frame.metadata.size()));
 }
 
-bool may_be_repeated(const PendingCall& call) { return call.placement != nullptr && call.placement->is_idempotent; }
+bool may_be_repeated(const PendingCall& call) {
+  return call.placement != nullptr && call.placement->number(PlacementField::kIdempotent) != 0;
+}
 
 }  // namespace
 

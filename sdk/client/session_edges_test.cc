@@ -63,8 +63,8 @@ TEST_F(SessionTest, OnlyArgumentsThatNobodyElseHoldsAreHandedOver) {
 TEST_F(SessionTest, LargeArgumentsAreTakenBackAndSentAgain) {
   max_frame_bytes_ = 1U << 20;
   make_ready();
-  auto rules = std::make_shared<PlacementData>();
-  rules->is_idempotent = true;
+  auto rules = std::make_shared<PlacementRules>();
+  rules->set(PlacementField::kIdempotent, true);
   const std::string large(300'000, 'a');
   const auto call = start(large, rules);
   take_output();  // Not all of it: the node has made no room for the rest.
@@ -106,10 +106,10 @@ TEST_F(SessionTest, WhatCannotBeSaidFailsItsCallAlone) {
     ASSERT_TRUE(call.is_done);
     EXPECT_EQ(call.error->kind(), ErrorKind::kInvalidArgument);
   }
-  auto bad_key = std::make_shared<PlacementData>();
-  bad_key->set_tag("k\xff", "v");
-  auto many = std::make_shared<PlacementData>();
-  for (int i = 0; i < 100; ++i) many->set_tag(std::to_string(i), std::string(20, 'v'));
+  auto bad_key = std::make_shared<PlacementRules>();
+  bad_key->set(PlacementField::kTags, "k\xff", "v");
+  auto many = std::make_shared<PlacementRules>();
+  for (int i = 0; i < 100; ++i) many->set(PlacementField::kTags, std::to_string(i), std::string(20, 'v'));
   for (const auto& rules : {on_node("n\xff"), on_node(endless), bad_key, many}) {
     const auto call = start("", rules);
     ASSERT_TRUE(call->is_done);
@@ -150,8 +150,8 @@ TEST_F(SessionTest, AThrowInSendTouchesNobodyElsesSlot) {
 
 TEST_F(SessionTest, ASilentNodeIsAskedAndGivenUp) {
   make_ready();
-  auto rules = std::make_shared<PlacementData>();
-  rules->is_idempotent = true;
+  auto rules = std::make_shared<PlacementRules>();
+  rules->set(PlacementField::kIdempotent, true);
   const auto once = start("once");
   const auto again = start("again", rules);
   sent();

@@ -127,16 +127,16 @@ class SessionTest : public testing::Test, private SessionEvents {
   }
 
   std::unique_ptr<Call> start(std::string_view arguments = "args",
-                              std::shared_ptr<const PlacementData> rules = nullptr) {
+                              std::shared_ptr<const PlacementRules> rules = nullptr) {
     auto call = std::make_unique<Call>(target_);
     std::memcpy(call->arguments.allocate(arguments.size()), arguments.data(), arguments.size());
     call->placement = std::move(rules);
     session_->start(*call, Waker(), now_);
     return call;
   }
-  static std::shared_ptr<PlacementData> on_node(const std::string& name) {
-    auto rules = std::make_shared<PlacementData>();
-    rules->node_name = name;
+  static std::shared_ptr<PlacementRules> on_node(const std::string& name) {
+    auto rules = std::make_shared<PlacementRules>();
+    rules->set(PlacementField::kNodeName, name);
     return rules;
   }
 

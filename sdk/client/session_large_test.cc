@@ -66,7 +66,7 @@ class SessionLargeTest : public testing::Test, private SessionEvents {
     settle();
   }
 
-  std::unique_ptr<Call> start(const std::string& arguments, std::shared_ptr<const PlacementData> rules = nullptr) {
+  std::unique_ptr<Call> start(const std::string& arguments, std::shared_ptr<const PlacementRules> rules = nullptr) {
     auto call = std::make_unique<Call>(target_);
     std::memcpy(call->arguments.allocate(arguments.size()), arguments.data(), arguments.size());
     call->placement = std::move(rules);
@@ -172,8 +172,8 @@ TEST_F(SessionLargeTest, MoreThanTheNodeTakesAtOnceWaitTheirTurn) {
 }
 
 TEST_F(SessionLargeTest, ACallThatMayBeRepeatedTakesItsArgumentsBackWhenTheConnectionIsLost) {
-  auto rules = std::make_shared<PlacementData>();
-  rules->is_idempotent = true;
+  auto rules = std::make_shared<PlacementRules>();
+  rules->set(PlacementField::kIdempotent, true);
   const std::string arguments = noise(2, 5 * kMiB);
   const auto repeated = start(arguments, rules);
   const auto once = start(noise(3, 5 * kMiB));

@@ -91,8 +91,8 @@ TEST_F(SessionTest, ALargeResultOfAnotherConnectionIsDropped) {
 
 TEST_F(SessionTest, CallsThatGoBackAreCountedAsWaiting) {
   make_ready();
-  auto rules = std::make_shared<PlacementData>();
-  rules->is_idempotent = true;
+  auto rules = std::make_shared<PlacementRules>();
+  rules->set(PlacementField::kIdempotent, true);
   const auto first = start("1", rules);
   const auto second = start("2", rules);
   EXPECT_EQ(session_->waiting(), 0U);

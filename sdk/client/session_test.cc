@@ -91,13 +91,16 @@ TEST_F(SessionTest, AnUnknownVersionIsFinalAndSaysWho) {
 
 TEST_F(SessionTest, PreparesOnceAndCallsByNumber) {
   make_ready();
-  auto rules = std::make_shared<PlacementData>();
-  rules->set_tag("zone", "eu-1");
-  auto same_rules = std::make_shared<PlacementData>(*rules);
+  auto rules = std::make_shared<PlacementRules>();
+  rules->set(PlacementField::kTags, "zone", "eu-1");
+  rules->set(PlacementField::kIdempotent, true);
+  auto same_rules = std::make_shared<PlacementRules>();  // Another builder, which said the same in another order.
+  same_rules->set(PlacementField::kIdempotent, true);
+  same_rules->set(PlacementField::kTags, "zone", "eu-1");
   const auto first = start("one");
   const auto second = start("two");
   const auto third = start("three", rules);
-  const auto fourth = start("four", same_rules);  // Another builder with the same contents.
+  const auto fourth = start("four", same_rules);
   const auto frames = sent();
   EXPECT_EQ(kinds(frames),
             (std::vector{Kind::kPrepare, Kind::kCall, Kind::kCall, Kind::kPrepare, Kind::kCall, Kind::kCall}));
@@ -110,7 +113,9 @@ TEST_F(SessionTest, PreparesOnceAndCallsByNumber) {
   EXPECT_EQ(prepare.function().signature(), "() -> void");
   EXPECT_EQ(prepare.function().schema(), schema_descriptor(kSignature<void>));
   EXPECT_EQ(prepare.placement().tags().at("zone"), "eu-1");
+  EXPECT_TRUE(prepare.placement().idempotent());
   EXPECT_EQ(prepare.function().fingerprint(), 2U);
+  EXPECT_TRUE(frames[3].metadata.ends_with(rules->bytes()));
 
   deliver_result(frames[2].header.call_id, "TWO");
   deliver_result(frames[1].header.call_id, "ONE");
@@ -234,8 +239,8 @@ TEST_F(SessionTest, TheBudgetIsWhatIsLeftWhenItIsSent) {
 
 TEST_F(SessionTest, WhatIsLostWithTheConnectionIsRepeatedOnlyWhereThatIsAllowed) {
   make_ready();
-  auto rules = std::make_shared<PlacementData>();
-  rules->is_idempotent = true;
+  auto rules = std::make_shared<PlacementRules>();
+  rules->set(PlacementField::kIdempotent, true);
   const auto repeatable = start("repeatable", rules);
   const auto once = start("once");
   sent();
@@ -268,8 +273,8 @@ TEST_F(SessionTest, WhatIsLostWithTheConnectionIsRepeatedOnlyWhereThatIsAllowed)
 
 TEST_F(SessionTest, WhatANodeThatStopsHandsBackIsRepeatedOnlyWhereThatIsAllowed) {
   make_ready();
-  auto rules = std::make_shared<PlacementData>();
-  rules->is_idempotent = true;
+  auto rules = std::make_shared<PlacementRules>();
+  rules->set(PlacementField::kIdempotent, true);
   const auto repeatable = start("repeatable", rules);
   const auto once = start("once");
   for (const SentFrame& frame : sent()) {
@@ -297,8 +302,8 @@ TEST_F(SessionTest, WhatANodeThatStopsHandsBackIsRepeatedOnlyWhereThatIsAllowed)
 
 TEST_F(SessionTest, WhatAFunctionAnswersIsTheResultThoughItSaysUnavailable) {
   make_ready();
-  auto rules = std::make_shared<PlacementData>();
-  rules->is_idempotent = true;
+  auto rules = std::make_shared<PlacementRules>();
+  rules->set(PlacementField::kIdempotent, true);
   const auto call = start("call", rules);
   wire::FrameHeader header;
   header.call_id = sent().back().header.call_id;

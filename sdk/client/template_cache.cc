@@ -12,8 +12,6 @@ std::uint32_t next_cache_id() {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-std::uint64_t hash_of(const CallTarget& target, const PlacementData& rules) { return rules.hash() ^ target.id; }
-
 }  // namespace
 
 TemplateCache::TemplateCache(std::size_t most) : id_(next_cache_id()), most_(std::max<std::size_t>(most, 1)) {}
@@ -30,29 +28,20 @@ std::uint32_t TemplateCache::find_index(const PendingCall& call) const {
     const std::uint32_t dense = call.target->dense_index();
     return dense < defaults_.size() ? defaults_[dense] : kNone;
   }
-  // A builder that is reused remembers, one that is made for each call is found by its contents. What is remembered may
-  // stand for something else by now.
+  // A builder that is reused remembers. What that is may stand for something else by now.
   const std::uint64_t cached = call.placement->prepared.load(std::memory_order_relaxed);
   const auto remembered = static_cast<std::uint32_t>(cached);
-  if (static_cast<std::uint32_t>(cached >> 32) == id_ && is_of(remembered, call)) return remembered;
-  const std::uint32_t index = find_by_rules(call);
-  if (index != kNone) {
-    call.placement->prepared.store(static_cast<std::uint64_t>(id_) << 32 | index, std::memory_order_relaxed);
-  }
-  return index;
+  if (static_cast<std::uint32_t>(cached >> 32) != id_) return find_by_bytes(call);
+  const Template& known = templates_[remembered];
+  return known.rules == call.placement && known.target == call.target ? remembered : find_by_bytes(call);
 }
 
-bool TemplateCache::is_of(std::uint32_t index, const PendingCall& call) const {
-  const Template& known = templates_[index];
-  return known.target == call.target && known.rules != nullptr &&
-         (known.rules == call.placement || known.rules->same_rules(*call.placement));
-}
-
-std::uint32_t TemplateCache::find_by_rules(const PendingCall& call) const {
-  for (auto [at, end] = by_rules_.equal_range(hash_of(*call.target, *call.placement)); at != end; ++at) {
-    if (is_of(at->second, call)) return at->second;
-  }
-  return kNone;
+// One that is made for each call is found by its bytes, and so is the second of two that are equal, if it is reused.
+std::uint32_t TemplateCache::find_by_bytes(const PendingCall& call) const {
+  const auto known = by_rules_.find({call.target, call.placement.get()});
+  if (known == by_rules_.end()) return kNone;
+  call.placement->prepared.store(static_cast<std::uint64_t>(id_) << 32 | known->second, std::memory_order_relaxed);
+  return known->second;
 }
 
 TemplateCache::Template& TemplateCache::add(const PendingCall& call) {
@@ -82,7 +71,7 @@ void TemplateCache::index_by_rules(std::uint32_t index) {
     defaults_[dense] = index;
     return;
   }
-  by_rules_.emplace(hash_of(*added.target, *added.rules), index);
+  by_rules_.emplace(Key{added.target, added.rules.get()}, index);
   added.rules->prepared.store(static_cast<std::uint64_t>(id_) << 32 | index, std::memory_order_relaxed);
 }
 
@@ -108,8 +97,7 @@ void TemplateCache::forget(std::uint32_t index) {
   if (old.rules == nullptr) {
     defaults_[old.target->dense_index()] = kNone;
   } else {
-    auto [at, end] = by_rules_.equal_range(hash_of(*old.target, *old.rules));
-    by_rules_.erase(std::find_if(at, end, [index](const auto& known) { return known.second == index; }));
+    by_rules_.erase(Key{old.target, old.rules.get()});
   }
   old.target = nullptr;
   old.rules = nullptr;

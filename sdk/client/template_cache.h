@@ -20,7 +20,7 @@ class TemplateCache {
  public:
   struct Template {
     CallTarget* target = nullptr;
-    std::shared_ptr<const PlacementData> rules;  ///< null: the default ones
+    std::shared_ptr<const PlacementRules> rules;  ///< null: the default ones
 
    private:
     friend class TemplateCache;
@@ -60,9 +60,18 @@ class TemplateCache {
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
+  /// What a template with rules stands for; they are those that it holds.
+  struct Key {
+    const CallTarget* target;
+    const PlacementRules* rules;
+    bool operator==(const Key& other) const noexcept { return target == other.target && *rules == *other.rules; }
+  };
+  struct HashOfKey {
+    std::size_t operator()(const Key& key) const noexcept { return key.rules->hash() ^ key.target->id; }
+  };
+
   [[nodiscard]] std::uint32_t find_index(const PendingCall& call) const;
-  [[nodiscard]] std::uint32_t find_by_rules(const PendingCall& call) const;
-  [[nodiscard]] bool is_of(std::uint32_t index, const PendingCall& call) const;
+  [[nodiscard]] std::uint32_t find_by_bytes(const PendingCall& call) const;
   void index_by_rules(std::uint32_t index);
   std::uint32_t take_place();
   void forget(std::uint32_t index);
@@ -70,7 +79,7 @@ class TemplateCache {
   void link_newest(std::uint32_t index);
   void unlink(std::uint32_t index);
 
-  const std::uint32_t id_;  ///< of this cache in this process, for PlacementData::prepared
+  const std::uint32_t id_;  ///< of this cache in this process, for PlacementRules::prepared
   std::size_t most_;
   std::size_t size_ = 0;
   std::uint64_t connection_ = 0;
@@ -81,9 +90,9 @@ class TemplateCache {
   std::vector<std::uint32_t> free_;
   std::uint32_t newest_ = kNone;
   std::uint32_t oldest_ = kNone;
-  std::vector<std::uint32_t> by_number_;                            ///< of this connection
-  std::vector<std::uint32_t> defaults_;                             ///< by CallTarget::dense_index()
-  std::unordered_multimap<std::uint64_t, std::uint32_t> by_rules_;  ///< by the hash of rules and target
+  std::vector<std::uint32_t> by_number_;  ///< of this connection
+  std::vector<std::uint32_t> defaults_;   ///< by CallTarget::dense_index()
+  std::unordered_map<Key, std::uint32_t, HashOfKey> by_rules_;
 };
 
 }  // namespace kaido::inline abi0::detail

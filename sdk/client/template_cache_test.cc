@@ -9,9 +9,9 @@
 namespace kaido::detail {
 namespace {
 
-std::shared_ptr<PlacementData> on_node(const std::string& name) {
-  auto rules = std::make_shared<PlacementData>();
-  rules->node_name = name;
+std::shared_ptr<PlacementRules> on_node(const std::string& name) {
+  auto rules = std::make_shared<PlacementRules>();
+  rules->set(PlacementField::kNodeName, name);
   return rules;
 }
 
@@ -25,14 +25,14 @@ class TemplateCacheTest : public testing::Test {
     bool operator==(const Used&) const = default;
   };
   /// As a session does at each call.
-  Used use(CallTarget& target, std::shared_ptr<const PlacementData> rules = nullptr) {
+  Used use(CallTarget& target, std::shared_ptr<const PlacementRules> rules = nullptr) {
     PendingCall call(target);
     call.placement = std::move(rules);
     TemplateCache::Template* known = cache_.find(call);
     if (known == nullptr) known = &cache_.add(call);
     EXPECT_EQ(known->target, &target);
     if (call.placement != nullptr) {
-      EXPECT_TRUE(known->rules->same_rules(*call.placement));
+      EXPECT_EQ(known->rules->bytes(), call.placement->bytes());
     }
     const Used used{cache_.number(*known), cache_.is_prepared(*known)};
     if (!used.was_prepared) cache_.set_prepared(*known);
@@ -54,6 +54,21 @@ TEST_F(TemplateCacheTest, FindsAgainWhatItKnows) {
   EXPECT_EQ(use(f_, on_node("a")), (Used{2, true}));  // Another builder with the same contents.
   EXPECT_EQ(use(g_), (Used{3, true}));
   EXPECT_EQ(cache_.size(), 3U);
+}
+
+TEST_F(TemplateCacheTest, TheSameRulesOfTwoFunctionsAreTwoTemplates) {
+  const auto kept = on_node("a");
+  EXPECT_EQ(use(f_, kept), (Used{1, false}));
+  EXPECT_EQ(use(g_, kept), (Used{2, false}));
+  EXPECT_EQ(use(f_, kept), (Used{1, true}));  // Though what the rules remember is the other one.
+  EXPECT_EQ(use(g_, on_node("a")), (Used{2, true}));
+}
+
+TEST_F(TemplateCacheTest, OutlivesTheBuilderThatItHasTheRulesOf) {
+  use(f_, on_node("a"));
+  const auto second = on_node("a");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(use(f_, second), (Used{1, true}));
+  EXPECT_EQ(cache_.size(), 1U);
 }
 
 TEST_F(TemplateCacheTest, TheOneUsedLongestAgoGivesItsNumberToANewOne) {

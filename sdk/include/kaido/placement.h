@@ -4,13 +4,13 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <kaido/context.h>
 #include <kaido/detail/chrono.h>
@@ -22,35 +22,68 @@ namespace kaido::inline abi0 {
 
 namespace detail {
 
-/// The rules as data, prepared at the node once for all calls that share them. Default-constructed: anywhere, once, at
-/// once.
-struct PlacementData {
-  PlacementData() = default;
-  /// The copy has been prepared nowhere.
-  PlacementData(const PlacementData& other)
-      : node_name(other.node_name),
-        tags(other.tags),
-        wait(other.wait),
-        max_attempts(other.max_attempts),
-        priority(other.priority),
-        is_idempotent(other.is_idempotent) {}
-  PlacementData& operator=(const PlacementData&) = delete;
+/// The fields of kaido.v1.Placement that have a verb below, by their numbers there. A new verb is a line here and the
+/// verb; if it takes a text, placement.cc says how to speak of it where it is wrong.
+enum class PlacementField : std::uint32_t {
+  kNodeName = 1,
+  kTags = 2,
+  kMaxAttempts = 4,
+  kIdempotent = 5,
+  kWait = 6,
+  kPriority = 8,
+};
 
-  std::string node_name;
-  std::vector<std::pair<std::string, std::string>> tags;  ///< sorted by key, one value per key
-  std::chrono::nanoseconds wait{0};
-  std::uint32_t max_attempts = 1;
-  std::int32_t priority = 0;
-  bool is_idempotent = false;
+/// The rules of a call as canonical bytes: an encoded kaido.v1.Placement whose fields stand in the order of their
+/// numbers, the entries of a map in the order of their keys, and what has its default not at all. So equal rules are
+/// equal bytes, in whatever order they were said; the node is sent these bytes, and they are what a session knows its
+/// templates by. Default-constructed: anywhere, once, at once.
+///
+/// Threading: like a container, `prepared` and hash() included.
+class PlacementRules {
+ public:
+  PlacementRules() = default;
+  /// The copy has been prepared nowhere.
+  PlacementRules(const PlacementRules& other) : bytes_(other.bytes_) {}
+  PlacementRules& operator=(const PlacementRules&) = delete;
+
+  /// Each replaces what was said of the field before, or of the key in it; the default of a field (zero, an empty text)
+  /// takes it out.
+  void set(PlacementField field, std::uint64_t number);
+  void set(PlacementField field, std::string_view text);
+  void set(PlacementField field, std::string_view key, std::string_view value);
+
+  [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
+  /// Of a field that is a number or a truth; 0 if nothing was said.
+  [[nodiscard]] std::uint64_t number(PlacementField field) const noexcept;
+  /// Of the bytes; computed once.
+  [[nodiscard]] std::uint64_t hash() const noexcept;
+  [[nodiscard]] bool operator==(const PlacementRules& other) const noexcept { return bytes_ == other.bytes_; }
+
+  /// As a field of another message.
+  void append_to(std::string& message, std::uint32_t number) const;
+
+  /// Why a node could not take them, in words; nothing if it can.
+  [[nodiscard]] std::optional<std::string> problem() const;
+
+  /// A connection has looked at them: they are changed no more.
+  [[nodiscard]] bool is_in_use() const noexcept {
+    return prepared.load(std::memory_order_relaxed) != 0 || hash_.load(std::memory_order_relaxed) != 0;
+  }
 
   /// The connection that has prepared it last and its number there: a call site that keeps its builder looks up
   /// nothing.
   mutable std::atomic<std::uint64_t> prepared{0};
 
-  void set_tag(std::string_view key, std::string_view value);
-  [[nodiscard]] std::uint64_t hash() const noexcept;
-  [[nodiscard]] bool same_rules(const PlacementData& other) const noexcept;
+ private:
+  std::byte* replace(PlacementField field, const std::string_view* key, std::size_t size);
+
+  std::string bytes_;
+  mutable std::atomic<std::uint64_t> hash_{0};  ///< 0: not computed yet
 };
+
+/// For a builder: its own rules, to be changed. Calls under way share the rules, and what they have is never changed
+/// under them.
+[[nodiscard]] PlacementRules& own_rules(std::shared_ptr<PlacementRules>& rules);
 
 /// What each call brings of its own beside its rules: it may differ from call to call and is prepared nowhere.
 struct CallLimits {
@@ -70,18 +103,16 @@ struct CallLimits {
 ///     kaido::remote<render>().with_tag("disk", "ssd").with_retries(2).call(scene)
 template <class Self>
 class PlacementVerbs {
+  using Field = detail::PlacementField;
+
  public:
   /// Only on the node of this name.
-  Self& on_node(std::string_view name) & {
-    return set([&](auto& rules) { rules.node_name = name; });
-  }
+  Self& on_node(std::string_view name) & { return rule(Field::kNodeName, name); }
   Self&& on_node(std::string_view name) && { return std::move(on_node(name)); }
 
   /// Only on nodes whose tag `key` has this value. Several tags must all match; a second value for a key replaces the
   /// first.
-  Self& with_tag(std::string_view key, std::string_view value) & {
-    return set([&](auto& rules) { rules.set_tag(key, value); });
-  }
+  Self& with_tag(std::string_view key, std::string_view value) & { return rule(Field::kTags, key, value); }
   Self&& with_tag(std::string_view key, std::string_view value) && { return std::move(with_tag(key, value)); }
 
   /// with_tag("zone", zone).
@@ -112,15 +143,15 @@ class PlacementVerbs {
   /// Started again, up to `retries` times and on another node where there is one, if its node is lost. The function may
   /// then run more than once; of the results only one is accepted.
   Self& with_retries(std::uint32_t retries) & {
-    return set([&](auto& rules) { rules.max_attempts = retries == ~std::uint32_t{0} ? retries : retries + 1; });
+    // The first start counts, and one start is the default.
+    const std::uint32_t starts = retries == ~std::uint32_t{0} ? retries : retries + 1;
+    return rule(Field::kMaxAttempts, starts == 1 ? 0 : starts);
   }
   Self&& with_retries(std::uint32_t retries) && { return std::move(with_retries(retries)); }
 
   /// Running the function twice does no harm: it is started again as often as needed (with_retries may bound it), also
   /// when the node that this program is connected to was restarted.
-  Self& idempotent() & {
-    return set([](auto& rules) { rules.is_idempotent = true; });
-  }
+  Self& idempotent() & { return rule(Field::kIdempotent, true); }
   Self&& idempotent() && { return std::move(idempotent()); }
 
   /// Waits up to this long for a suitable node to appear, instead of failing at once with kUnschedulable, as it does if
@@ -128,7 +159,7 @@ class PlacementVerbs {
   template <class Rep, class Period>
   Self& with_wait(std::chrono::duration<Rep, Period> wait) & {
     const Duration limit = detail::saturate(wait);
-    return set([limit](auto& rules) { rules.wait = limit > Duration::zero() ? limit : Duration::zero(); });
+    return rule(Field::kWait, limit > Duration::zero() ? static_cast<std::uint64_t>(limit.count()) : 0);
   }
   template <class Rep, class Period>
   Self&& with_wait(std::chrono::duration<Rep, Period> wait) && {
@@ -137,7 +168,7 @@ class PlacementVerbs {
 
   /// Where a node has to queue, higher runs first; the default is 0.
   Self& with_priority(std::int32_t priority) & {
-    return set([&](auto& rules) { rules.priority = priority; });
+    return rule(Field::kPriority, static_cast<std::uint64_t>(priority));  // As protobuf has it: with all its sign bits.
   }
   Self&& with_priority(std::int32_t priority) && { return std::move(with_priority(priority)); }
 
@@ -157,25 +188,20 @@ class PlacementVerbs {
   PlacementVerbs() = default;
 
   /// Null for the default rules, so that the plainest call carries nothing.
-  [[nodiscard]] const std::shared_ptr<detail::PlacementData>& rules() const { return rules_; }
+  [[nodiscard]] const std::shared_ptr<detail::PlacementRules>& rules() const { return rules_; }
   [[nodiscard]] const detail::CallLimits& limits() const { return limits_; }
 
  private:
   Self& self() { return static_cast<Self&>(*this); }
 
-  /// Calls under way share the rules: what they have is never changed under them.
-  template <class Change>
-  Self& set(Change change) {
-    if (rules_ == nullptr) {
-      rules_ = std::make_shared<detail::PlacementData>();
-    } else if (rules_.use_count() > 1 || rules_->prepared.load(std::memory_order_relaxed) != 0) {
-      rules_ = std::make_shared<detail::PlacementData>(*rules_);
-    }
-    change(*rules_);
+  template <class... Value>
+  Self& rule(Field field, Value... value) {
+    detail::own_rules(rules_).set(field, value...);
+    if (rules_->bytes().empty()) rules_ = nullptr;
     return self();
   }
 
-  std::shared_ptr<detail::PlacementData> rules_;
+  std::shared_ptr<detail::PlacementRules> rules_;
   detail::CallLimits limits_;
 };
 

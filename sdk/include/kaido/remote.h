@@ -98,7 +98,7 @@ class [[nodiscard]] RemoteCall : private detail::PendingCall {
  public:
   using value_type = R;
 
-  RemoteCall(detail::CallTarget& target, std::shared_ptr<const detail::PlacementData> rules,
+  RemoteCall(detail::CallTarget& target, std::shared_ptr<const detail::PlacementRules> rules,
              const detail::CallLimits& limits, std::shared_ptr<detail::Backend> backend)
       : PendingCall(target), backend_(std::move(backend)), limits_(limits) {
     placement = std::move(rules);

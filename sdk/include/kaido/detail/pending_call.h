@@ -78,7 +78,7 @@ struct PendingCall {
   PendingCall& operator=(PendingCall&&) = delete;
 
   CallTarget* target;
-  std::shared_ptr<const PlacementData> placement;  ///< null: the default one
+  std::shared_ptr<const PlacementRules> placement;  ///< null: the default one
   TraceContext trace;
   Buffer arguments;
 
