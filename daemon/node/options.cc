@@ -116,7 +116,7 @@ NodeMachineOptions machine_options(const Settings& settings, const Identity& ide
   const base::Life life{identity.epoch, fresh.nonce};
   NodeMachineOptions options;
   options.tasks = task_options(settings, identity, life);
-  options.tasks.ledger.hash_seed = options.tasks.executor.hash_seed = fresh.hash_seed;
+  options.tasks.executor.hash_seed = fresh.hash_seed;
   options.apps = app_options(settings, identity);
   options.peers = peer_options(settings, identity, life);
   options.memory_bytes = settings.limits.memory.count;

@@ -35,37 +35,10 @@ std::string shortened(const std::string& text) {
 Ledger::Ledger(const LedgerOptions& options, Placer& placer)
     : options_(options),
       placer_(placer),
-      hash_key_(options.hash_seed),
       waiting_shares_(options.waiting_max),
       kept_(options.kept_bytes_max, options.memory) {}
 
 // ---------------------------------------------------------------- what every call passes through: inline, so first
-
-inline std::uint32_t& Ledger::session_head(std::uint32_t session) {
-  if (last_session_head_ == nullptr || last_session_ != session) {
-    last_session_head_ = &sessions_.try_emplace(session, kNone).first->second;
-    last_session_ = session;
-  }
-  return *last_session_head_;
-}
-
-inline void Ledger::link_session(std::uint32_t slot) {
-  Record& record = records_[slot];
-  std::uint32_t& head = session_head(record.session);
-  record.previous = kNone;
-  record.next = head;
-  if (head != kNone) records_[head].previous = slot;
-  head = slot;
-}
-
-inline void Ledger::unlink_session(const Record& record) {
-  if (record.next != kNone) records_[record.next].previous = record.previous;
-  if (record.previous != kNone) {
-    records_[record.previous].next = record.next;
-  } else {
-    session_head(record.session) = record.next;
-  }
-}
 
 inline void Ledger::fill(base::Instant now, Record& record, const SubmitRequest& request) {
   const base::Duration budget =
@@ -102,11 +75,8 @@ inline std::uint32_t Ledger::find_attempt(const AttemptReport& report) const {
 
 SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
   KAIDO_CHECK(request.placement != nullptr);
-  const std::uint32_t hash = mix(hash_key_, request.call_id, request.session);
-  const auto is_same_call = [&](std::uint32_t slot) {
-    return records_[slot].call_id == request.call_id && records_[slot].session == request.session;
-  };
-  if (calls_.find(hash, is_same_call) != SlotIndex::kNone) return SubmitStatus::kDuplicateCall;
+  CallTable& calls = calls_of(request.session);
+  if (calls.find(request.call_id) != 0) return SubmitStatus::kDuplicateCall;
   ++counters_.submitted;
   if (is_draining()) {
     refuse(request, Outcome::kUnavailable, {.message = "the node is stopping; submit to another one"});
@@ -121,11 +91,10 @@ SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
     return SubmitStatus::kAccepted;
   }
   ++live_;
-  records_[slot].call_hash = hash;
   fill(now, records_[slot], request);
   records_[slot].placement = request.placement;
-  calls_.insert(hash, slot);
-  link_session(slot);
+  records_[slot].calls = &calls;
+  KAIDO_CHECK(calls.insert(request.call_id, records_.handle(slot)));
   if (records_[slot].deadline != kNever) arm(slot);
   if (attempts_allowed(request.placement->spec()) > 1 && !keep(slot, request.payload)) return SubmitStatus::kAccepted;
   place(now, slot, request.payload);
@@ -134,29 +103,28 @@ SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
 
 std::optional<Ledger::Begun> Ledger::begin_at_once(base::Instant now, SubmitRequest& request, NodeIndex node,
                                                    const base::Life& life) {
-  const std::uint32_t hash = mix(hash_key_, request.call_id, request.session);
-  const auto is_same_call = [&](std::uint32_t slot) {
-    return records_[slot].call_id == request.call_id && records_[slot].session == request.session;
-  };
-  if (calls_.find(hash, is_same_call) != SlotIndex::kNone) return std::nullopt;
+  CallTable& calls = calls_of(request.session);
   const std::uint32_t slot = records_.acquire(options_.tasks_max);
   KAIDO_CHECK(slot != kNone);  // may_run_at_once() has looked
+  const std::uint64_t sequence = records_.handle(slot);
+  if (!calls.insert(request.call_id, sequence)) {
+    records_.release(slot);
+    return std::nullopt;
+  }
   ++live_;
   ++counters_.submitted;
   ++counters_.attempts_sent;
   Record& record = records_[slot];
-  record.call_hash = hash;
   fill(now, record, request);
+  record.calls = &calls;
   record.placement = std::move(request.placement);
   record.state = TaskState::kAssigned;
   record.node = node;
   record.node_life = life;
   record.attempt = record.starts = 1;
-  calls_.insert(hash, slot);
-  link_session(slot);
   if (record.deadline != kNever) arm(slot);
   placer_.attempt_sent(node);
-  return Begun{records_.handle(slot), budget_left(now, record), record.local_call};
+  return Begun{sequence, budget_left(now, record), record.local_call};
 }
 
 inline Ledger::Delivery Ledger::end(std::uint32_t slot) {
@@ -415,10 +383,8 @@ void Ledger::attempt_lost(base::Instant now, std::uint32_t slot, Outcome outcome
 // ---------------------------------------------------------------- giving up
 
 bool Ledger::cancel(base::Instant, std::uint32_t session, std::uint64_t call_id) {
-  const std::uint32_t slot = calls_.find(mix(hash_key_, call_id, session), [&](std::uint32_t candidate) {
-    return records_[candidate].call_id == call_id && records_[candidate].session == session;
-  });
-  if (slot == SlotIndex::kNone) return false;
+  const std::uint32_t slot = records_.find(find_call(session, call_id));
+  if (slot == kNone) return false;
   give_up_attempt(slot);
   fail(slot, Outcome::kCancelled, {.message = "cancelled by the caller", .attempt = records_[slot].attempt});
   return true;
@@ -427,14 +393,14 @@ bool Ledger::cancel(base::Instant, std::uint32_t session, std::uint64_t call_id)
 void Ledger::session_closed(base::Instant, std::uint32_t session) {
   const auto it = sessions_.find(session);
   if (it == sessions_.end()) return;
-  while (it->second != kNone) {
-    const std::uint32_t slot = it->second;
+  for (const std::uint64_t sequence : it->second.sequences()) {
+    const std::uint32_t slot = records_.find(sequence);
     ++counters_.abandoned;
     give_up_attempt(slot);
     drop(slot);
   }
   sessions_.erase(it);
-  last_session_head_ = nullptr;
+  last_calls_ = nullptr;
 }
 
 void Ledger::drain(base::Instant, base::Instant deadline) { drain_deadline_ = deadline; }
@@ -555,8 +521,7 @@ void Ledger::drop(std::uint32_t slot) {
   if (is_assigned(record)) leave_node(record);
   if (record.waiting_at != kNone) stop_waiting(record);
   if (!deadlines_.empty()) deadlines_.erase(slot);
-  calls_.erase(record.call_hash, slot);
-  unlink_session(record);
+  record.calls->erase(record.call_id);
   record.kept.release(kept_);
   if (!record.streamed.empty()) [[unlikely]]
     record.streamed = {};

@@ -9,15 +9,16 @@
 namespace kaido::daemon {
 
 /// A handle is generation << 24 | slot: found without hashing, unique for 2^40 uses of each slot, and never 0. A task's
-/// sequence and a worker's call id are such handles; others treat them as opaque.
+/// sequence and a worker's call id are such handles; others treat them as opaque. Where handles of two tables stand for
+/// things of one kind, one of the tables has the mark: the highest bit of its handles' slots, so that they differ.
 ///
 /// Threading: confined to its owner. References stay valid while the record lives: records are in chunks.
-template <class Record>
+template <class Record, bool kMarked = false>
 class SlotTable {
  public:
   static constexpr std::uint32_t kSlotBits = 24;
   static constexpr std::uint32_t kNone = 0xffffffff;
-  static constexpr std::uint32_t kSlotsMax = 1U << kSlotBits;
+  static constexpr std::uint32_t kSlotsMax = 1U << (kSlotBits - 1);
 
   /// A slot whose record is as its last owner left it, or kNone when `max` are in use.
   [[nodiscard]] std::uint32_t acquire(std::uint32_t max) {
@@ -50,11 +51,15 @@ class SlotTable {
   [[nodiscard]] Record& operator[](std::uint32_t slot) { return chunk(slot).records[slot & kChunkMask]; }
   [[nodiscard]] const Record& operator[](std::uint32_t slot) const { return chunk(slot).records[slot & kChunkMask]; }
 
-  [[nodiscard]] std::uint64_t handle(std::uint32_t slot) const { return meta(slot).generation << kSlotBits | slot; }
+  [[nodiscard]] std::uint64_t handle(std::uint32_t slot) const {
+    return meta(slot).generation << kSlotBits | kMark | slot;
+  }
+  /// Whether the handle is of a table with the mark.
+  [[nodiscard]] static bool is_marked(std::uint64_t handle) { return (handle & kSlotsMax) != 0; }
 
-  /// kNone unless the handle's record lives.
+  /// kNone unless the handle's record lives; also of a handle of a table whose mark is not as this one's.
   [[nodiscard]] std::uint32_t find(std::uint64_t handle) const {
-    const auto slot = static_cast<std::uint32_t>(handle & (kSlotsMax - 1));
+    const auto slot = static_cast<std::uint32_t>(handle & ((1U << kSlotBits) - 1)) ^ kMark;
     if (slot >= high_water_) return kNone;
     const Meta& m = meta(slot);
     return m.live && m.generation == handle >> kSlotBits ? slot : kNone;
@@ -65,6 +70,7 @@ class SlotTable {
   [[nodiscard]] std::uint32_t high_water() const { return high_water_; }
 
  private:
+  static constexpr std::uint32_t kMark = kMarked ? kSlotsMax : 0;
   static constexpr std::uint32_t kChunkBits = 8;
   static constexpr std::uint32_t kChunkMask = (1U << kChunkBits) - 1;
   struct Meta {

@@ -2,10 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
 #include "daemon/core/task/attempt_memory.h"
+#include "daemon/core/task/call_table.h"
 #include "daemon/core/task/effect_queue.h"
 #include "daemon/core/task/indexed_heap.h"
 #include "daemon/core/task/byte_budget.h"
@@ -163,6 +165,65 @@ TEST(SlotIndex, AgreesWithAMapOverRandomSteps) {
     }
   }
   EXPECT_EQ(index.find(1, [](std::uint32_t) { return true; }), SlotIndex::kNone);
+}
+
+TEST(CallTable, AgreesWithAMapOverRandomSteps) {
+  // As the SDK numbers calls, counted up, and as nobody should: all of one place.
+  const auto numbered = [](std::uint32_t n) { return std::uint64_t{n / 100} << 32 | n % 100; };
+  const auto counted = [](std::uint32_t n) { return std::uint64_t{n}; };
+  const auto colliding = [](std::uint32_t n) { return std::uint64_t{n} << 40; };
+  for (const auto& id_of : std::vector<std::function<std::uint64_t(std::uint32_t)>>{numbered, counted, colliding}) {
+    base::Random random(kSeed);
+    CallTable table;
+    std::map<std::uint64_t, std::uint64_t> model;
+    for (std::uint64_t step = 1; step < 8000; ++step) {
+      const std::uint64_t id = id_of(random.below(400));
+      if (model.contains(id)) {
+        EXPECT_FALSE(table.insert(id, step)) << "it is there already";
+        table.erase(id);
+        model.erase(id);
+      } else {
+        ASSERT_EQ(table.find(id), 0U);
+        ASSERT_TRUE(table.insert(id, step));
+        model[id] = step;
+      }
+      ASSERT_EQ(table.size(), model.size());
+      if (step % 200 != 0) continue;
+      std::multiset<std::uint64_t> expected;
+      for (const auto& [known, sequence] : model) {
+        ASSERT_EQ(table.find(known), sequence);
+        expected.insert(sequence);
+      }
+      const std::vector<std::uint64_t> all = table.sequences();
+      ASSERT_EQ(std::multiset<std::uint64_t>(all.begin(), all.end()), expected);
+    }
+  }
+}
+
+TEST(CallTable, TheLongestCallKeepsItsPlaceWhileOthersPassIt) {
+  CallTable table;
+  ASSERT_TRUE(table.insert(3, 1000));
+  for (std::uint64_t id = 4; id < 4000; ++id) {
+    ASSERT_TRUE(table.insert(id, id));
+    ASSERT_FALSE(table.insert(3, id));
+    table.erase(id);
+  }
+  EXPECT_EQ(table.find(3), 1000U);
+  EXPECT_EQ(table.size(), 1U);
+}
+
+TEST(SlotTable, HandlesOfAMarkedTableAreNotThoseOfAnother) {
+  SlotTable<int> table;
+  SlotTable<int, true> marked;
+  const std::uint64_t handle = table.handle(table.acquire(10));
+  const std::uint64_t marked_handle = marked.handle(marked.acquire(10));
+  EXPECT_NE(handle, marked_handle);
+  EXPECT_FALSE(table.is_marked(handle));
+  EXPECT_TRUE(table.is_marked(marked_handle));
+  EXPECT_EQ(marked.find(marked_handle), 0U);
+  EXPECT_EQ(table.find(marked_handle), SlotTable<int>::kNone);
+  EXPECT_EQ(marked.find(handle), SlotTable<int>::kNone);
+  EXPECT_EQ(marked.find(0), SlotTable<int>::kNone);
 }
 
 TEST(SlotTable, AHandleNeverNamesALaterRecordOfItsSlot) {
