@@ -106,7 +106,7 @@ v1::ListNodesResponse AdminView::list_nodes() {
       added.set_effect(taint.effect);
     }
     summary.set_slots(node.info->slots);
-    summary.set_in_flight(loads.in_flight(node.index));
+    summary.set_in_flight(rooms_.machine.tasks().in_flight(node.index));
     summary.set_functions(static_cast<std::uint32_t>(node.info->functions.size()));
     summary.set_is_self(node.index == kSelf);
     summary.set_load(node.index == kSelf ? rooms_.machine.tasks().load().busy : loads.busy(node.index));
@@ -199,7 +199,7 @@ v1::ListTasksResponse AdminView::list_tasks(std::uint32_t limit) {
 void AdminView::add_origin_tasks(v1::ListTasksResponse& response, std::uint32_t limit) const {
   const TaskFlow& tasks = rooms_.machine.tasks();
   response.set_total(response.total() + tasks.ledger().task_count());
-  for (const TaskSummary& task : tasks.ledger().tasks(rooms_.loop.now(), limit)) {
+  for (const TaskSummary& task : tasks.tasks(rooms_.loop.now(), limit)) {
     v1::TaskSummary& summary = *response.add_tasks();
     summary.set_task_id(to_string(base::TaskId{rooms_.identity.id, rooms_.identity.epoch, task.sequence}));
     summary.set_function(task.function);

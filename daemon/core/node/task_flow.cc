@@ -21,7 +21,9 @@ TaskFlow::TaskFlow(const base::Instant& now, TaskFlowOptions options, Outbox& ou
       table_(self_, options.memory),
       chooser_(options.seed, table_.view(), options.chooser),
       ledger_(options.ledger, chooser_),
-      executor_(options.executor, table_.view()) {
+      executor_(options.executor, table_.view()),
+      local_({self_.name, options.executor.attempts_max}, ledger_, executor_),
+      local_info_(self_.id, self_.life.epoch) {
   chooser_.set_room_here([this](const PreparedPlacement& placement) { return executor_.has_free_worker(placement); });
   chooser_.set_load_here([this] { return executor_.load(); });
 }
@@ -47,7 +49,7 @@ bool TaskFlow::submit(SubmitRequest&& request) {
   const PreparedPlacement& placement = *request.placement;
   if (ledger_.may_run_at_once(placement)) [[likely]] {
     if (placement.candidates(chooser_.view()).self_fits) {
-      if (const auto pick = executor_.find_free_worker(placement)) return submit_at_once(request, *pick);
+      if (const auto pick = local_.find_worker(placement)) return start_here(request, *pick);
     } else if (request.payload.is_whole() && request.payload.size() <= wire::kChunkBytes) {
       const Placer::Choice choice = chooser_.choose(placement, {});
       if (choice.verdict == Placer::Verdict::kChosen) return send_at_once(request, choice);
@@ -59,15 +61,13 @@ bool TaskFlow::submit(SubmitRequest&& request) {
 }
 
 // Local first, and a worker with a free slot is here: nothing is to be decided between the call and its dispatch.
-bool TaskFlow::submit_at_once(SubmitRequest& request, const WorkerTable::Pick& pick) {
-  const PreparedPlacement& placement = *request.placement;  // which the record owns from the next line on
-  const auto begun = ledger_.begin_at_once(now_, request, kSelf, self_.life);
+bool TaskFlow::start_here(SubmitRequest& request, const WorkerTable::Pick& pick) {
+  const auto begun = local_.begin(now_, request, pick);
   if (!begun) return false;
-  const AttemptKey key{kSelf, 1, self_.life, begun->sequence};
-  begun->local_call = executor_.start_local(now_, pick, placement, key);
   durations_.queue.record(std::uint64_t{0});
-  apps_->dispatch(executor_.session_of(pick), {pick.function_index, begun->local_call, 1, begun->budget, request.trace,
-                                               call_info(key), std::move(request.payload)});
+  apps_->dispatch(executor_.workers().session(pick.worker),
+                  {pick.function_index, begun->call, 1, begun->budget, request.trace, local_info_.for_task(begun->call),
+                   std::move(request.payload)});
   return true;
 }
 
@@ -87,19 +87,16 @@ bool TaskFlow::send_at_once(SubmitRequest& request, const Placer::Choice& choice
 }
 
 void TaskFlow::cancel_call(std::uint32_t session, std::uint64_t call_id) {
-  ledger_.cancel(now_, session, call_id);
+  if (!local_.cancel(session, call_id)) ledger_.cancel(now_, session, call_id);
   settle();
 }
 
 bool TaskFlow::worker_result(std::uint32_t session, std::uint64_t call, TaskResult&& result) {
+  if (LocalCalls::owns(call)) return local_result(session, call, std::move(result));
   if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
     if (const auto end = executor_.finish(now_, session, call)) {
       durations_.run.record(now_ - end->started);
-      if (end->key.origin == kSelf) {
-        deliver_success(ledger_.end_local(end->key.sequence), std::move(result));
-      } else {
-        peers_->reply_result(end->key, std::move(result));
-      }
+      peers_->reply_result(end->key, std::move(result));
       if (executor_.queued_count() != 0) {
         executor_.dispatch_freed(now_);
         settle();
@@ -112,8 +109,30 @@ bool TaskFlow::worker_result(std::uint32_t session, std::uint64_t call, TaskResu
   return known;
 }
 
+bool TaskFlow::local_result(std::uint32_t session, std::uint64_t call, TaskResult&& result) {
+  if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
+    if (const auto end = local_.finish(now_, session, call)) {
+      durations_.run.record(now_ - end->since);
+      durations_.task.record(now_ - end->since);
+      hand_over(end->session, end->call_id, std::move(result));
+      if (executor_.queued_count() != 0) {
+        executor_.dispatch_freed(now_);
+        settle();
+      }
+      return true;
+    }
+  }
+  const bool known = local_.handle_failure(now_, session, call, std::move(result));
+  settle();
+  return known;
+}
+
 void TaskFlow::worker_yielded(std::uint32_t session, std::uint64_t call, bool is_waiting) {
-  executor_.worker_yielded(now_, session, call, is_waiting);
+  if (LocalCalls::owns(call)) {
+    local_.worker_yielded(now_, session, call, is_waiting);
+  } else {
+    executor_.worker_yielded(now_, session, call, is_waiting);
+  }
   settle();
 }
 
@@ -127,8 +146,10 @@ void TaskFlow::session_closed(std::uint32_t session) {
   const bool offered = registry_.unregister_session(session);
   if (offered) {
     self_changed();
+    local_.worker_lost(session);
     executor_.worker_lost(now_, session);
   }
+  local_.session_closed(session);
   ledger_.session_closed(now_, session);
   settle();
 }
@@ -180,7 +201,10 @@ void TaskFlow::inquire(const AttemptKey& key) {
 
 void TaskFlow::attempt_result(const AttemptReport& report, TaskResult&& result) {
   if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
-    if (const auto delivery = ledger_.end_remote(report)) return deliver_success(*delivery, std::move(result));
+    if (const auto delivery = ledger_.end_remote(report)) {
+      durations_.task.record(now_ - delivery->since);
+      return hand_over(delivery->session, delivery->call_id, std::move(result));
+    }
   }
   ledger_.handle_result(now_, report, std::move(result));
   settle();
@@ -211,6 +235,7 @@ void TaskFlow::set_address(std::string address) {
 
 void TaskFlow::handle_timeout() {
   chooser_.set_now(now_);
+  local_.handle_timeout(now_);
   ledger_.handle_timeout(now_);
   executor_.handle_timeout(now_);
   // Including those whose time is over this very moment: the timer rings for them.
@@ -225,6 +250,7 @@ std::optional<base::Instant> TaskFlow::next_timeout() const {
   };
   consider(ledger_.next_timeout());
   consider(executor_.next_timeout());
+  consider(local_.next_timeout());
   if (const auto lost = table_.oldest_loss()) consider(base::after(*lost, forget_after_));
   return next;
 }
@@ -245,6 +271,12 @@ void TaskFlow::apply_view_change() {
   ledger_.view_changed(now_);
 }
 
+std::vector<TaskSummary> TaskFlow::tasks(base::Instant now, std::size_t limit) const {
+  std::vector<TaskSummary> summaries = ledger_.tasks(now, limit);
+  local_.add_tasks(now, limit, summaries);
+  return summaries;
+}
+
 // ---------------------------------------------------------------- effects
 
 void TaskFlow::settle() {
@@ -261,6 +293,10 @@ void TaskFlow::settle() {
       act(*effect);
       executor_.drop_effect();
     }
+    for (; LocalEffect* const effect = local_.first_effect(); progress = true) {
+      act(*effect);
+      local_.drop_effect();
+    }
   }
   settling_ = false;
 }
@@ -275,7 +311,6 @@ void TaskFlow::act(LedgerEffect& effect) {
       return send_attempt(effect);
     case LedgerEffect::Kind::kSendCancel:
       if (effect.node != kSelf) return peers_->send_cancel(effect.node, effect.sequence, effect.attempt);
-      if (effect.local_call != 0) return executor_.cancel_local(now_, effect.local_call);
       return executor_.cancel(now_, own_key(effect));
     case LedgerEffect::Kind::kDeliver:
       return deliver(effect);
@@ -308,11 +343,6 @@ void TaskFlow::send_to_peer(NodeIndex node, const PeerAttempt& attempt) {
 void TaskFlow::deliver(LedgerEffect& effect) {
   if (effect.since != base::Instant{}) durations_.task.record(now_ - effect.since);
   hand_over(effect.session, effect.call_id, {effect.outcome, std::move(effect.error), std::move(effect.payload)});
-}
-
-void TaskFlow::deliver_success(const Ledger::Delivery& delivery, TaskResult&& result) {
-  durations_.task.record(now_ - delivery.since);
-  hand_over(delivery.session, delivery.call_id, std::move(result));
 }
 
 void TaskFlow::hand_over(std::uint32_t session, std::uint64_t call_id, TaskResult&& result) {
@@ -348,6 +378,17 @@ void TaskFlow::act(ExecutorEffect& effect) {
         return ledger_.handle_redirect(now_, report, effect.reason, effect.retry_after, std::move(effect.payload));
       }
       return peers_->reply_redirect(effect.key, effect.reason, effect.retry_after, std::move(effect.payload));
+  }
+}
+
+void TaskFlow::act(LocalEffect& effect) {
+  switch (effect.kind) {
+    case LocalEffect::Kind::kCancelAtWorker:
+      return apps_->cancel_at_worker(effect.session, effect.id);
+    case LocalEffect::Kind::kDeliver:
+      if (effect.has_run) durations_.run.record(now_ - effect.since);
+      durations_.task.record(now_ - effect.since);
+      return hand_over(effect.session, effect.id, std::move(effect.result));
   }
 }
 

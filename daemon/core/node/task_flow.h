@@ -10,6 +10,7 @@
 #include "daemon/core/session/call_info.h"
 #include "daemon/core/task/executor.h"
 #include "daemon/core/task/ledger.h"
+#include "daemon/core/task/local_calls.h"
 #include "daemon/core/view/cluster_table.h"
 #include "proto/base/status.h"
 #include "proto/base/time.h"
@@ -121,6 +122,12 @@ class TaskFlow {
   /// This node's own account of itself changed since the last call.
   [[nodiscard]] bool take_announcement() { return std::exchange(announce_due_, false); }
 
+  /// At most `limit` undelivered tasks of this node's apps, in no particular order; O(tasks).
+  [[nodiscard]] std::vector<TaskSummary> tasks(base::Instant now, std::size_t limit) const;
+  /// Tasks of this node's apps that are at the node now.
+  [[nodiscard]] std::uint32_t in_flight(NodeIndex node) const {
+    return chooser_.loads().in_flight(node) + (node == kSelf ? local_.running_count() : 0);
+  }
   [[nodiscard]] const NodeInfo& self() const { return self_; }
   [[nodiscard]] wire::Load load() const { return executor_.load(); }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
@@ -131,15 +138,16 @@ class TaskFlow {
   [[nodiscard]] const Durations& durations() const { return durations_; }
 
  private:
-  [[nodiscard]] bool submit_at_once(SubmitRequest& request, const WorkerTable::Pick& pick);
+  [[nodiscard]] bool start_here(SubmitRequest& request, const WorkerTable::Pick& pick);
+  bool local_result(std::uint32_t session, std::uint64_t call, TaskResult&& result);
   [[nodiscard]] bool send_at_once(SubmitRequest& request, const Placer::Choice& choice);
   void settle();
   void act(LedgerEffect& effect);
   void act(ExecutorEffect& effect);
+  void act(LocalEffect& effect);
   void send_attempt(LedgerEffect& effect);
   void send_to_peer(NodeIndex node, const PeerAttempt& attempt);
   void deliver(LedgerEffect& effect);
-  void deliver_success(const Ledger::Delivery& delivery, TaskResult&& result);
   void hand_over(std::uint32_t session, std::uint64_t call_id, TaskResult&& result);
   void dispatch(ExecutorEffect& effect);
   void self_changed();
@@ -166,8 +174,10 @@ class TaskFlow {
   Chooser chooser_;
   Ledger ledger_;
   Executor executor_;
+  LocalCalls local_;
+  CallInfo local_info_;  ///< the metadata of its calls to workers
   bool settling_ = false;
-  std::vector<OriginInfo> infos_;  ///< the metadata of calls to workers, by the origin's NodeIndex
+  std::vector<OriginInfo> infos_;  ///< the metadata of all others, by the origin's NodeIndex
   Durations durations_;
 };
 

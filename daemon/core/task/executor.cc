@@ -50,11 +50,9 @@ inline void Executor::join_worker(std::uint32_t slot, const WorkerTable::Pick& p
 // The attempt's answer is given, or not wanted any more.
 inline void Executor::settle(std::uint32_t slot) {
   Record& record = records_[slot];
-  if (!record.is_local) {
-    memory_.remember(record.key);
-    attempts_.erase(record.hash, slot);
-    if (record.deadline != kNever) deadlines_.erase(slot);
-  }
+  memory_.remember(record.key);
+  attempts_.erase(record.hash, slot);
+  if (record.deadline != kNever) deadlines_.erase(slot);
   if (record.state == State::kRunning) {
     --running_;
     record.state = State::kStopping;
@@ -79,8 +77,8 @@ inline void Executor::leave_worker(std::uint32_t slot) {
   Record& record = records_[slot];
   if (!record.is_waiting) [[likely]] {
     workers_.vacate(record.worker, record.is_task);
-  } else if (record.is_overdue) {
-    set_overdue(record, false);
+  } else if (std::exchange(record.is_overdue, false)) {
+    set_overdue(record.worker, false);
   }
   if (record.next != kNone) records_[record.next].previous = record.previous;
   if (record.previous != kNone) {
@@ -88,10 +86,6 @@ inline void Executor::leave_worker(std::uint32_t slot) {
   } else {
     worker_records_[record.worker] = record.next;
   }
-}
-
-inline void Executor::measure(base::Duration took) {
-  service_time_ = service_time_ == base::Duration::zero() ? took : service_time_ + (took - service_time_) / 8;
 }
 
 inline std::uint32_t Executor::lane_of(const PreparedPlacement& placement) const {
@@ -141,7 +135,6 @@ std::optional<Executor::Start> Executor::admit_at_once(base::Instant now, const 
     return redirect(RedirectReason::kQueueFull);
   }
   record.key = request.key;
-  record.is_local = false;
   record.lane = lane;
   record.hash = hash;
   record.function = spec.function;
@@ -267,7 +260,7 @@ void Executor::push_dispatch(std::uint32_t slot, const Start& start, base::Insta
 // ---------------------------------------------------------------- the shortest way
 
 std::optional<WorkerTable::Pick> Executor::find_free_worker(const PreparedPlacement& placement) {
-  if (is_draining() || !has_node_slot() || !records_.has_room(options_.attempts_max)) return std::nullopt;
+  if (is_draining() || !has_node_slot()) return std::nullopt;
   const std::uint32_t lane = lane_of(placement);
   if (lane == WorkerTable::kNone) return std::nullopt;
   const WorkerTable::Pick pick = workers_.pick(lane);
@@ -280,40 +273,12 @@ bool Executor::has_free_worker(const PreparedPlacement& placement) {
   return lane != WorkerTable::kNone && has_node_slot() && workers_.can_run(lane);
 }
 
-std::uint64_t Executor::start_local(base::Instant now, const WorkerTable::Pick& pick,
-                                    const PreparedPlacement& placement, const AttemptKey& key) {
-  const std::uint32_t slot = records_.acquire(options_.attempts_max);
-  KAIDO_CHECK(slot != kNone);  // find_free_worker() has looked
-  Record& record = records_[slot];
-  record.key = key;
-  record.state = State::kRunning;
-  record.is_local = true;
-  record.lane = placement.lane().number;
-  record.function = placement.spec().function;
-  record.deadline = kNever;
-  record.since = now;
-  ++origins_[kSelf.value].attempts;
-  join_worker(slot, pick);
-  ++running_;
-  ++counters_.admitted;
-  ++counters_.dispatched;
-  return records_.handle(slot);
-}
-
-void Executor::cancel_local(base::Instant now, std::uint64_t call) {
-  const std::uint32_t slot = records_.find(call);
-  if (slot == kNone || records_[slot].state != State::kRunning) return;
-  ++counters_.cancelled;
-  give_up(slot);
-  dispatch_freed(now);
-}
-
 std::optional<Executor::End> Executor::finish(base::Instant now, std::uint32_t session, std::uint64_t call) {
   const std::uint32_t slot = records_.find(call);
   if (slot == kNone) return std::nullopt;
   const Record& record = records_[slot];
   if (record.state != State::kRunning || workers_.session(record.worker) != session) return std::nullopt;
-  if (!record.is_local && record.key.origin == kSelf) return std::nullopt;
+  if (record.key.origin == kSelf) return std::nullopt;
   const End end{record.key, record.since};
   measure(now - record.since);
   ++counters_.finished[static_cast<std::size_t>(Outcome::kSucceeded)];
@@ -418,7 +383,7 @@ void Executor::worker_yielded(base::Instant now, std::uint32_t session, std::uin
   if (workers_.session(record.worker) != session || record.is_waiting == is_waiting) return;
   record.is_waiting = is_waiting;
   const bool was_given_up = record.state == State::kStopping;
-  if (was_given_up) set_overdue(record, is_waiting);
+  if (was_given_up) set_overdue(record.worker, record.is_overdue = is_waiting);
   if (is_waiting) {
     workers_.vacate(record.worker, record.is_task);
   } else {
@@ -552,21 +517,20 @@ void Executor::give_up(std::uint32_t slot) {
   effect.key = record.key;
   effect.session = workers_.session(record.worker);
   effect.call = records_.handle(slot);
-  if (record.is_waiting) set_overdue(records_[slot], true);
+  if (record.is_waiting) set_overdue(record.worker, records_[slot].is_overdue = true);
   settle(slot);
 }
 
 // A worker's attempts that wait have no slot, and those that were given up have no credit of their caller's: without a
 // bound of their own, one that takes calls, waits and does not answer would fill the node for everybody.
-void Executor::set_overdue(Record& record, bool is_overdue) {
-  const MemoryOwner owner = memory_owner_of_connection(workers_.session(record.worker));
-  record.is_overdue = is_overdue;
+void Executor::set_overdue(std::uint32_t worker, bool is_overdue) {
+  const MemoryOwner owner = memory_owner_of_connection(workers_.session(worker));
   if (is_overdue) {
     overdue_shares_.take(owner);
   } else {
     overdue_shares_.give_back(owner);
   }
-  workers_.set_hindrance(record.worker, WorkerTable::Hindrance::kOverdue, !overdue_shares_.has_room(owner));
+  workers_.set_hindrance(worker, WorkerTable::Hindrance::kOverdue, !overdue_shares_.has_room(owner));
 }
 
 std::uint32_t Executor::slots() const {

@@ -161,19 +161,42 @@ class Executor {
   /// This life of the origin is over: nobody waits for its attempts of `life` or an earlier one.
   void origin_lost(base::Instant now, NodeIndex origin, const base::Life& life);
 
-  // --- from this node's own ledger, on the shortest way: a worker with a free slot is there ---
-  /// A worker that could start a task of this placement right now; none if the task has to take the long way.
+  // --- of LocalCalls, whose attempts take a slot here, and have no record ---
+  /// A worker that could start a task of this placement right now.
   [[nodiscard]] std::optional<WorkerTable::Pick> find_free_worker(const PreparedPlacement& placement);
   [[nodiscard]] bool has_free_worker(const PreparedPlacement& placement);
-  /// Starts it there. Its deadline is the ledger's business, and so is its cancellation (cancel_local): it is not
-  /// looked up by its key.
-  [[nodiscard]] std::uint64_t start_local(base::Instant now, const WorkerTable::Pick& pick,
-                                          const PreparedPlacement& placement, const AttemptKey& key);
-  [[nodiscard]] std::uint32_t session_of(WorkerTable::Pick pick) const { return workers_.session(pick.worker); }
-  void cancel_local(base::Instant now, std::uint64_t call);
-  /// The attempt that a worker's success ends, if it was not given up since and was another node's or started by
-  /// start_local(): the caller answers it, with no effect in between. Nothing otherwise: handle_worker_result() says
-  /// what becomes of it. dispatch_freed() is due.
+  [[nodiscard]] const WorkerTable& workers() const { return workers_; }
+  void local_started(const WorkerTable::Pick& pick) {
+    workers_.occupy(pick.worker, pick.is_task);
+    ++running_;
+    ++counters_.admitted;
+    ++counters_.dispatched;
+  }
+  void local_yielded(const WorkerTable::Pick& at, bool is_waiting) {
+    if (is_waiting) return workers_.vacate(at.worker, at.is_task);
+    workers_.occupy(at.worker, at.is_task);
+  }
+  /// Nobody waits for it any more: answered, or given up, while its worker keeps the slot until it has answered.
+  void local_ended(wire::Outcome outcome) {
+    --running_;
+    ++counters_.finished[static_cast<std::size_t>(outcome)];
+  }
+  void local_cancelled() {
+    --running_;
+    ++counters_.cancelled;
+  }
+  /// One that was given up uses no slot: neither a credit of its caller's nor a slot bounds how many these are.
+  void local_overdue(const WorkerTable::Pick& at, bool is_overdue) { set_overdue(at.worker, is_overdue); }
+  void local_late() { ++counters_.late_results_dropped; }
+  void local_answered(base::Duration took) { measure(took); }
+  /// Its worker is done with it. dispatch_freed() is due.
+  void local_left(const WorkerTable::Pick& at, bool is_waiting) {
+    if (!is_waiting) workers_.vacate(at.worker, at.is_task);
+  }
+
+  /// The attempt of another node that a worker's success ends, if it was not given up since: the caller answers it,
+  /// with no effect in between. Nothing otherwise: handle_worker_result() says what becomes of it. dispatch_freed() is
+  /// due.
   struct End {
     AttemptKey key;
     base::Instant started;
@@ -230,9 +253,7 @@ class Executor {
     State state = State::kQueued;
     bool is_task = false;     // of the worker's two kinds of slots
     bool is_waiting = false;  // by worker_yielded(): it has no slot now
-    bool is_local = false;    // by start_local(): in no index, without an alarm
-    bool is_overdue =
-        false;  // given up while it waited: neither an origin's credit nor a slot bounds how many these are
+    bool is_overdue = false;  // by set_overdue()
     std::uint32_t lane = 0;
     std::uint32_t worker = 0;
     std::uint32_t hash = 0;
@@ -265,7 +286,9 @@ class Executor {
   Start start(base::Instant now, std::uint32_t slot, const WorkerTable::Pick& pick);
   void push_dispatch(std::uint32_t slot, const Start& start, base::Instant admitted, Payload payload);
   void join_worker(std::uint32_t slot, const WorkerTable::Pick& pick);
-  void measure(base::Duration took);
+  void measure(base::Duration took) {
+    service_time_ = service_time_ == base::Duration::zero() ? took : service_time_ + (took - service_time_) / 8;
+  }
   void dispatch_queued(base::Instant now);
   void redirect_arrival(const AdmitRequest& request, RedirectReason reason);
   void redirect_lane(std::uint32_t lane, RedirectReason reason);
@@ -284,7 +307,7 @@ class Executor {
   void unqueue(std::uint32_t slot);
   void unkeep(Record& record);
   void leave_worker(std::uint32_t slot);
-  void set_overdue(Record& record, bool is_overdue);
+  void set_overdue(std::uint32_t worker, bool is_overdue);
 
   ExecutorOptions options_;
   ClusterViewRef view_;

@@ -49,7 +49,6 @@ inline void Ledger::fill(base::Instant now, Record& record, const SubmitRequest&
   record.node = kNoNode;
   record.attempt = 0;
   record.starts = 0;
-  record.local_call = 0;
   record.submitted = now;
   record.deadline = budget > base::Duration::zero() ? base::after(now, budget) : kNever;
   record.wait_until = kNever;
@@ -82,7 +81,7 @@ SubmitStatus Ledger::submit(base::Instant now, const SubmitRequest& request) {
     refuse(request, Outcome::kUnavailable, {.message = "the node is stopping; submit to another one"});
     return SubmitStatus::kAccepted;
   }
-  const std::uint32_t slot = records_.acquire(options_.tasks_max);
+  const std::uint32_t slot = live_ < options_.tasks_max ? records_.acquire(options_.tasks_max) : kNone;
   if (slot == kNone) {
     ++counters_.tasks_full;
     refuse(request, Outcome::kRejected,
@@ -124,7 +123,7 @@ std::optional<Ledger::Begun> Ledger::begin_at_once(base::Instant now, SubmitRequ
   record.attempt = record.starts = 1;
   if (record.deadline != kNever) arm(slot);
   placer_.attempt_sent(node);
-  return Begun{sequence, budget_left(now, record), record.local_call};
+  return Begun{sequence, budget_left(now, record)};
 }
 
 inline Ledger::Delivery Ledger::end(std::uint32_t slot) {
@@ -133,12 +132,6 @@ inline Ledger::Delivery Ledger::end(std::uint32_t slot) {
   ++counters_.delivered[static_cast<std::size_t>(Outcome::kSucceeded)];
   drop(slot);
   return delivery;
-}
-
-Ledger::Delivery Ledger::end_local(std::uint64_t sequence) {
-  const std::uint32_t slot = records_.find(sequence);
-  KAIDO_CHECK(slot != kNone);  // the executor's record was not given up, so ours was not either
-  return end(slot);
 }
 
 std::optional<Ledger::Delivery> Ledger::end_remote(const AttemptReport& report) {
@@ -383,7 +376,8 @@ void Ledger::attempt_lost(base::Instant now, std::uint32_t slot, Outcome outcome
 // ---------------------------------------------------------------- giving up
 
 bool Ledger::cancel(base::Instant, std::uint32_t session, std::uint64_t call_id) {
-  const std::uint32_t slot = records_.find(find_call(session, call_id));
+  const CallTable* const calls = find_calls(session);
+  const std::uint32_t slot = calls == nullptr ? kNone : records_.find(calls->find(call_id));
   if (slot == kNone) return false;
   give_up_attempt(slot);
   fail(slot, Outcome::kCancelled, {.message = "cancelled by the caller", .attempt = records_[slot].attempt});
@@ -395,6 +389,7 @@ void Ledger::session_closed(base::Instant, std::uint32_t session) {
   if (it == sessions_.end()) return;
   for (const std::uint64_t sequence : it->second.sequences()) {
     const std::uint32_t slot = records_.find(sequence);
+    KAIDO_CHECK(slot != kNone);  // LocalCalls have given up theirs
     ++counters_.abandoned;
     give_up_attempt(slot);
     drop(slot);
@@ -433,7 +428,7 @@ void Ledger::handle_timeout(base::Instant now) {
           .node = was_assigned ? placer_.node_name(record.node) : std::string(),
           .attempt = record.attempt});
   }
-  if (drain_deadline_ && *drain_deadline_ <= now) end_drain();
+  if (is_drain_over(now)) end_drain();
 }
 
 std::optional<base::Instant> Ledger::next_timeout() const {
@@ -480,7 +475,6 @@ void Ledger::give_up_attempt(std::uint32_t slot) {
   effect.node = record.node;
   effect.sequence = records_.handle(slot);
   effect.attempt = record.attempt;
-  effect.local_call = record.local_call;
 }
 
 void Ledger::deliver(std::uint32_t slot, TaskResult result) {

@@ -53,7 +53,7 @@ enum class SubmitStatus : std::uint8_t {
 struct LedgerEffectValues {
   enum class Kind : std::uint8_t {
     kSendAttempt,  ///< node, sequence, attempt, placement, budget, trace, payload
-    kSendCancel,   ///< node, sequence, attempt, local_call
+    kSendCancel,   ///< node, sequence, attempt
     kDeliver,      ///< session, call_id, outcome, error (if not succeeded), payload (if succeeded), node, attempt
   };
   Kind kind = Kind::kSendAttempt;
@@ -62,7 +62,6 @@ struct LedgerEffectValues {
   std::uint32_t attempt = 0;
   std::uint32_t session = 0;
   std::uint64_t call_id = 0;
-  std::uint64_t local_call = 0;  ///< of a SendCancel to this node: how the executor knows it; 0: by its key
   std::uint64_t sequence = 0;
   base::Duration budget{0};  ///< left at the time of the call that caused the effect; 0: no deadline
   wire::TraceContext trace;
@@ -146,22 +145,51 @@ class Ledger {
   }
   struct Begun {
     std::uint64_t sequence = 0;
-    base::Duration budget{0};   ///< what is left of its time; 0: it has no deadline
-    std::uint64_t& local_call;  ///< to be set at once, on this node: the executor's name for it, for its cancellation
+    base::Duration budget{0};  ///< what is left of its time; 0: it has no deadline
   };
-  /// The record of a task whose first attempt is on its way to the node now; nothing if its call id is in use. Takes
-  /// the placement out of the request.
+  /// The record of a task whose first attempt is on its way to another node now; nothing if its call id is in use.
+  /// Takes the placement out of the request.
   [[nodiscard]] std::optional<Begun> begin_at_once(base::Instant now, SubmitRequest& request, NodeIndex node,
                                                    const base::Life& life);
-  /// Takes the record away: the task succeeded, and the caller delivers.
   struct Delivery {
     std::uint32_t session = 0;
     std::uint64_t call_id = 0;
     base::Instant since;
   };
-  [[nodiscard]] Delivery end_local(std::uint64_t sequence);
-  /// The same of a task on another node; nothing if the report is late: handle_result() counts it.
+  /// Takes the record away: the task succeeded, and the caller delivers. Nothing if the report is late:
+  /// handle_result() counts it.
   [[nodiscard]] std::optional<Delivery> end_remote(const AttemptReport& report);
+
+  // --- of LocalCalls, whose tasks take a place and a call id here, and have no record ---
+  /// The session's undelivered calls; stays where it is until session_closed().
+  [[nodiscard]] CallTable& calls_of(std::uint32_t session) {
+    if (last_calls_ == nullptr || last_session_ != session) {
+      last_calls_ = &sessions_[session];
+      last_session_ = session;
+    }
+    return *last_calls_;
+  }
+  /// Null if it never called.
+  [[nodiscard]] const CallTable* find_calls(std::uint32_t session) const {
+    const auto it = sessions_.find(session);
+    return it == sessions_.end() ? nullptr : &it->second;
+  }
+  void local_begun() {
+    ++live_;
+    ++counters_.submitted;
+    ++counters_.attempts_sent;
+  }
+  void local_ended(wire::Outcome outcome) {
+    ++counters_.delivered[static_cast<std::size_t>(outcome)];
+    --live_;
+  }
+  void local_abandoned() {
+    ++counters_.abandoned;
+    --live_;
+  }
+  /// What is undelivered now is given up.
+  [[nodiscard]] bool is_drain_over(base::Instant now) const { return drain_deadline_ && *drain_deadline_ <= now; }
+
   /// The app gives up. False if there is no such undelivered call (its Deliver is on its way): not an error.
   bool cancel(base::Instant now, std::uint32_t session, std::uint64_t call_id);
 
@@ -202,6 +230,7 @@ class Ledger {
   /// Both in one, by value. False when there is none left.
   [[nodiscard]] bool poll_effect(LedgerEffect& effect) { return effects_.pop(effect); }
 
+  /// Undelivered, those of LocalCalls included.
   [[nodiscard]] std::uint32_t task_count() const { return live_; }
   [[nodiscard]] std::uint32_t waiting_count() const { return static_cast<std::uint32_t>(waiting_.size()); }
   [[nodiscard]] std::size_t kept_bytes() const { return kept_.used(); }
@@ -210,7 +239,7 @@ class Ledger {
   /// What is assigned to this life of the node; O(tasks).
   [[nodiscard]] std::vector<AttemptReport> attempts_at(NodeIndex node, const base::Life& life) const;
 
-  /// At most `limit` undelivered tasks, in no particular order; O(tasks).
+  /// At most `limit` undelivered tasks, those of LocalCalls apart, in no particular order; O(tasks).
   [[nodiscard]] std::vector<TaskSummary> tasks(base::Instant now, std::size_t limit) const;
 
  private:
@@ -236,7 +265,6 @@ class Ledger {
     base::Life node_life;
     std::uint32_t attempt = 0;  // assignments so far
     std::uint32_t starts = 0;   // attempts that may have been started
-    std::uint64_t local_call = 0;
     base::Instant submitted;
     base::Instant deadline;    // Instant::max(): none
     base::Instant wait_until;  // Instant::max(): has not waited yet
@@ -276,18 +304,6 @@ class Ledger {
   void fail(std::uint32_t slot, wire::Outcome outcome, TaskError error);
   void refuse(const SubmitRequest& request, wire::Outcome outcome, TaskError error);
   void drop(std::uint32_t slot);
-
-  [[nodiscard]] CallTable& calls_of(std::uint32_t session) {
-    if (last_calls_ == nullptr || last_session_ != session) {
-      last_calls_ = &sessions_[session];
-      last_session_ = session;
-    }
-    return *last_calls_;
-  }
-  [[nodiscard]] std::uint64_t find_call(std::uint32_t session, std::uint64_t call_id) const {
-    const auto it = sessions_.find(session);
-    return it == sessions_.end() ? 0 : it->second.find(call_id);
-  }
 
   LedgerOptions options_;
   Placer& placer_;
