@@ -13,7 +13,7 @@
 namespace kaido::inline abi0::detail {
 
 void BlockingPool::spawn(TaskHeader& task) {
-  Lock lock(mutex_);
+  Lock lock(lock_);
   join_ended(lock);
   if (is_closed_) {
     lock.unlock();
@@ -24,7 +24,9 @@ void BlockingPool::spawn(TaskHeader& task) {
     queue_.push(task);
     --idle_threads_;
     ++wakes_;
-    work_.notify_one();
+    work_.note();
+    lock.unlock();  // First: who is woken needs it.
+    work_.wake_one();
     return;
   }
   if (thread_count_ < core_.options.max_blocking_threads + core_.workers_in_pool()) {
@@ -43,7 +45,7 @@ void BlockingPool::spawn(TaskHeader& task) {
 }
 
 void BlockingPool::spawn_on_new_thread(TaskHeader& task) {
-  Lock lock(mutex_);
+  Lock lock(lock_);
   try {
     start_thread();
   } catch (...) {
@@ -74,7 +76,7 @@ void BlockingPool::start_thread() {
 }
 
 void BlockingPool::serve() {
-  Lock lock(mutex_);
+  Lock lock(lock_);
   do {
     run_queued(lock);
   } while (wait_for_work(lock));
@@ -100,7 +102,7 @@ bool BlockingPool::wait_for_work(Lock& lock) {
   ++idle_threads_;
   const auto until = std::chrono::steady_clock::now() + core_.options.thread_keep_alive;
   for (;;) {
-    const bool timed_out = work_.wait_until(lock, until) == std::cv_status::timeout;
+    const bool timed_out = !work_.wait_until(lock, until);
     if (wakes_ > 0) {  // Who told us has counted us as no longer idle.
       --wakes_;
       if (!is_closed_) return true;
@@ -119,19 +121,24 @@ bool BlockingPool::wait_for_work(Lock& lock) {
 }
 
 void BlockingPool::finish_thread() noexcept {
-  Lock lock(mutex_);
+  Lock lock(lock_);
   for (Thread& entry : threads_) {
-    if (!entry.has_ended && pthread_equal(entry.thread.id(), pthread_self()) != 0) entry.has_ended = true;
+    if (entry.has_ended || pthread_equal(entry.thread.id(), pthread_self()) == 0) continue;
+    entry.has_ended = true;
+    ++ended_threads_;
   }
-  ended_.notify_all();  // Not in the table: left behind by a shutdown.
+  // Not in the table: left behind by a shutdown.
+  ended_.note();
+  lock.unlock();
+  ended_.wake_all();
 }
 
 void BlockingPool::join_ended(Lock& lock) noexcept {
-  for (;;) {
+  while (ended_threads_ != 0) {
     const auto ended = std::ranges::find_if(threads_, &Thread::has_ended);
-    if (ended == threads_.end()) return;
     OsThread thread = ended->thread;
     threads_.erase(ended);
+    --ended_threads_;
     lock.unlock();
     thread.join();
     lock.lock();
@@ -154,36 +161,41 @@ bool BlockingPool::have_others_ended() const noexcept {
 }
 
 bool BlockingPool::is_idle() noexcept {
-  Lock lock(mutex_);
+  Lock lock(lock_);
   return queue_.empty() && running_ == 0;
 }
 
 std::size_t BlockingPool::threads() noexcept {
-  Lock lock(mutex_);
+  Lock lock(lock_);
   return thread_count_;
 }
 
 std::size_t BlockingPool::idle_threads() noexcept {
-  Lock lock(mutex_);
+  Lock lock(lock_);
   return idle_threads_;
 }
 
 std::size_t BlockingPool::queued() noexcept {
-  Lock lock(mutex_);
+  Lock lock(lock_);
   return queue_.size();
 }
 
 bool BlockingPool::shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept {
-  Lock lock(mutex_);
+  Lock lock(lock_);
   is_closed_ = true;
-  work_.notify_all();
-  bool all_ended = true;
+  work_.note();
+  work_.wake_all();
   // The calling thread may be one of them: the last Runtime can go in a closure of its own.
-  if (limit) {
-    all_ended = ended_.wait_for(lock, saturate(*limit), [this] { return have_others_ended(); });
-  } else {
-    ended_.wait(lock, [this] { return have_others_ended(); });
+  const auto until = limit ? deadline_after(saturate(*limit)) : FutexCondition::TimePoint();
+  bool is_in_time = true;
+  while (!have_others_ended() && is_in_time) {
+    if (limit) {
+      is_in_time = ended_.wait_until(lock, until);
+    } else {
+      ended_.wait(lock);
+    }
   }
+  const bool all_ended = have_others_ended();
   std::erase_if(threads_, [](Thread& entry) {
     if (!entry.has_ended) entry.thread.detach();
     return !entry.has_ended;

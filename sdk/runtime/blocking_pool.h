@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <mutex>
 #include <optional>
@@ -11,6 +10,7 @@
 
 #include <kaido/detail/task_header.h>
 
+#include "sdk/runtime/futex_condition.h"
 #include "sdk/runtime/os_thread.h"
 #include "sdk/runtime/task_queue.h"
 
@@ -46,7 +46,7 @@ class BlockingPool {
   bool shut_down(std::optional<std::chrono::nanoseconds> limit) noexcept;
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
+  using Lock = FutexCondition::Lock;
   void start_thread();
   void serve();
   void run_queued(Lock& lock);
@@ -57,9 +57,9 @@ class BlockingPool {
   [[nodiscard]] bool have_others_ended() const noexcept;
 
   RuntimeCore& core_;
-  std::mutex mutex_;  // Guards everything below; no call-outs under it.
-  std::condition_variable work_;
-  std::condition_variable ended_;
+  FutexLock lock_;  // Guards everything below; no call-outs under it.
+  FutexCondition work_;
+  FutexCondition ended_;
   TaskQueue queue_;
   std::size_t thread_count_ = 0;
   std::size_t idle_threads_ = 0;
@@ -70,6 +70,7 @@ class BlockingPool {
     bool has_ended = false;  // And waits to be joined.
   };
   std::vector<Thread> threads_;
+  std::size_t ended_threads_ = 0;  // Of threads_.
   bool is_closed_ = false;
 };
 

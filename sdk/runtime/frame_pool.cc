@@ -89,9 +89,9 @@ void free_frame(void* frame, std::size_t size) noexcept {
     ::operator delete(frame);
     return;
   }
-  const std::size_t class_bytes = (index + 1) * kClassBytes;
   FreeList& list = free_lists.lists[index];
-  if (list.count >= kBytesPerClass / class_bytes || free_lists.is_closed) {
+  // Not divided by the size: that alone took as long as all the rest.
+  if ((list.count + 1) * (index + 1) > kBytesPerClass / kClassBytes || free_lists.is_closed) {
     ::operator delete(frame);
     return;
   }

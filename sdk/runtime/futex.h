@@ -7,8 +7,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdint>
+#include <ctime>
 
 namespace kaido::inline abi0::detail {
 
@@ -28,6 +30,18 @@ class KeptErrno {
 inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
   const KeptErrno kept;
   ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr);
+}
+/// False once the time has come.
+inline bool futex_wait_until(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                             std::chrono::steady_clock::time_point until) noexcept {
+  const KeptErrno kept;
+  const auto since_boot = until.time_since_epoch();  // CLOCK_MONOTONIC's, which a wait for bits takes as it is.
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+  timespec at{};
+  at.tv_sec = static_cast<std::time_t>(seconds.count());
+  at.tv_nsec = static_cast<long>(std::chrono::nanoseconds(since_boot - seconds).count());
+  return ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, &at, nullptr, FUTEX_BITSET_MATCH_ANY) == 0 ||
+         errno != ETIMEDOUT;
 }
 /// Uses the address only, so that the word may be gone by now: then somebody else wakes for no reason, at worst.
 inline void futex_wake_one(const std::atomic<std::uint32_t>* word) noexcept {
