@@ -74,6 +74,20 @@ TEST(Mpsc, KeepsTheOrderWhateverTheFillLevel) {
   EXPECT_TRUE(rx.is_empty());
 }
 
+TEST(Mpsc, CountsAndDestroysWhatTheReceiverTookTogether) {
+  auto value = std::make_shared<int>(1);
+  auto [tx, rx] = mpsc::unbounded_channel<std::shared_ptr<int>>();
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(tx.send(value).has_value());
+  EXPECT_EQ(*rx.try_recv(), value);
+  EXPECT_EQ(rx.len(), 99U);
+  EXPECT_TRUE(tx.send(value).has_value());
+  EXPECT_EQ(rx.len(), 100U);
+  rx.close();
+  EXPECT_EQ(*rx.try_recv(), value);
+  drop(std::move(rx));
+  EXPECT_EQ(value.use_count(), 1);
+}
+
 TEST(Mpsc, ASendAbortedWhileItWaitsNeverDelivers) {
   auto [tx, rx] = mpsc::channel<int>(1);
   EXPECT_TRUE(tx.try_send(0).has_value());

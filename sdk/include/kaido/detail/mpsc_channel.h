@@ -2,10 +2,12 @@
 ///
 /// One lock guards queue, permits, wakers and counts, so that sending or receiving costs two atomic exchanges when
 /// nobody is in the way; values are moved and tasks woken outside it as far as possible. (tokio's block list needs no
-/// lock but three to four atomic operations per message.) Permits are those of BatchSemaphore: strictly first come,
-/// first served. A value in the queue holds one; receiving it passes it on.
+/// lock but three to four atomic operations per message.) Without a bound, the receiver takes all that is queued at
+/// once and then needs no lock until that is used up. Permits are those of BatchSemaphore: strictly first come, first
+/// served. A value in the queue holds one; receiving it passes it on.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <mutex>
 #include <optional>
@@ -105,13 +107,24 @@ class MpscChannel final : public MpscCore {
 
   /// With a context: if there is nothing, but not the end, `context` will be woken.
   [[nodiscard]] Received try_receive(std::optional<Stored>& value, const PollContext* context) noexcept {
+    if (taken_.size() != 0) {
+      pop_taken(value);
+      return Received::kValue;
+    }
     Waker replaced;
     WakeBatch batch;
     typename Values::BlockPointer emptied;
-    std::scoped_lock lock(lock_);
-    if (values_.size() != 0) {
+    std::unique_lock lock(lock_);
+    if (values_.size() != 0 && is_bounded()) {
       emptied = values_.pop(value);
-      if (is_bounded()) static_cast<void>(permits_.add(1, batch));  // Wakes one at most: never full.
+      static_cast<void>(permits_.add(1, batch));  // Wakes one at most: never full.
+      return Received::kValue;
+    }
+    if (values_.size() != 0) {
+      values_.swap(taken_);  // With its empty blocks, which the senders fill again.
+      taken_size_.store(taken_.size(), std::memory_order_relaxed);
+      lock.unlock();
+      pop_taken(value);
       return Received::kValue;
     }
     if (has_ended_locked()) return Received::kEnd;
@@ -121,7 +134,7 @@ class MpscChannel final : public MpscCore {
 
   [[nodiscard]] std::size_t size() const noexcept {
     std::scoped_lock lock(lock_);
-    return values_.size();
+    return values_.size() + taken_size_.load(std::memory_order_relaxed);
   }
 
   /// The receiver goes: what is queued is destroyed at once.
@@ -129,7 +142,10 @@ class MpscChannel final : public MpscCore {
     close_receiver();
     Waker waker;
     Values dropped;
+    Values dropped_first;
+    taken_.swap(dropped_first);
     std::scoped_lock lock(lock_);
+    taken_size_.store(0, std::memory_order_relaxed);
     waker = std::move(watcher_);
     values_.swap(dropped);
     if (is_bounded()) {
@@ -166,6 +182,11 @@ class MpscChannel final : public MpscCore {
       block = Values::allocate_block();
     }
   }
+  void pop_taken(std::optional<Stored>& value) noexcept {
+    static_cast<void>(taken_.pop(value));
+    taken_size_.store(taken_.size(), std::memory_order_relaxed);
+  }
+
   // Wakes after the lock was released.
   struct WakeReceiver {
     Waker& waker;
@@ -173,6 +194,8 @@ class MpscChannel final : public MpscCore {
   };
 
   Values values_;
+  Values taken_;                             // Of the receiver, which took them together: older than values_.
+  std::atomic<std::size_t> taken_size_ = 0;  // Of taken_, for others; goes up under the lock.
 };
 
 }  // namespace kaido::inline abi0::detail
