@@ -100,6 +100,20 @@ kaido::Task<double> call_back_by_handles() {
 }
 KAIDO_FUNCTION_AS("call_back_by_handles", &call_back_by_handles);
 
+/// Its thread gives its worker away, and another thread has it from then on.
+int block_until_another_thread_goes_on() {
+  std::atomic<bool> goes_on{false};
+  auto on_the_worker = kaido::spawn([](std::atomic<bool>& flag) -> kaido::Task<void> {
+    flag = true;
+    flag.notify_all();
+    co_return;
+  }(goes_on));
+  kaido::block_in_place([&goes_on] { goes_on.wait(false); });
+  while (!on_the_worker.is_finished()) std::this_thread::yield();
+  return 1;
+}
+KAIDO_FUNCTION_AS("block_until_another_thread_goes_on", &block_until_another_thread_goes_on);
+
 kaido::Notify told;
 
 kaido::Task<std::string> large_when_told() {
@@ -297,6 +311,61 @@ TEST_P(EdgesTest, AConnectionMayGoWhileItsFunctionsRun) {
       EXPECT_TRUE(co_await calls.join_next());
     });
   }
+}
+
+template <class R>
+struct PolledOnce {
+  kaido::RemoteCall<R>& call;
+  bool poll(kaido::PollContext& context) {
+    EXPECT_FALSE(call.poll(context));
+    return true;
+  }
+  void take() {}
+};
+
+/// Taken up when the turn ends, and dropped before that: it was made, and so it is cancelled.
+TEST_P(EdgesTest, ACallMayBeDroppedInTheTurnThatMadeIt) {
+  kaido::testing::FakeNode fake(path_);
+  runtime_.block_on([&]() -> kaido::Task<void> {
+    auto connected = co_await kaido::NodeRuntime::connect(options(path_));
+    const kaido::NodeRuntime node = std::move(connected).value();
+    fake.hold();
+    {
+      auto dropped = node.remote<&seconds_of>().call(1s);
+      PolledOnce<double> polled{dropped};
+      co_await polled;
+    }
+    fake.release();
+    EXPECT_EQ((co_await node.remote<&seconds_of>().call(2s)).value(), 2);
+    fake.await_cancels(1);
+  });
+}
+
+/// Nobody ends the turns of the connection's runtime, which has nothing to do, unless it is asked.
+TEST(Edges, ACallMayBeAwaitedOnAnotherRuntime) {
+  const std::string path = kaido::testing::new_socket_path();
+  kaido::testing::FakeNode fake(path);
+  auto theirs = kaido::RuntimeBuilder::new_multi_thread().worker_threads(1).enable_all().build().value();
+  auto ours = kaido::RuntimeBuilder::new_current_thread().enable_all().build().value();
+  auto node = theirs.block_on(kaido::NodeRuntime::connect(options(path).ping_interval(1h))).value();
+  ours.block_on([&]() -> kaido::Task<void> {
+    EXPECT_EQ((co_await node.remote<&seconds_of>().with_timeout(kPatience).call(2s)).value(), 2);
+    fake.hold();
+    const auto late = co_await node.remote<&seconds_of>().with_timeout(1ms).call(2s);
+    EXPECT_TRUE(late.error().is_timed_out());
+    fake.await_cancels(1);
+  });
+}
+
+/// The node is not to wait until something else happens in this program.
+TEST(Edges, TheResultOfAFunctionThatBlockedInPlaceGoesOut) {
+  const std::string path = kaido::testing::new_socket_path();
+  kaido::testing::FakeNode fake(path);
+  auto runtime = kaido::RuntimeBuilder::new_multi_thread().worker_threads(1).enable_all().build().value();
+  runtime.block_on([&]() -> kaido::Task<void> {
+    const auto node = (co_await kaido::NodeRuntime::connect(options(path).ping_interval(1h))).value();
+    EXPECT_EQ((co_await node.remote<&block_until_another_thread_goes_on>().with_timeout(kPatience).call()).value(), 1);
+  });
 }
 
 TEST_P(EdgesTest, AProgramThatWasFirstUsesTheNodeWhenItComes) {

@@ -14,6 +14,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 #include <kaido/detail/io.h>
 #include <kaido/metrics.h>
@@ -81,17 +82,18 @@ class NodeConnection::Turn {
     if (timers_ == Timers::kSet) self_.arm_timer();
     if (is_quiet()) return;
     std::vector<Waker> wakes = std::move(self_.session_.wakes());
-    std::vector<RunningCall*> to_spawn = std::move(self_.to_spawn_);
+    RunningCall* to_spawn = self_.to_spawn_.take();
     std::vector<RunningCallRef> to_cancel = std::move(self_.to_cancel_);
+    RunningCall* answered = std::exchange(self_.answered_, nullptr);
     std::vector<Waker> events;
     if (has_event()) self_.take_event_waiters(events);
-    const CoreRef core = to_spawn.empty() ? CoreRef(nullptr) : self_.handle_.core();
+    const CoreRef core = to_spawn == nullptr ? CoreRef(nullptr) : self_.handle_.core();
+    std::shared_ptr<NodeConnection> self;  // Let go last.
+    if (self_.running_.empty()) self = std::move(self_.self_while_running_);
     lock_.unlock();
     // From here on `self_` may be gone: a wake can end its last owner on another thread.
-    for (RunningCall* call : to_spawn) {
-      const JoinHandle<void> nobody_joins(*call);
-      spawn_task(*core, *call);
-    }
+    while (to_spawn != nullptr) spawn_task(*core, *std::exchange(to_spawn, to_spawn->next));
+    while (answered != nullptr) std::exchange(answered, answered->next)->drop_ref();
     for (RunningCallRef& call : to_cancel) call->cancel();
     for (Waker& waker : wakes) waker.wake();
     for (Waker& waker : events) waker.wake();
@@ -100,7 +102,8 @@ class NodeConnection::Turn {
  private:
   /// Nothing is to be done without the lock: the rule for a call that is started or answered.
   [[nodiscard]] bool is_quiet() const {
-    return self_.session_.wakes().empty() && self_.to_spawn_.empty() && self_.to_cancel_.empty() && !has_event();
+    return self_.session_.wakes().empty() && self_.to_spawn_.is_empty() && self_.to_cancel_.empty() &&
+           self_.answered_ == nullptr && !has_event();
   }
   [[nodiscard]] bool has_event() const {
     if (self_.event_waiters_ == nullptr) return false;
@@ -120,20 +123,22 @@ std::shared_ptr<NodeConnection> NodeConnection::create(Handle handle, const Node
                                                        FunctionTable functions) {
   std::shared_ptr<NodeConnection> connection(
       new NodeConnection(handle, options.socket(), to_session_options(handle, options), std::move(functions)));
-  {
-    const Turn turn(*connection);
-    connection->connect(now());
-  }
-  register_turn_hook(handle, *connection);  // not before: the stand-by thread serves who is registered
-  connection->keeper_ = handle.spawn(keep(AtEnd([weak = connection->weak_from_this()] {
-    if (const auto self = weak.lock()) self->close();
-  })));
-  NodeConnection* const object = connection.get();
-  return std::shared_ptr<NodeConnection>(object, [owner = std::move(connection)](NodeConnection* users) mutable {
+  NodeConnection& object = *connection;
+  // First, so that whatever fails below closes it.
+  std::shared_ptr<NodeConnection> owner(&object, [owned = std::move(connection)](NodeConnection* users) mutable {
     users->close("the program dropped the connection");
     users->keeper_.abort();
-    owner.reset();
+    owned.reset();
   });
+  {
+    const Turn turn(object);
+    object.connect(now());
+  }
+  register_turn_hook(handle, object);  // not before: the stand-by thread serves who is registered
+  object.keeper_ = handle.spawn(keep(AtEnd([weak = object.weak_from_this()] {
+    if (const auto self = weak.lock()) self->close();
+  })));
+  return owner;
 }
 
 NodeConnection::NodeConnection(Handle handle, std::string path, SessionOptions options, FunctionTable functions)
@@ -147,10 +152,33 @@ NodeConnection::~NodeConnection() { close("the program dropped the connection");
 
 // --- calls of this program ---
 
+/// On a thread whose turn ends, the call waits for that: then all that were made meanwhile are taken up under one lock.
 void NodeConnection::start(PendingCall& call, Waker waker) {
-  const TimePoint at = call.deadline == TimePoint{} ? TimePoint{} : now();
-  const Turn turn(*this, Turn::Timers::kKept);
-  session_.start(call, std::move(waker), at);
+  call.waker = std::move(waker);
+  if (is_on_runtime() && started_.put(call)) return;
+  {
+    const Turn turn(*this, Turn::Timers::kKept);
+    splice();
+    call.next = nullptr;
+    start_all(&call);
+  }
+  ask_for_turn();
+}
+
+bool NodeConnection::is_on_runtime() const { return try_current_core() == handle_.core().get(); }
+
+/// On a thread of another runtime: what it has left for the node goes out when a turn of this one ends.
+void NodeConnection::ask_for_turn() {
+  if (!is_on_runtime()) boost::asio::post(socket_.get_executor(), [] {});
+}
+
+void NodeConnection::start_all(PendingCall* first) {
+  if (first == nullptr) return;
+  const TimePoint at = now();
+  while (first != nullptr) {
+    PendingCall& call = *std::exchange(first, first->next);
+    session_.start(call, std::move(call.waker), at);
+  }
 }
 
 bool NodeConnection::set_waker(PendingCall& call, const PollContext& context) {
@@ -162,15 +190,19 @@ bool NodeConnection::set_waker(PendingCall& call, const PollContext& context) {
 }
 
 void NodeConnection::drop(PendingCall& call) noexcept {
-  Waker dropped;  // After the turn, which holds the lock.
-  const Turn turn(*this);
-  dropped = std::move(call.waker);
-  session_.drop(call);
+  {
+    Waker dropped;  // After the turn, which holds the lock.
+    const Turn turn(*this);
+    splice();  // It may be among them.
+    dropped = std::move(call.waker);
+    session_.drop(call);
+  }
+  ask_for_turn();
 }
 
 std::string NodeConnection::node_name() const {
   const std::lock_guard lock(mutex_);
-  return session_.node_name();
+  return std::string(session_.node_name());
 }
 
 DistributedMetrics NodeConnection::metrics() const {
@@ -186,10 +218,11 @@ DistributedMetrics NodeConnection::metrics() const {
 // --- calls for this program ---
 
 void NodeConnection::run(IncomingCall& incoming) {
-  auto* call = new RunningCall(handle_.core().get(), shared_from_this(), incoming, session_.node_name());
+  auto* call = new RunningCall(handle_.core().get(), *this, incoming);
+  if (running_.empty()) self_while_running_ = shared_from_this();
   call->index = running_.size();
   running_.push_back(call);
-  to_spawn_.push_back(call);
+  to_spawn_.put(*call);
 }
 
 void NodeConnection::cancel(std::uint64_t call_id) {
@@ -214,15 +247,35 @@ void NodeConnection::drain() {
   session_.drain();
 }
 
-void NodeConnection::reply(RunningCall& call, const Error* error, Buffer&& result) noexcept {
+/// Once it is put in, another thread may answer it and end this object.
+void NodeConnection::ended(RunningCall& call) noexcept {
+  if (ended_.put(call)) return;
   const Turn turn(*this, Turn::Timers::kKept);
-  running_.back()->index = call.index;
-  running_[call.index] = running_.back();
-  running_.pop_back();
-  if (call.is_in_yield_changes) std::erase(yield_changes_, &call);
-  if (error == nullptr && result.size() > wire::kChunkBytes)
-    return session_.reply_large(call.connection(), call.call_id(), std::move(result));
-  session_.reply(call.connection(), call.call_id(), error, result.bytes());
+  call.next = nullptr;
+  reply_to_ended(&call);
+}
+
+/// Takes up what tasks have left since the last time.
+void NodeConnection::splice() {
+  start_all(started_.take());
+  reply_to_ended(ended_.take());
+}
+
+void NodeConnection::reply_to_ended(RunningCall* first) {
+  while (first != nullptr) {
+    RunningCall& call = *std::exchange(first, first->next);
+    running_.back()->index = call.index;
+    running_[call.index] = running_.back();
+    running_.pop_back();
+    if (call.is_in_yield_changes) std::erase(yield_changes_, &call);
+    const Error* const error = call.error();
+    if (error == nullptr && call.result().size() > wire::kChunkBytes) {
+      session_.reply_large(call.connection(), call.call_id(), std::move(call.result()));
+    } else {
+      session_.reply(call.connection(), call.call_id(), error, call.result().bytes());
+    }
+    call.next = std::exchange(answered_, &call);
+  }
 }
 
 void NodeConnection::yield_changed(RunningCall& call) noexcept {
@@ -296,8 +349,10 @@ void NodeConnection::handle_read(boost::system::error_code error, std::size_t co
 }
 
 void NodeConnection::end_of_turn() noexcept {
-  if (!has_output_.load(std::memory_order_relaxed) || !has_output_.exchange(false, std::memory_order_acq_rel)) return;
+  if (!started_.has_any() && !ended_.has_any() && !has_output_.load(std::memory_order_relaxed)) return;
   const Turn turn(*this);
+  has_output_.store(false, std::memory_order_relaxed);
+  splice();
   tell_yields();
   if (!is_write_blocked_) flush();
 }
@@ -337,6 +392,7 @@ void NodeConnection::serve_without_driver() noexcept {
   const TimePoint at = now();
   if (socket_.is_open()) read_directly(at);
   act_on_time(at);
+  splice();
   tell_yields();
   send_output();
 }
@@ -408,6 +464,8 @@ void NodeConnection::act_on_time(TimePoint at) {
 void NodeConnection::close(std::string_view reason) noexcept {
   {
     const Turn turn(*this);
+    start_all(started_.close());
+    reply_to_ended(ended_.close());
     session_.close(reason);
     if (!is_write_blocked_) flush();
     lost(now(), reason);
@@ -415,25 +473,26 @@ void NodeConnection::close(std::string_view reason) noexcept {
   std::call_once(unregistered_, [this] { unregister_turn_hook(handle_, *this); });
 }
 
+bool NodeConnection::is_so(Event event) const {
+  if (session_.state() == Session::State::kClosed) return true;
+  switch (event) {
+    case Event::kRegisteredOrFailed:
+      return session_.is_registered() || session_.failure().has_value();
+    case Event::kRegistered:
+      return session_.is_registered();
+    case Event::kIdle:
+      return is_idle();
+    case Event::kNotRegistered:
+      break;
+  }
+  return !session_.is_registered();
+}
+
 bool NodeConnection::poll_event(Event event, EventWaiter& waiter, PollContext& context) {
   Waker replaced;  // Dropped after the lock: that may run foreign code.
   const std::lock_guard lock(mutex_);
-  bool is_so = session_.state() == Session::State::kClosed;
-  switch (event) {
-    case Event::kRegisteredOrFailed:
-      is_so = is_so || session_.is_registered() || session_.failure().has_value();
-      break;
-    case Event::kRegistered:
-      is_so = is_so || session_.is_registered();
-      break;
-    case Event::kIdle:
-      is_so = is_so || is_idle();
-      break;
-    case Event::kNotRegistered:
-      is_so = is_so || !session_.is_registered();
-      break;
-  }
-  if (is_so) return true;
+  if (is_so(event)) return true;
+  waiter.event = event;
   if (!context.will_wake(waiter.waker)) replaced = std::exchange(waiter.waker, context.waker());
   if (!std::exchange(waiter.is_linked, true)) {
     waiter.previous = nullptr;
@@ -448,17 +507,21 @@ void NodeConnection::forget(EventWaiter& waiter) noexcept {
   Waker dropped;
   const std::lock_guard lock(mutex_);
   dropped = std::move(waiter.waker);
-  if (!std::exchange(waiter.is_linked, false)) return;
+  if (waiter.is_linked) unlink(waiter);
+}
+
+void NodeConnection::unlink(EventWaiter& waiter) noexcept {
+  waiter.is_linked = false;
   (waiter.previous != nullptr ? waiter.previous->next : event_waiters_) = waiter.next;
   if (waiter.next != nullptr) waiter.next->previous = waiter.previous;
 }
 
+/// Of what has come true: who serves is not woken for each call.
 void NodeConnection::take_event_waiters(std::vector<Waker>& into) {
-  while (event_waiters_ != nullptr) {
-    EventWaiter& waiter = *event_waiters_;
-    event_waiters_ = waiter.next;
-    if (event_waiters_ != nullptr) event_waiters_->previous = nullptr;
-    waiter.is_linked = false;
+  for (EventWaiter* next = event_waiters_; next != nullptr;) {
+    EventWaiter& waiter = *std::exchange(next, next->next);
+    if (!is_so(waiter.event)) continue;
+    unlink(waiter);
     into.push_back(std::move(waiter.waker));
   }
 }

@@ -23,6 +23,7 @@
 #include <kaido/join_handle.h>
 #include <kaido/node_runtime.h>
 
+#include "sdk/client/hand_over.h"
 #include "sdk/client/running_call.h"
 #include "sdk/client/session.h"
 
@@ -33,8 +34,8 @@ namespace kaido::inline abi0::detail {
 ///
 /// Threading: thread-safe. One lock guards the session; functions, wakes and spawns happen outside it.
 /// Lifetime: shared, by two kinds of owners. Its users hold what create() returned: when the last of them goes, the
-/// connection is closed. The functions that it runs hold the object itself, which ends after them, so that no function
-/// can meet it half destroyed. Handlers of the io_context hold it weakly; the runtime's end closes it too (keeper.h).
+/// connection is closed. While functions run it holds itself, so that no function can meet it half destroyed. Handlers
+/// of the io_context hold it weakly; the runtime's end closes it too (keeper.h).
 class NodeConnection final : public Backend,
                              public ReplyTarget,
                              private TurnHook,
@@ -59,7 +60,7 @@ class NodeConnection final : public Backend,
   void close() noexcept override { close("the program's runtime or connection was closed"); }
 
   // ReplyTarget
-  void reply(RunningCall& call, const Error* error, Buffer&& result) noexcept override;
+  void ended(RunningCall& call) noexcept override;
   void yield_changed(RunningCall& call) noexcept override;
 
   void close(std::string_view reason) noexcept;
@@ -75,12 +76,13 @@ class NodeConnection final : public Backend,
   enum class Event { kRegisteredOrFailed, kRegistered, kNotRegistered, kIdle };
   /// Where one who waits leaves its waker; see EventWait.
   struct EventWaiter {
+    Event event{};
     Waker waker;
     bool is_linked = false;
     EventWaiter* previous = nullptr;
     EventWaiter* next = nullptr;
   };
-  /// True when it is so; else the waker is called, once, when that may have changed.
+  /// True when it is so; else the waker is called, once, when it is.
   bool poll_event(Event event, EventWaiter& waiter, PollContext& context);
   void forget(EventWaiter& waiter) noexcept;
   /// Of the last attempt to connect, or of the end; nothing while all is well.
@@ -117,7 +119,14 @@ class NodeConnection final : public Backend,
 
   /// No function runs, and while draining: all that is for the node is sent.
   [[nodiscard]] bool is_idle() const { return running_.empty() && !session_.owes_results(); }
+  [[nodiscard]] bool is_on_runtime() const;
+  void ask_for_turn();
+  [[nodiscard]] bool is_so(Event event) const;
+  void splice();
+  void start_all(PendingCall* first);
+  void reply_to_ended(RunningCall* first);
   void tell_yields();
+  void unlink(EventWaiter& waiter) noexcept;
   void take_event_waiters(std::vector<Waker>& into);
 
   const Handle handle_;
@@ -132,14 +141,19 @@ class NodeConnection final : public Backend,
   bool is_read_suspended_ = false;       ///< the read that waits in Asio was cancelled by serve_without_driver()
   std::uint64_t socket_generation_ = 0;  ///< tells a handler of an earlier socket that it is late
   std::vector<RunningCall*> running_;
+  std::shared_ptr<NodeConnection> self_while_running_;  ///< set while `running_` is not empty
+  RunningCall* answered_ = nullptr;                     ///< to be given back outside the lock
   std::vector<RunningCall*> yield_changes_;  ///< what the node is to be told at the end of the turn, if it still holds
-  std::vector<RunningCall*> to_spawn_;
+  InOrder<RunningCall, &RunningCall::next> to_spawn_;
   std::vector<RunningCallRef> to_cancel_;
   EventWaiter* event_waiters_ = nullptr;
 
   JoinHandle<void> keeper_;
   std::once_flag unregistered_;
 
+  // From tasks, without the lock; the end of the turn takes them up together.
+  HandOver<PendingCall, &PendingCall::next> started_;
+  HandOver<RunningCall, &RunningCall::next> ended_;
   std::atomic<bool> has_output_{false};  ///< spares a turn without output the lock
 };
 

@@ -26,10 +26,9 @@ class ScopeGuard {
 
 CallScope* CallScope::current() noexcept { return current_scope; }
 
-RunningCall::RunningCall(RuntimeCore* core, std::shared_ptr<ReplyTarget> target, IncomingCall& call,
-                         const std::string& node)
+RunningCall::RunningCall(RuntimeCore* core, ReplyTarget& target, IncomingCall& call)
     : JoinCell<void>(core),
-      target_(std::move(target)),
+      target_(&target),
       function_(call.function),
       call_id_(call.call_id),
       connection_(call.connection),
@@ -39,14 +38,13 @@ RunningCall::RunningCall(RuntimeCore* core, std::shared_ptr<ReplyTarget> target,
   }
   control_.deadline = call.deadline;
   control_.attempt = call.attempt;
-  control_.node = node;
+  control_.node = call.node;
   control_.trace = call.trace;
   control_.set_task(call.info, &task_text);
   if (function_->start != nullptr) scope_ = new CallScope();
 }
 
 RunningCall::~RunningCall() {
-  drop_frame();
   if (scope_ != nullptr) scope_->drop_ref();
 }
 
@@ -62,7 +60,7 @@ bool RunningCall::poll(PollContext& context) noexcept {
     if (scope_->has_calls()) set_yielded(true);
     return false;
   }
-  answer_outcome();
+  answer();
   return true;
 }
 
@@ -70,12 +68,12 @@ bool RunningCall::poll(PollContext& context) noexcept {
 Dropped RunningCall::poll_drop(PollContext& context) noexcept {
   const ScopeGuard guard(scope_);
   const Dropped dropped = slot_.poll_drop(context);
-  if (dropped == Dropped::kOutcome) answer_outcome();
+  if (dropped == Dropped::kOutcome) answer();
   return dropped;
 }
 
 /// True when the function has ended. Neither form lets an exception out.
-bool RunningCall::run(PollContext& context) noexcept {
+inline bool RunningCall::run(PollContext& context) noexcept {
   if (function_->run != nullptr) {
     invocation_.emplace(user_context_, arguments());
     function_->run(*invocation_);
@@ -97,21 +95,19 @@ void RunningCall::set_yielded(bool yielded) noexcept {
 }
 
 void RunningCall::drop_frame() noexcept {
-  {
+  if (frame_) {
     const ScopeGuard guard(scope_);
-    if (frame_) std::exchange(frame_, nullptr).destroy();
+    std::exchange(frame_, nullptr).destroy();
   }
   if (target_ == nullptr) return;
-  const Error error(ErrorKind::kCancelled, "cancelled while it ran");
-  answer(&error, Buffer());
+  if (!invocation_) invocation_.emplace(user_context_, std::span<const std::byte>());
+  invocation_->error.emplace(ErrorKind::kCancelled, "cancelled while it ran");
+  answer();
 }
 
-void RunningCall::answer_outcome() noexcept {
-  answer(invocation_->error ? &*invocation_->error : nullptr, std::move(invocation_->result));
-}
-
-void RunningCall::answer(const Error* error, Buffer&& result) noexcept {
-  std::exchange(target_, nullptr)->reply(*this, error, std::move(result));
+inline void RunningCall::answer() noexcept {
+  if (!large_.empty()) large_ = wire::Payload();  // The target may take its time.
+  std::exchange(target_, nullptr)->ended(*this);
 }
 
 }  // namespace kaido::inline abi0::detail

@@ -5,10 +5,8 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <utility>
 
 #include <kaido/context.h>
@@ -26,10 +24,13 @@ namespace kaido::inline abi0::detail {
 class RunningCall;
 
 /// Where the outcome goes, and what the function waits for.
+///
+/// Lifetime: lives until it has been given the outcome of each call.
 class ReplyTarget {
  public:
-  /// `error` null: succeeded. The call has ended, whatever becomes of the answer.
-  virtual void reply(RunningCall& call, const Error* error, Buffer&& result) noexcept = 0;
+  /// The call has ended, whatever becomes of the answer: error() and result() stand. With it comes the reference that a
+  /// JoinHandle would have; there is no outcome to be discarded.
+  virtual void ended(RunningCall& call) noexcept = 0;
   /// It waits for remote calls of its own (is_yielded()), or goes on.
   virtual void yield_changed(RunningCall& call) noexcept = 0;
 
@@ -41,11 +42,11 @@ class ReplyTarget {
 /// answers "cancelled".
 ///
 /// Threading: cancel() from any thread, outside every lock; what is marked so belongs to the target's lock, the rest to
-/// its task.
-/// Lifetime: counted references, as every task; keeps the target alive until it has answered.
+/// its task, and once it has ended to the target.
+/// Lifetime: counted references, as every task.
 class RunningCall final : public JoinCell<void> {
  public:
-  RunningCall(RuntimeCore* core, std::shared_ptr<ReplyTarget> target, IncomingCall& call, const std::string& node);
+  RunningCall(RuntimeCore* core, ReplyTarget& target, IncomingCall& call);
 
   static void* operator new(std::size_t size) { return allocate_frame(size); }
   static void operator delete(void* call, std::size_t size) noexcept { free_frame(call, size); }
@@ -56,6 +57,12 @@ class RunningCall final : public JoinCell<void> {
 
   /// The function learns of it through its Context; one that returns a Task is aborted besides.
   void cancel() noexcept;
+
+  // The outcome.
+  [[nodiscard]] const Error* error() const { return invocation_->error ? &*invocation_->error : nullptr; }
+  [[nodiscard]] Buffer& result() { return invocation_->result; }
+
+  RunningCall* next = nullptr;  ///< in a list of the target: of those that begin, or that have ended
 
   // Of the target, under its lock.
   std::size_t index = 0;       ///< in its list
@@ -76,10 +83,9 @@ class RunningCall final : public JoinCell<void> {
     return large_.empty() ? arguments_.bytes() : large_.bytes();
   }
   void set_yielded(bool yielded) noexcept;
-  void answer(const Error* error, Buffer&& result) noexcept;
-  void answer_outcome() noexcept;
+  void answer() noexcept;
 
-  std::shared_ptr<ReplyTarget> target_;  ///< null: it has answered
+  ReplyTarget* target_;  ///< null: it has answered
   const FunctionEntry* const function_;
   const std::uint64_t call_id_;
   const std::uint64_t connection_;

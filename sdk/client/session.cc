@@ -21,6 +21,7 @@ constexpr base::Duration kFirstRetry = 20ms;
 constexpr base::Duration kLongestRetry = 1s;
 constexpr std::chrono::milliseconds kRetryAfterFull = 10ms;
 constexpr std::chrono::milliseconds kRetryAfterDrain = 100ms;
+constexpr std::size_t kWakesAtOnce = 64;  // In a turn, without growing what holds them.
 
 constexpr std::uint64_t call_id(std::uint32_t slot, std::uint32_t generation) {
   return static_cast<std::uint64_t>(generation) << 32 | slot;
@@ -101,7 +102,7 @@ bool Session::handle_input(TimePoint now, std::size_t count) {
   return true;
 }
 
-bool Session::handle_frame(wire::FrameView& frame, TimePoint now) {
+inline bool Session::handle_frame(wire::FrameView& frame, TimePoint now) {
   switch (frame.header.kind) {
     case wire::FrameKind::kResult:
       handle_result(frame, now);
@@ -150,7 +151,7 @@ bool Session::handle_welcome(const wire::FrameView& frame, TimePoint now) {
   give_up_at_.reset();
   failure_.reset();
   if (functions_.empty()) backoff_.reset();
-  node_name_ = welcome.node_name();
+  node_name_ = *node_names_.insert(welcome.node_name()).first;
   credits_ = welcome.credits();
   set_limits(welcome);
   liveness_.start(now);
@@ -270,7 +271,7 @@ void Session::start(PendingCall& call, Waker waker, TimePoint now) {
 }
 
 /// Whatever goes wrong is this call's alone.
-void Session::send(PendingCall& call, TimePoint now) {
+inline void Session::send(PendingCall& call, TimePoint now) {
   std::optional<Error> failure;
   try {
     failure = try_send(call, now);
@@ -283,7 +284,7 @@ void Session::send(PendingCall& call, TimePoint now) {
   if (failure) finish(call, std::move(failure));
 }
 
-std::optional<Error> Session::try_send(PendingCall& call, TimePoint now) {
+inline std::optional<Error> Session::try_send(PendingCall& call, TimePoint now) {
   const std::size_t size = wire::kHeaderBytes + call.arguments.size();
   if (size > max_frame_bytes_) {
     return Error(ErrorKind::kInvalidArgument, std::string(call.target->name) + ": the arguments take " +
@@ -320,7 +321,7 @@ std::optional<Error> Session::try_send(PendingCall& call, TimePoint now) {
   return std::nullopt;
 }
 
-std::optional<Error> Session::try_prepare(PendingCall& call, std::uint32_t& number) {
+inline std::optional<Error> Session::try_prepare(PendingCall& call, std::uint32_t& number) {
   TemplateCache::Template* known = templates_.find(call);
   if (known == nullptr) {
     if (auto problem = placement_problem(*call.target, call.placement.get())) {
@@ -370,7 +371,7 @@ void Session::drop(PendingCall& call) {
   }
 }
 
-void Session::handle_result(wire::FrameView& frame, TimePoint now) {
+inline void Session::handle_result(wire::FrameView& frame, TimePoint now) {
   const auto index = static_cast<std::uint32_t>(frame.header.call_id);
   const auto generation = static_cast<std::uint32_t>(frame.header.call_id >> 32);
   if (index >= slots_.size() || !slots_[index].is_used || slots_[index].generation != generation) {
@@ -403,6 +404,7 @@ void Session::finish(PendingCall& call, std::optional<Error> error) {
   // From here on the call belongs to its task again, which may end it at once.
   call.is_done.store(true, std::memory_order_release);
   try {
+    if (wakes_.capacity() == 0) wakes_.reserve(kWakesAtOnce);  // The owner took what it was in.
     wakes_.emplace_back();
   } catch (const std::bad_alloc&) {
     return waker.wake();
@@ -446,7 +448,7 @@ void Session::settle_in_flight(std::string_view reason) {
 
 // --- calls for this program ---
 
-bool Session::handle_call(wire::FrameView& frame, TimePoint now) {
+inline bool Session::handle_call(wire::FrameView& frame, TimePoint now) {
   const std::uint32_t index = frame.header.template_or_status;
   if (index >= functions_.size()) {
     const Error error(ErrorKind::kInvalidArgument, "this program offers no function number " + std::to_string(index));
@@ -464,16 +466,18 @@ bool Session::handle_call(wire::FrameView& frame, TimePoint now) {
     reply(connection_, frame.header.call_id, &error, {});
     return true;
   }
-  IncomingCall call;
-  call.function = &functions_[index];
-  call.call_id = frame.header.call_id;
-  call.connection = connection_;
-  call.attempt = std::max<std::uint32_t>(frame.header.attempt(), 1);
-  call.deadline = deadline_of(frame.header, now);
-  call.trace.trace_id = frame.header.trace.trace_id;
-  call.trace.span_id = frame.header.trace.span_id;
-  call.info = frame.metadata;
-  call.arguments = frame.payload.bytes();
+  // All at once: set to nothing first and filled then, it took three times as long.
+  IncomingCall call{.function = &functions_[index],
+                    .call_id = frame.header.call_id,
+                    .connection = connection_,
+                    .attempt = std::max<std::uint32_t>(frame.header.attempt(), 1),
+                    .deadline = std::nullopt,
+                    .trace = {.trace_id = frame.header.trace.trace_id, .span_id = frame.header.trace.span_id},
+                    .node = node_name_,
+                    .info = frame.metadata,
+                    .arguments = frame.payload.bytes(),
+                    .large = {}};
+  if (frame.header.budget_ns != 0) call.deadline = deadline_of(frame.header, now);
   // What did not come in chunks lies in a block that the channel goes on using.
   if (frame.payload.size() > wire::kChunkBytes && frame.payload.is_unique()) call.large = std::move(frame.payload);
   events_.run(call);
@@ -535,7 +539,7 @@ void Session::tell(wire::FrameKind kind, std::uint64_t connection, std::uint64_t
   append(header);
 }
 
-std::uint32_t Session::take_slot() {
+inline std::uint32_t Session::take_slot() {
   if (free_slots_.empty()) {
     free_slots_.reserve(slots_.size() + 1);  // So that giving it back cannot fail.
     slots_.emplace_back();
@@ -548,7 +552,7 @@ std::uint32_t Session::take_slot() {
   return index;
 }
 
-void Session::free_slot(std::uint32_t index) {
+inline void Session::free_slot(std::uint32_t index) {
   Slot& slot = slots_[index];
   slot.call = nullptr;
   slot.is_used = false;

@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,6 +60,7 @@ struct IncomingCall {
   std::uint32_t attempt = 1;
   std::optional<TimePoint> deadline;
   TraceContext trace;
+  std::string_view node;                 ///< valid as long as the session
   std::span<const std::byte> info;       ///< kaido.v1.CallInfo, unparsed
   std::span<const std::byte> arguments;  ///< valid during the call of run(), unless `large` is taken
   /// Of arguments that came in chunks: their only handle, to be taken along instead of copied.
@@ -146,7 +148,8 @@ class Session final : private wire::HoldListener {
   [[nodiscard]] bool is_registered() const { return is_registered_; }
   /// Why the last attempt to connect failed, or why the session is closed.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
-  [[nodiscard]] const std::string& node_name() const { return node_name_; }
+  /// Valid as long as the session: functions at work refer to it.
+  [[nodiscard]] std::string_view node_name() const { return node_name_; }
   [[nodiscard]] std::uint64_t connection() const { return connection_; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   [[nodiscard]] std::size_t waiting() const { return waiting_count_; }
@@ -167,7 +170,8 @@ class Session final : private wire::HoldListener {
   bool handle_goodbye(const wire::FrameView& frame);
   bool handle_call(wire::FrameView& frame, TimePoint now);
   void on_hold(wire::FrameHeader& header) override;
-  [[nodiscard]] static std::optional<TimePoint> deadline_of(const wire::FrameHeader& call, TimePoint now);
+  /// Of a call with a budget.
+  [[nodiscard]] static TimePoint deadline_of(const wire::FrameHeader& call, TimePoint now);
   void handle_result(wire::FrameView& frame, TimePoint now);
   [[nodiscard]] static std::optional<Error> take_result(PendingCall& call, wire::FrameView& frame);
   void handle_prepared(const wire::FrameView& frame);
@@ -214,8 +218,9 @@ class Session final : private wire::HoldListener {
   std::uint32_t max_metadata_bytes_ = wire::kMaxMetadataBytes;
   bool is_registered_ = false;
   bool is_draining_ = false;
-  bool was_ready_ = false;  ///< at least once
-  std::string node_name_;
+  bool was_ready_ = false;            ///< at least once
+  std::set<std::string> node_names_;  ///< that the node has had: one, unless it is given another and started again
+  std::string_view node_name_;        ///< now, in that set
   std::string disconnect_reason_;
   std::optional<Error> failure_;
 

@@ -32,8 +32,7 @@ void Session::on_hold(wire::FrameHeader& header) {
   header.flags |= kBudgetIsTime;
 }
 
-std::optional<TimePoint> Session::deadline_of(const wire::FrameHeader& call, TimePoint now) {
-  if (call.budget_ns == 0) return std::nullopt;
+TimePoint Session::deadline_of(const wire::FrameHeader& call, TimePoint now) {
   const bool is_time = (call.flags & kBudgetIsTime) != 0;
   return (is_time ? TimePoint() : now) + to_duration(call.budget_ns);
 }

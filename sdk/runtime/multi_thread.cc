@@ -252,7 +252,10 @@ void Worker::run(WorkerThread& thread) noexcept {
       wait(thread);
     }
   }
-  if (!thread.is_active) return;  // Another thread goes on.
+  if (!thread.is_active) {
+    core_.hooks.end_of_turn();  // For what this thread has gathered; another goes on, and may have nothing to do.
+    return;
+  }
   busy_.checkpoint_and_average();
   core_.owned.close_and_shut_down();
   thread.refuse_deferred();

@@ -53,7 +53,7 @@ class CallControl {
   [[nodiscard]] std::string task_id() const;
 
   std::optional<Clock::time_point> deadline;
-  std::string node = "local";
+  std::string_view node = "local";  ///< lives as long as this
   std::uint32_t attempt = 1;
   TraceContext trace;
 
