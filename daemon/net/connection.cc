@@ -35,6 +35,7 @@ Connection::Connection(Loop& loop, std::unique_ptr<ByteStream> stream, const Con
       remote_(stream_->remote()),
       channel_({.message_bytes_max = options.frame_bytes_max,
                 .assemble = options.assemble,
+                .stream_listener = this,
                 .budget = options.budget,
                 .memory = options.memory},
                [this] { note_output(); }),
@@ -175,6 +176,8 @@ bool Connection::handle_frames() {
     const std::optional<wire::FrameView> frame = channel_.next();
     if (!frame) break;
     ++stats_.frames_in;
+    if (!ended_streams_.empty() && !report_streams()) return false;
+    if (!takes_frames()) break;
     handler_->on_frame(*this, *frame);
     if (destroyed) return false;
   }
@@ -185,6 +188,27 @@ bool Connection::handle_frames() {
     close(reason);
   }
   destroyed_ = nullptr;
+  return true;
+}
+
+void Connection::on_stream_end(const wire::FrameHeader& announced, wire::StreamEnd end, wire::BodyFailure failure) {
+  ended_streams_.push_back({announced, end, failure});
+  // What is passed on was sent or flushed just now, which reports it.
+  if (end != wire::StreamEnd::kPassedOn) loop_.mark(*this);
+}
+
+// False if a callback destroyed this connection.
+bool Connection::report_streams() {
+  bool* const outer = std::exchange(destroyed_, nullptr);
+  bool destroyed = false;
+  destroyed_ = &destroyed;
+  for (const EndedStream& stream : std::exchange(ended_streams_, {})) {
+    handler_->on_stream_end(*this, stream.announced, stream.end, stream.failure);
+    if (!destroyed) continue;
+    if (outer != nullptr) *outer = true;
+    return false;
+  }
+  destroyed_ = outer;
   return true;
 }
 
@@ -231,6 +255,7 @@ void Connection::discard_input() {
 void Connection::flush() {
   if (takes_frames() && !paused_ && channel_.has_input() && !handle_frames()) return;
   if (may_write() && !output_blocked_ && channel_.has_output()) write();
+  if (!ended_streams_.empty() && takes_frames() && !report_streams()) return;
   if (state_ == State::kClosing && channel_.is_flushed()) {
     state_ = State::kFinished;
     stream_->finish_writing();

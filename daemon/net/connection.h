@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "daemon/runtime/byte_stream.h"
 #include "daemon/runtime/loop.h"
@@ -18,6 +19,7 @@
 #include "proto/wire/limits.h"
 #include "proto/wire/memory_budget.h"
 #include "proto/wire/payload.h"
+#include "proto/wire/stream_end.h"
 #include "proto/wire/window_budget.h"
 
 namespace kaido::daemon {
@@ -35,6 +37,16 @@ class ConnectionHandler {
 
   /// After congestion: the output has drained to half of the mark, more may be sent.
   virtual void on_drained(Connection& connection) = 0;
+
+  /// A large payload that was sent is on its way to its last byte, or will never be: see wire::StreamEnd. `announced`
+  /// is the frame that it came with. Before any frame that the other side sent since.
+  virtual void on_stream_end(Connection& connection, const wire::FrameHeader& announced, wire::StreamEnd end,
+                             wire::BodyFailure failure) {
+    static_cast<void>(connection);
+    static_cast<void>(announced);
+    static_cast<void>(end);
+    static_cast<void>(failure);
+  }
 
   /// The other side broke the framing; the connection closes with `reason` when this returns. The place to send a
   /// Goodbye that says why.
@@ -98,7 +110,7 @@ struct ConnectionStats {
 ///
 /// Threading: confined to the loop's thread.
 /// Lifetime: destroying it drops unsent output and calls nobody; allowed anywhere, inside its callbacks too.
-class Connection final : private IoSource, private TurnOutput {
+class Connection final : private IoSource, private TurnOutput, private wire::StreamListener {
  public:
   /// For transports. `keep` is held as long as the connection lives (a listener counts its connections so).
   Connection(Loop& loop, std::unique_ptr<ByteStream> stream, const ConnectionOptions& options,
@@ -166,7 +178,9 @@ class Connection final : private IoSource, private TurnOutput {
 
   void on_ready(Readiness ready) override;
   void flush() override;
+  void on_stream_end(const wire::FrameHeader& announced, wire::StreamEnd end, wire::BodyFailure failure) override;
 
+  [[nodiscard]] bool report_streams();
   [[nodiscard]] bool has_room(std::size_t metadata_bytes, std::size_t payload_bytes) const;
   void note_sent();
   void note_output();
@@ -198,6 +212,12 @@ class Connection final : private IoSource, private TurnOutput {
   const std::string remote_;
   ConnectionHandler* handler_ = nullptr;
   wire::Channel channel_;
+  struct EndedStream {
+    wire::FrameHeader announced;
+    wire::StreamEnd end{};
+    wire::BodyFailure failure{};
+  };
+  std::vector<EndedStream> ended_streams_;  ///< to be reported; no more than there were streams
   ConnectionStats stats_;
   State state_ = State::kIdle;
   base::Status reason_;

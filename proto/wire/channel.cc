@@ -10,7 +10,7 @@ Channel::Channel(const ChannelOptions& options, std::function<void()> on_output)
       on_output_(std::move(on_output)),
       reader_(kMaxWireFrameBytes),
       incoming_(options_, writer_, [this] { report_output(); }),
-      outgoing_(writer_, [this] { report_output(); }) {}
+      outgoing_(writer_, [this] { report_output(); }, options.stream_listener) {}
 
 void Channel::report_output() {
   if (!is_closed_) on_output_();

@@ -17,6 +17,7 @@
 #include "proto/wire/limits.h"
 #include "proto/wire/memory_budget.h"
 #include "proto/wire/payload.h"
+#include "proto/wire/stream_end.h"
 #include "proto/wire/window_budget.h"
 
 namespace kaido::wire {
@@ -41,6 +42,7 @@ struct ChannelOptions {
   /// Otherwise at once, with a streamed payload.
   bool assemble = false;
   HoldListener* hold_listener = nullptr;
+  StreamListener* stream_listener = nullptr;
   /// How much memory payloads that are being assembled may take together; further ones wait for their turn with their
   /// first chunk. One is always under way.
   std::size_t assembling_bytes_max = kMaxAssemblingBytes;

@@ -16,7 +16,10 @@ void OutgoingStreams::begin(FrameHeader header, std::span<const std::byte> metad
   header.flags |= kStreamed;
   const StreamPrefix prefix{payload.size(), ++last_id_};
   writer_.append(header, metadata, std::as_bytes(std::span(&prefix, 1)), first);
-  if (first.size() == payload.size()) return;
+  if (first.size() == payload.size()) {
+    if (listener_ != nullptr) listener_->on_stream_end(header, StreamEnd::kPassedOn, BodyFailure::kNone);
+    return;
+  }
   auto stream = std::make_unique<Stream>(*this, last_id_, header, payload);
   stream->sent = stream->granted = first.size();
   if (body != nullptr) {
@@ -31,7 +34,7 @@ void OutgoingStreams::handle_window(const FrameHeader& header) {
   const auto found = streams_.find(header.call_id);
   if (found == streams_.end()) return;
   Stream& stream = *found->second;
-  if ((header.flags & kAbort) != 0) return erase(stream);
+  if ((header.flags & kAbort) != 0) return finish(stream, StreamEnd::kUnwanted);
   const std::size_t granted = std::min<std::size_t>(header.aux, stream.payload.size());
   if (granted <= stream.granted) return;
   stream.granted = granted;
@@ -48,7 +51,7 @@ void OutgoingStreams::abort_call(const FrameHeader& cancel) {
     const FrameHeader& frame = entry.second->frame;
     return frame.kind == FrameKind::kCall && cancels(cancel, frame);
   });
-  if (found != streams_.end()) abort(*found->second);
+  if (found != streams_.end()) abort(*found->second, StreamEnd::kUnwanted);
 }
 
 bool OutgoingStreams::drop_stalled() {
@@ -65,7 +68,7 @@ bool OutgoingStreams::drop_stalled() {
   if (all_wait) return true;
   for (const std::uint64_t id : stalled) {
     const auto found = streams_.find(id);
-    if (found != streams_.end()) abort(*found->second);
+    if (found != streams_.end()) abort(*found->second, StreamEnd::kStalled);
   }
   return false;
 }
@@ -110,7 +113,7 @@ void OutgoingStreams::send_chunk(Stream& stream) {
   } else {
     held_bytes_ -= chunk.size();
   }
-  if (stream.sent == stream.payload.size()) return erase(stream);
+  if (stream.sent == stream.payload.size()) return finish(stream, StreamEnd::kPassedOn);
   make_ready(stream);
 }
 
@@ -122,15 +125,24 @@ void OutgoingStreams::consumed(std::size_t bytes) {
   }
 }
 
-void OutgoingStreams::abort(Stream& stream) {
+void OutgoingStreams::abort(Stream& stream, StreamEnd end) {
   FrameHeader header;
   header.kind = FrameKind::kChunk;
   header.flags = kAbort;
   header.call_id = stream.id;
   header.aux = stream.sent;
   writer_.append(header);
-  erase(stream);
+  finish(stream, end);
   on_output_();
+}
+
+void OutgoingStreams::finish(Stream& stream, StreamEnd end) {
+  if (listener_ != nullptr) {
+    const Body* const body = stream.payload.body();
+    const bool has_failed = end == StreamEnd::kFailed && body != nullptr;
+    listener_->on_stream_end(stream.frame, end, has_failed ? body->failure() : BodyFailure::kNone);
+  }
+  erase(stream);
 }
 
 void OutgoingStreams::erase(Stream& stream) {

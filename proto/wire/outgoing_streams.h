@@ -13,6 +13,7 @@
 #include "proto/wire/frame.h"
 #include "proto/wire/frame_writer.h"
 #include "proto/wire/payload.h"
+#include "proto/wire/stream_end.h"
 
 namespace kaido::wire {
 
@@ -23,9 +24,9 @@ namespace kaido::wire {
 /// before the receiver has granted more: until then the payload can be sent again elsewhere.
 class OutgoingStreams {
  public:
-  /// `on_output` is called whenever there is something to send that was not there.
-  OutgoingStreams(FrameWriter& writer, std::function<void()> on_output)
-      : writer_(writer), on_output_(std::move(on_output)) {}
+  /// `on_output` is called whenever there is something to send that was not there. `listener`: null for none.
+  OutgoingStreams(FrameWriter& writer, std::function<void()> on_output, StreamListener* listener = nullptr)
+      : writer_(writer), on_output_(std::move(on_output)), listener_(listener) {}
   ~OutgoingStreams() { clear(); }
   OutgoingStreams(const OutgoingStreams&) = delete;
   OutgoingStreams& operator=(const OutgoingStreams&) = delete;
@@ -70,8 +71,8 @@ class OutgoingStreams {
     Stream(OutgoingStreams& of, std::uint64_t its_id, const FrameHeader& its_frame, const Payload& its_payload)
         : owner(of), id(its_id), frame(its_frame), payload(its_payload) {}
     void on_chunk() override { owner.make_ready(*this); }
-    void on_failed() override { owner.abort(*this); }
-    void on_detached() override { owner.abort(*this); }
+    void on_failed() override { owner.abort(*this, StreamEnd::kFailed); }
+    void on_detached() override { owner.abort(*this, StreamEnd::kFailed); }
 
     OutgoingStreams& owner;
     const std::uint64_t id;
@@ -91,11 +92,13 @@ class OutgoingStreams {
   void make_ready(Stream& stream);
   [[nodiscard]] Payload next_chunk(const Stream& stream) const;
   void send_chunk(Stream& stream);
-  void abort(Stream& stream);
+  void abort(Stream& stream, StreamEnd end);
+  void finish(Stream& stream, StreamEnd end);
   void erase(Stream& stream);
 
   FrameWriter& writer_;
   const std::function<void()> on_output_;
+  StreamListener* const listener_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Stream>> streams_;
   std::deque<Stream*> ready_;
   std::deque<Queued> queued_;

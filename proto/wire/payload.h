@@ -176,4 +176,9 @@ static_assert(sizeof(Payload) <= 24, "it is passed along with every call");
 /// payloads cost more memory than they are counted with.
 inline constexpr std::size_t kPinnedFactor = 2;
 
+/// Whether a frame with it is announced, and the rest follows in chunks: it is large, or not all here.
+[[nodiscard]] inline bool travels_in_chunks(const Payload& payload) {
+  return !payload.is_whole() || payload.size() > kChunkBytes;
+}
+
 }  // namespace kaido::wire
