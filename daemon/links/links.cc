@@ -51,6 +51,10 @@ class Links::Link final : public ConnectionHandler {
     links_.machine_.malformed(links_.loop_.now(), id_, reason);
     links_.on_turn_end(links_.loop_.now());  // the goodbye goes out before the connection ends
   }
+  void on_stream_end(Connection&, const wire::FrameHeader& announced, wire::StreamEnd end,
+                     wire::BodyFailure failure) override {
+    links_.machine_.stream_ended(links_.loop_.now(), id_, announced, end, failure);
+  }
   void on_closed(Connection&, const base::Status& reason) override { links_.remove(id_, reason); }
 
   void send(const FrameOut& frame, std::span<const std::byte> metadata) {

@@ -19,9 +19,10 @@ struct VersionRange {
 /// version 1, in which payloads did not travel in chunks, was never released.
 inline constexpr VersionRange kVersions{2, 2};
 
-/// Optional abilities, one bit each. A side uses one only if both have announced it. Between apps and nodes version 2
-/// has none.
-inline constexpr std::uint64_t kFeatures = 0;
+/// Optional abilities, one bit each. A side uses one only if both have announced it.
+/// App ⇄ node: a result that was given up halfway is followed by another one.
+inline constexpr std::uint64_t kFeatureResultsFollow = 1U << 0;
+inline constexpr std::uint64_t kFeatures = kFeatureResultsFollow;
 /// Node ⇄ node: node info comes as what changed in it, and is asked for where that is of no use.
 inline constexpr std::uint64_t kFeatureNodeInfoDeltas = 1U << 0;
 inline constexpr std::uint64_t kPeerFeatures = kFeatureNodeInfoDeltas;

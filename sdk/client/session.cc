@@ -153,6 +153,7 @@ bool Session::handle_welcome(const wire::FrameView& frame, TimePoint now) {
   if (functions_.empty()) backoff_.reset();
   node_name_ = *node_names_.insert(welcome.node_name()).first;
   credits_ = welcome.credits();
+  results_follow_ = (welcome.features() & wire::kFeatureResultsFollow) != 0;
   set_limits(welcome);
   liveness_.start(now);
   if (!register_functions()) return false;
@@ -388,6 +389,8 @@ inline void Session::handle_result(wire::FrameView& frame, TimePoint now) {
     free_slot(index);
     finish(*call, std::move(error));
   } else {
+    if (!frame.payload.is_whole() && is_to_follow(frame)) [[unlikely]]
+      return;
     free_slot(index);
     if (call != nullptr)
       finish(*call, take_result(*call, frame));

@@ -173,6 +173,7 @@ class Session final : private wire::HoldListener {
   /// Of a call with a budget.
   [[nodiscard]] static TimePoint deadline_of(const wire::FrameHeader& call, TimePoint now);
   void handle_result(wire::FrameView& frame, TimePoint now);
+  [[nodiscard]] bool is_to_follow(const wire::FrameView& failed) const;
   [[nodiscard]] static std::optional<Error> take_result(PendingCall& call, wire::FrameView& frame);
   void handle_prepared(const wire::FrameView& frame);
   bool disconnect(std::string reason);
@@ -216,6 +217,7 @@ class Session final : private wire::HoldListener {
   std::uint32_t credits_ = 0;
   std::uint32_t max_frame_bytes_ = wire::kMaxFrameBytes;
   std::uint32_t max_metadata_bytes_ = wire::kMaxMetadataBytes;
+  bool results_follow_ = false;  ///< one that was given up halfway is followed by another
   bool is_registered_ = false;
   bool is_draining_ = false;
   bool was_ready_ = false;            ///< at least once

@@ -64,6 +64,11 @@ void Session::take_back_arguments(PendingCall& call, Slot& slot) {
   if (auto bytes = slot.arguments.release_adopted()) call.arguments.adopt(std::move(bytes), size);
 }
 
+/// Its sender was lost halfway: the call is open until the node says what becomes of it.
+bool Session::is_to_follow(const wire::FrameView& failed) const {
+  return results_follow_ && failed.payload.body()->failure() == wire::BodyFailure::kAborted;
+}
+
 /// Copied if it lies in a block that the channel goes on using, as what did not come in chunks does. Not decoded: that
 /// may run users' code, and may take its time.
 std::optional<Error> Session::take_result(PendingCall& call, wire::FrameView& frame) {

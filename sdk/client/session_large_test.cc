@@ -15,10 +15,12 @@
 
 #include "proto/base/random.h"
 #include "proto/kaido/v1/local.pb.h"
+#include "proto/kaido/v1/task.pb.h"
 #include "proto/wire/body.h"
 #include "proto/wire/channel.h"
 #include "proto/wire/handshake.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/outcome.h"
 #include "sdk/client/session.h"
 
 namespace kaido::detail {
@@ -58,6 +60,7 @@ class SessionLargeTest : public testing::Test, private SessionEvents {
     session_->handle_connected(now_);
     v1::Welcome welcome;
     welcome.set_version(wire::kVersions.max);
+    welcome.set_features(features_);
     welcome.set_credits(5000);
     welcome.set_max_frame_bytes(wire::kMaxFrameBytes);
     wire::FrameHeader header;
@@ -135,6 +138,7 @@ class SessionLargeTest : public testing::Test, private SessionEvents {
   base::Random random_{1};
   FunctionEntry function_;
   CallTarget target_{FunctionFacts("f", 2, kSignature<void>, {}), CallTarget::Kind::kFunction};
+  std::uint64_t features_ = wire::kFeatures;  ///< of the node
   std::optional<wire::Channel> node_;
   std::optional<Session> session_;
   std::vector<IncomingCall> runs_;
@@ -268,27 +272,97 @@ TEST_F(SessionLargeTest, WhoDrainsOwesResultsUntilTheLastChunk) {
   ASSERT_TRUE(call->is_done && !call->error);
 }
 
-TEST_F(SessionLargeTest, AResultThatIsCutOffFailsItsCall) {
-  const auto call = start("small");
-  while (runs_.empty()) {
-    to_node(1000);
-    to_session(1000);
+/// The node has begun to send a large result, and loses its sender.
+class SessionCutOffTest : public SessionLargeTest, private wire::BodySource {
+ protected:
+  void begin_result() {
+    while (runs_.empty()) {
+      to_node(1000);
+      to_session(1000);
+    }
+    header_.kind = wire::FrameKind::kResult;
+    header_.call_id = runs_[0].call_id;
+    runs_.clear();
+    wire::BodySource& source = *this;
+    result_ = wire::Body::make(3 * kMiB, source);
+    result_.body()->push(wire::Payload::copy_of(wire::as_span(noise(5, 1000))));
+    ASSERT_EQ(node_->send(header_, {}, result_), wire::SendResult::kTaken);
+    settle();
   }
-  wire::FrameHeader header;
-  header.kind = wire::FrameKind::kResult;
-  header.call_id = runs_[0].call_id;
-  runs_.clear();
-  struct Lost final : wire::BodySource {
-    void on_demand(wire::Body&) override {}
-    void on_abandoned(wire::Body&) override {}
-  } source;
-  wire::Payload result = wire::Body::make(3 * kMiB, source);
-  result.body()->push(wire::Payload::copy_of(wire::as_span(noise(5, 1000))));
-  ASSERT_EQ(node_->send(header, {}, result), wire::SendResult::kTaken);
-  settle();
+  void cut_off() {
+    result_.body()->fail(wire::BodyFailure::kConnectionLost);
+    settle();
+  }
+  void on_demand(wire::Body&) override {}
+  void on_abandoned(wire::Body&) override {}
+
+  wire::FrameHeader header_;
+  wire::Payload result_;
+};
+
+TEST_F(SessionCutOffTest, ItsCallWaitsForTheNextResult) {
+  const auto call = start("small");
+  begin_result();
+  cut_off();
   EXPECT_FALSE(call->is_done);
-  result.body()->fail(wire::BodyFailure::kConnectionLost);
+  EXPECT_EQ(session_->in_flight(), 1U);
+  const std::string whole = noise(6, 3 * kMiB);
+  ASSERT_EQ(node_->send(header_, {}, wire::Payload::copy_of(wire::as_span(whole))), wire::SendResult::kTaken);
   settle();
+  ASSERT_TRUE(call->is_done && !call->error);
+  EXPECT_TRUE(call->text() == whole);
+  EXPECT_EQ(session_->in_flight(), 0U);
+  EXPECT_EQ(session_->late_results(), 0U);
+}
+
+TEST_F(SessionCutOffTest, OrForTheErrorThatSaysWhy) {
+  const auto call = start("small");
+  begin_result();
+  cut_off();
+  v1::ResultError error;
+  error.set_message("its node was lost");
+  header_.template_or_status = static_cast<std::uint32_t>(wire::Outcome::kNodeLost);
+  ASSERT_EQ(node_->send(header_, wire::as_span(error.SerializeAsString())), wire::SendResult::kTaken);
+  settle();
+  ASSERT_TRUE(call->is_done && call->error);
+  EXPECT_TRUE(call->error->is_node_lost()) << *call->error;
+  EXPECT_EQ(session_->in_flight(), 0U);
+}
+
+TEST_F(SessionCutOffTest, ADroppedCallKeepsItsCreditUntilThen) {
+  auto call = start("small");
+  begin_result();
+  session_->drop(*call);
+  call.reset();
+  cut_off();
+  EXPECT_EQ(session_->in_flight(), 1U);
+  ASSERT_EQ(node_->send(header_, {}, wire::Payload::copy_of(wire::as_span("42"))), wire::SendResult::kTaken);
+  settle();
+  EXPECT_EQ(session_->in_flight(), 0U);
+}
+
+TEST_F(SessionCutOffTest, ALostConnectionEndsTheWaiting) {
+  auto rules = std::make_shared<PlacementData>();
+  rules->is_idempotent = true;
+  const auto repeated = start("small", rules);
+  begin_result();
+  cut_off();
+  session_->handle_disconnected(now_, "gone");
+  EXPECT_FALSE(repeated->is_done);
+  connect();
+  settle();
+  ASSERT_TRUE(repeated->is_done && !repeated->error);
+  EXPECT_EQ(repeated->text(), "small");
+}
+
+TEST_F(SessionCutOffTest, ANodeThatSendsNoOtherFailsTheCall) {
+  session_->handle_disconnected(now_, "an older node comes");
+  features_ = 0;
+  connect();
+  const auto call = start("small");
+  begin_result();
+  EXPECT_FALSE(call->is_done);
+  cut_off();
   ASSERT_TRUE(call->is_done && call->error);
   EXPECT_TRUE(call->error->is_unavailable()) << *call->error;
   EXPECT_NE(call->error->message().find("cut off"), std::string::npos);

@@ -41,9 +41,9 @@ class Choices {
 };
 
 Payload payload_of(std::uint8_t choice) {
-  static const Payload kBytes = Payload::copy_of(std::vector<std::byte>(20'000, std::byte{'x'}));
+  static const Payload kBytes = Payload::copy_of(std::vector<std::byte>(70'000, std::byte{'x'}));
   constexpr std::size_t kSizes[] = {0, 1, 100, 20'000};
-  return kBytes.part(0, kSizes[choice % 4]);
+  return choice % 16 == 15 ? kBytes : kBytes.part(0, kSizes[choice % 4]);
 }
 
 wire::FrameHeader header_of(FrameKind kind, std::uint64_t call_id = 0, std::uint32_t template_or_status = 0) {

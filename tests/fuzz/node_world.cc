@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "proto/base/check.h"
+#include "proto/kaido/v1/local.pb.h"
+#include "proto/wire/handshake.h"
 
 namespace kaido::daemon::testing {
 namespace {
@@ -117,9 +119,9 @@ void NodeWorld::pump() {
 
 void NodeWorld::act(const Ready& ready) {
   for (const FrameOut& frame : ready.frames) {
-    static_cast<void>(ready.metadata(frame));
+    const auto metadata = ready.metadata(frame);
     if (const auto app = find(apps_, frame.connection); app != apps_.end()) {
-      app_frame(*app, frame);
+      app_frame(*app, frame, metadata);
     } else if (const auto peer = find(peers_, frame.connection); peer != peers_.end()) {
       peer_frame(*peer, frame);
     } else {
@@ -130,19 +132,35 @@ void NodeWorld::act(const Ready& ready) {
   for (const Command& command : ready.commands) act(command);
 }
 
-void NodeWorld::app_frame(App& app, const FrameOut& frame) {
+void NodeWorld::app_frame(App& app, const FrameOut& frame, std::span<const std::byte> metadata) {
   switch (frame.header.kind) {
-    case wire::FrameKind::kWelcome:
+    case wire::FrameKind::kWelcome: {
+      v1::Welcome welcome;
+      KAIDO_CHECK(welcome.ParseFromArray(metadata.data(), static_cast<int>(metadata.size())));
+      app.takes_results_again = (welcome.features() & wire::kFeatureResultsFollow) != 0;
       KAIDO_CHECK(!std::exchange(app.is_welcome, true));
       return;
+    }
     case wire::FrameKind::kResult:
-      return settle(app.calls, frame.header.call_id);
+      if (!wire::travels_in_chunks(frame.payload)) return settle(app.calls, frame.header.call_id);
+      return app_stream(app, frame);
     case wire::FrameKind::kCall:
       app.dispatched.push_back(frame.header.call_id);
       return;
     default:
       return;
   }
+}
+
+// A large result: one in three loses its sender, and one in eight is not taken. Then another one is due.
+void NodeWorld::app_stream(App& app, const FrameOut& result) {
+  wire::StreamEnd end = wire::StreamEnd::kPassedOn;
+  if (result.header.call_id % 3 == 0) end = wire::StreamEnd::kFailed;
+  if (result.header.call_id % 8 == 1) end = wire::StreamEnd::kStalled;
+  const bool is_followed = end != wire::StreamEnd::kPassedOn && app.takes_results_again;
+  if (!is_followed) settle(app.calls, result.header.call_id);
+  machine_.stream_ended(now_, result.connection, result.header, end,
+                        end == wire::StreamEnd::kFailed ? wire::BodyFailure::kAborted : wire::BodyFailure::kNone);
 }
 
 void NodeWorld::peer_frame(Peer& peer, const FrameOut& frame) {

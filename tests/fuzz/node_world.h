@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,7 @@ class NodeWorld {
   struct App {
     ConnectionId connection;
     bool is_welcome = false;
+    bool takes_results_again = false;
     bool is_congested = false;
     std::map<std::uint64_t, int> calls;     ///< answers that are due, by call id
     std::vector<std::uint64_t> dispatched;  ///< what this worker was given, and has not answered
@@ -73,7 +75,8 @@ class NodeWorld {
  private:
   void act(const Ready& ready);
   void act(const Command& command);
-  void app_frame(App& app, const FrameOut& frame);
+  void app_frame(App& app, const FrameOut& frame, std::span<const std::byte> metadata);
+  void app_stream(App& app, const FrameOut& result);
   void peer_frame(Peer& peer, const FrameOut& frame);
   void forget(ConnectionId connection);
   void check_idle() const;

@@ -57,6 +57,7 @@ class Bytes {
     cluster_.on_dispatch = [this](std::size_t, const Running& running) { check_arguments(running); };
     cluster_.advance(10ms);
     for (std::size_t i = 0; i < kNodes; ++i) open_worker(i);
+    cluster_.loses_result = [this] { return chance(10); };
     cluster_.fate = [this](const Message& message) {
       if (chance(3)) return Fate::kDuplicate;
       // What answers an attempt cannot come after the goodbye of its link.
@@ -251,6 +252,7 @@ class Bytes {
   // Faults stop, everyone meets again, and every function ends.
   void settle() {
     cluster_.fate = nullptr;
+    cluster_.loses_result = nullptr;
     for (std::size_t node = 0; node < kNodes; ++node) {
       if (!cluster_.is_up(node)) cluster_.restart(node);
     }

@@ -278,11 +278,26 @@ void VirtualCluster::act(std::size_t index, const Ready& ready) {
     }
     for (const auto& end : nodes_[index].apps) {
       if (end->connection != frame.connection) continue;
-      end->app->handle({frame.header, metadata, frame.payload});
+      if (frame.header.kind == wire::FrameKind::kResult && wire::travels_in_chunks(frame.payload)) {
+        pass_on(index, *end, frame);
+      } else {
+        end->app->handle({frame.header, metadata, frame.payload});
+      }
       break;
     }
   }
   for (const Command& command : ready.commands) act(index, command);
+}
+
+// A large result is with its app at once, or its sender was lost before.
+void VirtualCluster::pass_on(std::size_t index, AppEnd& app, const FrameOut& result) {
+  NodeMachine& machine = *nodes_[index].machine;
+  if (loses_result && loses_result()) {
+    return machine.stream_ended(now_, result.connection, result.header, wire::StreamEnd::kFailed,
+                                wire::BodyFailure::kConnectionLost);
+  }
+  app.app->handle({result.header, {}, result.payload});
+  machine.stream_ended(now_, result.connection, result.header, wire::StreamEnd::kPassedOn, wire::BodyFailure::kNone);
 }
 
 void VirtualCluster::act(std::size_t index, const Command& command) {

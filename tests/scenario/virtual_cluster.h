@@ -111,6 +111,8 @@ class VirtualCluster {
 
   // --- what to watch ---
   std::function<Fate(const Message&)> fate;  ///< asked of the frames of work, but prepare
+  /// Asked of each large result on its way from a node to its app: whether its sender is lost before all of it came.
+  std::function<bool()> loses_result;
   std::function<void(std::size_t node, const Running&)> on_dispatch;
   std::function<void(std::size_t node, const Running&)> on_cancel;
 
@@ -198,6 +200,7 @@ class VirtualCluster {
   bool read_apps(std::size_t node);
   void act(std::size_t node, const Ready& ready);
   void act(std::size_t node, const Command& command);
+  void pass_on(std::size_t node, AppEnd& app, const FrameOut& result);
   void dispatched(std::size_t node, const AppEnd& app, const wire::FrameHeader& call, std::string arguments);
   void delivered(std::size_t node, AppEnd& app, std::uint64_t call_id, TaskResult result);
 

@@ -6,6 +6,7 @@
 #include "daemon/core/node/outbox.h"
 #include "daemon/core/node/task_flow.h"
 #include "daemon/core/view/memory_owner.h"
+#include "proto/wire/body.h"
 
 namespace kaido::daemon {
 namespace {
@@ -31,6 +32,10 @@ TaskResult failure_of(const FrameOut& frame, Unsent why, const std::string& what
   return {wire::Outcome::kAppLost,
           make_error({.message = size + " were still on their way when their sender was lost"}),
           {}};
+}
+
+wire::BodyFailure failure_of(const Payload& payload) {
+  return payload.body() != nullptr ? payload.body()->failure() : wire::BodyFailure::kNone;
 }
 
 }  // namespace
@@ -179,12 +184,37 @@ void Apps::unsent(const FrameOut& frame, Unsent why) {
   const bool is_for_worker = frame.header.kind == wire::FrameKind::kCall;
   if (is_for_worker) {
     tasks_.worker_result(frame.connection.value, frame.header.call_id, failure_of(frame, why, "the arguments"));
+  } else if (frame.header.kind == wire::FrameKind::kResult && why == Unsent::kUnsendable) {
+    lost_deliveries_.push_back({frame.connection, frame.header.call_id, failure_of(frame.payload)});
   } else if (frame.header.kind == wire::FrameKind::kResult && why != Unsent::kFull) {
-    link->session().deliver_failure(frame.header.call_id, failure_of(frame, why, "the result"));
+    TaskResult failure = failure_of(frame, why, "the result");
+    if (!wire::travels_in_chunks(frame.payload)) return link->session().deliver_failure(frame.header.call_id, failure);
+    tasks_.delivery_failed(frame.connection.value, frame.header.call_id, std::move(failure));
   } else {
     // What it waits for cannot even be told to it that it failed.
     link->session().close(absl::ResourceExhaustedError("the app does not read what it is sent"), /*retry=*/true);
   }
+}
+
+void Apps::stream_ended(ConnectionId connection, std::uint64_t call_id, wire::StreamEnd end,
+                        wire::BodyFailure failure) {
+  Link* const link = links_.find(connection);
+  if (link == nullptr) return;
+  const bool is_over = end == wire::StreamEnd::kPassedOn || end == wire::StreamEnd::kUnwanted;
+  if (is_over || !link->session().takes_results_again()) {
+    link->session().passed_on();
+    return tasks_.passed_on(connection.value, call_id);
+  }
+  if (end == wire::StreamEnd::kFailed) return lost_deliveries_.push_back({connection, call_id, failure});
+  tasks_.delivery_failed(connection.value, call_id,
+                         {wire::Outcome::kRejected,
+                          make_error({.message = "the app took nothing of the result for too long (timeouts.stalled)"}),
+                          {}});
+}
+
+void Apps::tell_lost_deliveries() {
+  for (const LostDelivery& lost : std::exchange(lost_deliveries_, {}))
+    tasks_.delivery_lost(lost.connection.value, lost.call_id, lost.failure);
 }
 
 void Apps::congested(ConnectionId connection) {

@@ -13,6 +13,7 @@
 #include "proto/base/status.h"
 #include "proto/base/time.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/stream_end.h"
 
 namespace kaido::daemon {
 
@@ -65,6 +66,13 @@ class Apps {
   void malformed(ConnectionId connection, const base::Status& reason);
   /// A frame that could not be queued: its call ends with an error instead.
   void unsent(const FrameOut& frame, Unsent why);
+  /// How the sending of a large result ended.
+  void stream_ended(ConnectionId connection, std::uint64_t call_id, wire::StreamEnd end, wire::BodyFailure failure);
+  /// Once a turn, after all that ended in it was told.
+  void settle_lost_deliveries() {
+    if (!lost_deliveries_.empty()) [[unlikely]]
+      tell_lost_deliveries();
+  }
   /// Its output waits: the app does not read. It is not read either, and gets no work, until drained().
   void congested(ConnectionId connection);
   void drained(ConnectionId connection);
@@ -91,6 +99,13 @@ class Apps {
 
  private:
   class Link;
+  struct LostDelivery {
+    ConnectionId connection;
+    std::uint64_t call_id = 0;
+    wire::BodyFailure failure{};
+  };
+
+  void tell_lost_deliveries();
 
   const base::Instant& now_;
   const AppSessionOptions options_;
@@ -98,6 +113,7 @@ class Apps {
   Outbox& outbox_;
   ConnectionTable<Link> links_;
   Deadlines deadlines_;
+  std::vector<LostDelivery> lost_deliveries_;  ///< of this turn; no more than large results were under way
   AppCounters counters_;
 };
 

@@ -81,6 +81,14 @@ void NodeMachine::unsent(base::Instant now, const FrameOut& frame, Unsent why) {
   peers_.unsent(frame, why);
 }
 
+// A peer's attempt ends with its result, passed on or not.
+void NodeMachine::stream_ended(base::Instant now, ConnectionId connection, const wire::FrameHeader& announced,
+                               wire::StreamEnd end, wire::BodyFailure failure) {
+  now_ = now;
+  const bool is_delivery = (connection.value & kHalfBit) == 0 && announced.kind == wire::FrameKind::kResult;
+  if (is_delivery) apps_.stream_ended(connection, announced.call_id, end, failure);
+}
+
 void NodeMachine::congested(base::Instant now, ConnectionId connection) {
   now_ = now;
   if ((connection.value & kHalfBit) == 0) return apps_.congested(connection);
@@ -163,8 +171,10 @@ void NodeMachine::say_goodbye(base::Instant now, const std::string& reason) {
   peers_.close_all(reason);
 }
 
+// Lost deliveries come last of all events of a turn: until then a sender that is gone may seem to be there.
 // An announcement is part of the batch that ends the turn: however much changed in it, peers are told once.
 bool NodeMachine::has_ready() {
+  apps_.settle_lost_deliveries();
   if (tasks_.take_announcement()) peers_.announce(tasks_.self());
   return outbox_.has_ready();
 }

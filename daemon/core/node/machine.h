@@ -16,6 +16,7 @@
 #include "proto/base/time.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/memory_budget.h"
+#include "proto/wire/stream_end.h"
 
 namespace kaido::daemon {
 
@@ -67,6 +68,10 @@ class NodeMachine {
   void malformed(base::Instant now, ConnectionId connection, const base::Status& reason);
   /// A frame of the batch at work was not taken; whoever waits for it is told. Not for connections that have ended.
   void unsent(base::Instant now, const FrameOut& frame, Unsent why);
+  /// How the sending of a payload ended that travels in chunks (wire::travels_in_chunks), `announced` being its frame.
+  /// Not after unsent(), nor for connections that have ended; before any frame that the other side sent since.
+  void stream_ended(base::Instant now, ConnectionId connection, const wire::FrameHeader& announced, wire::StreamEnd end,
+                    wire::BodyFailure failure);
   /// More waits to be sent than the shell likes; drained() follows when it was taken.
   void congested(base::Instant now, ConnectionId connection);
   void drained(base::Instant now, ConnectionId connection);

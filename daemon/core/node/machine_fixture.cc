@@ -317,6 +317,9 @@ void World::act(TestNode& node) {
       const Found found = find(node, frame.connection);
       if (found.wire == nullptr) continue;
       send(*found.wire, *found.half, {frame.header, std::string(wire::as_text(ready.metadata(frame))), frame.payload});
+      if (!wire::travels_in_chunks(frame.payload)) continue;
+      const wire::BodyFailure none = wire::BodyFailure::kNone;
+      node.machine->stream_ended(now, frame.connection, frame.header, wire::StreamEnd::kPassedOn, none);
     }
     for (const Command& command : ready.commands) {
       switch (command.kind) {

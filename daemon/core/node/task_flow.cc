@@ -93,7 +93,7 @@ void TaskFlow::cancel_call(std::uint32_t session, std::uint64_t call_id) {
 
 bool TaskFlow::worker_result(std::uint32_t session, std::uint64_t call, TaskResult&& result) {
   if (LocalCalls::owns(call)) return local_result(session, call, std::move(result));
-  if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
+  if (result.outcome == wire::Outcome::kSucceeded && !wire::travels_in_chunks(result.payload)) [[likely]] {
     if (const auto end = executor_.finish(now_, session, call)) {
       durations_.run.record(now_ - end->started);
       peers_->reply_result(end->key, std::move(result));
@@ -110,7 +110,7 @@ bool TaskFlow::worker_result(std::uint32_t session, std::uint64_t call, TaskResu
 }
 
 bool TaskFlow::local_result(std::uint32_t session, std::uint64_t call, TaskResult&& result) {
-  if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
+  if (result.outcome == wire::Outcome::kSucceeded && !wire::travels_in_chunks(result.payload)) [[likely]] {
     if (const auto end = local_.finish(now_, session, call)) {
       durations_.run.record(now_ - end->since);
       durations_.task.record(now_ - end->since);
@@ -122,9 +122,24 @@ bool TaskFlow::local_result(std::uint32_t session, std::uint64_t call, TaskResul
       return true;
     }
   }
-  const bool known = local_.handle_failure(now_, session, call, std::move(result));
+  const bool known = local_.handle_result(now_, session, call, std::move(result));
   settle();
   return known;
+}
+
+void TaskFlow::passed_on(std::uint32_t session, std::uint64_t call_id) {
+  if (const auto delivery = ledger_.end_delivery(session, call_id)) durations_.task.record(now_ - delivery->since);
+}
+
+void TaskFlow::delivery_lost(std::uint32_t session, std::uint64_t call_id, wire::BodyFailure failure) {
+  chooser_.set_now(now_);
+  ledger_.delivery_lost(now_, session, call_id, failure);
+  settle();
+}
+
+void TaskFlow::delivery_failed(std::uint32_t session, std::uint64_t call_id, TaskResult&& why) {
+  ledger_.delivery_failed(session, call_id, std::move(why));
+  settle();
 }
 
 void TaskFlow::worker_yielded(std::uint32_t session, std::uint64_t call, bool is_waiting) {
@@ -200,7 +215,7 @@ void TaskFlow::inquire(const AttemptKey& key) {
 }
 
 void TaskFlow::attempt_result(const AttemptReport& report, TaskResult&& result) {
-  if (result.outcome == wire::Outcome::kSucceeded) [[likely]] {
+  if (result.outcome == wire::Outcome::kSucceeded && !wire::travels_in_chunks(result.payload)) [[likely]] {
     if (const auto delivery = ledger_.end_remote(report)) {
       durations_.task.record(now_ - delivery->since);
       return hand_over(delivery->session, delivery->call_id, std::move(result));
@@ -348,6 +363,8 @@ void TaskFlow::deliver(LedgerEffect& effect) {
 void TaskFlow::hand_over(std::uint32_t session, std::uint64_t call_id, TaskResult&& result) {
   if (session != kOperatorSession) [[likely]]
     return apps_->deliver(session, call_id, std::move(result));
+  // Nobody says how its way ends.
+  if (wire::travels_in_chunks(result.payload)) passed_on(session, call_id);
   Command& answer = outbox_.command(Command::Kind::kAnswer);
   answer.call = call_id;
   answer.result = std::move(result);

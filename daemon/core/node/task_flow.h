@@ -74,6 +74,12 @@ class TaskFlow {
   [[nodiscard]] bool submit(SubmitRequest&& request);
   void cancel_call(std::uint32_t session, std::uint64_t call_id);
   bool worker_result(std::uint32_t session, std::uint64_t call, TaskResult&& result);
+  /// A result that travels in chunks is with its app, which wants no other one.
+  void passed_on(std::uint32_t session, std::uint64_t call_id);
+  /// Its sender was lost on the way: another attempt, or an error, follows.
+  void delivery_lost(std::uint32_t session, std::uint64_t call_id, wire::BodyFailure failure);
+  /// It cannot be passed on, whoever sends it: the error follows instead.
+  void delivery_failed(std::uint32_t session, std::uint64_t call_id, TaskResult&& why);
   /// A worker that does not read is given nothing more until it does.
   void worker_stalled(std::uint32_t session, bool is_stalled);
   void session_closed(std::uint32_t session);

@@ -87,7 +87,8 @@ void AppSession::handle_hello(const wire::FrameView& frame) {
   state_ = AppState::kReady;
   v1::Welcome welcome;
   welcome.set_version(*version);
-  welcome.set_features(options_.features & hello->versions().features());
+  features_ = options_.features & hello->versions().features();
+  welcome.set_features(features_);
   welcome.set_node_id(base::to_bytes(options_.node_id));
   welcome.set_node_name(options_.node_name);
   welcome.set_node_epoch(options_.epoch.value);
@@ -284,13 +285,18 @@ std::optional<base::Instant> AppSession::next_timeout() const {
 
 void AppSession::deliver(std::uint64_t call_id, TaskResult&& result) {
   if (state_ != AppState::kReady) return;
-  KAIDO_CHECK(calls_in_flight_ > 0);
-  --calls_in_flight_;
+  if (!wire::travels_in_chunks(result.payload)) [[likely]]
+    passed_on();
   if (result.outcome != wire::Outcome::kSucceeded) return send_result(call_id, result.outcome, *result.error);
   wire::FrameHeader header;
   header.kind = wire::FrameKind::kResult;
   header.call_id = call_id;
   actions_.send(header, {}, std::move(result.payload));
+}
+
+void AppSession::passed_on() {
+  KAIDO_CHECK(calls_in_flight_ > 0);
+  --calls_in_flight_;
 }
 
 void AppSession::deliver_failure(std::uint64_t call_id, const TaskResult& failure) {

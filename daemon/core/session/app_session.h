@@ -110,8 +110,13 @@ class AppSession {
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
 
   // --- from the node ---
-  /// The one answer to a submitted call.
+  /// The one answer to a submitted call. A result that travels in chunks leaves the call in flight: passed_on()
+  /// follows, or another answer.
   void deliver(std::uint64_t call_id, TaskResult&& result);
+  /// The app has such a result, or wants no other one.
+  void passed_on();
+  /// Whether an answer may follow a result that was given up halfway.
+  [[nodiscard]] bool takes_results_again() const { return (features_ & wire::kFeatureResultsFollow) != 0; }
   /// The same for one that was delivered already, but could not be sent.
   void deliver_failure(std::uint64_t call_id, const TaskResult& failure);
   void dispatch(Dispatch&& dispatch);
@@ -155,6 +160,7 @@ class AppSession {
   AppState state_ = AppState::kAwaitHello;
   base::Instant last_heard_;
   base::Instant next_ping_;
+  std::uint64_t features_ = 0;  ///< that both sides have
   bool has_registered_ = false;
   std::string app_name_ = "unnamed";
   TemplateTable<Template> templates_;

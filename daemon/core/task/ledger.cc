@@ -140,6 +140,29 @@ std::optional<Ledger::Delivery> Ledger::end_remote(const AttemptReport& report) 
   return end(slot);
 }
 
+std::optional<Ledger::Delivery> Ledger::end_delivery(std::uint32_t session, std::uint64_t call_id) {
+  const std::uint32_t slot = find_call(session, call_id);
+  if (slot == kNone || records_[slot].state != TaskState::kDelivering) return std::nullopt;
+  return end(slot);
+}
+
+void Ledger::take_delivery(SubmitRequest request, base::Instant since, base::Instant deadline, TaskResult result) {
+  const std::uint32_t slot = records_.acquire(options_.tasks_max);
+  KAIDO_CHECK(slot != kNone);  // it has had its place among as many
+  Record& record = records_[slot];
+  fill(since, record, request);
+  record.deadline = deadline;
+  record.placement = std::move(request.placement);
+  record.state = TaskState::kDelivering;
+  record.is_cancelled = false;
+  record.node = kSelf;
+  record.attempt = record.starts = 1;
+  record.result_bytes = result.payload.size();
+  record.calls = &calls_of(record.session);
+  KAIDO_CHECK(record.calls->insert(record.call_id, records_.handle(slot)));
+  push_delivery(record, std::move(result));
+}
+
 std::uint32_t Ledger::attempts_allowed(const PlacementSpec& spec) const {
   if (spec.max_attempts > 1) return spec.max_attempts;
   return spec.idempotent ? options_.idempotent_attempts : 1;
@@ -307,7 +330,10 @@ void Ledger::handle_result(base::Instant now, const AttemptReport& report, TaskR
     return;
   }
   const Outcome outcome = result.outcome;
-  if (outcome == Outcome::kSucceeded) return deliver(slot, std::move(result));
+  if (outcome == Outcome::kSucceeded) {
+    return wire::travels_in_chunks(result.payload) ? begin_delivery(slot, std::move(result))
+                                                   : deliver(slot, std::move(result));
+  }
   TaskError why;
   if (result.error != nullptr) why = *result.error;
   if (why.message.empty()) why.message = wire::name(outcome);
@@ -369,16 +395,20 @@ void Ledger::attempt_lost(base::Instant now, std::uint32_t slot, Outcome outcome
   known.failed.push_back(record.node);
   known.loss = outcome;
   known.loss_error = {.message = shortened(why.message), .node = shortened(why.node), .attempt = why.attempt};
-  leave_node(record);
+  if (is_assigned(record)) leave_node(record);
+  record.state = TaskState::kWaiting;
   place(now, slot, {});
 }
 
 // ---------------------------------------------------------------- giving up
 
 bool Ledger::cancel(base::Instant, std::uint32_t session, std::uint64_t call_id) {
-  const CallTable* const calls = find_calls(session);
-  const std::uint32_t slot = calls == nullptr ? kNone : records_.find(calls->find(call_id));
+  const std::uint32_t slot = find_call(session, call_id);
   if (slot == kNone) return false;
+  if (records_[slot].state == TaskState::kDelivering) {
+    records_[slot].is_cancelled = true;
+    return false;
+  }
   give_up_attempt(slot);
   fail(slot, Outcome::kCancelled, {.message = "cancelled by the caller", .attempt = records_[slot].attempt});
   return true;
@@ -403,6 +433,10 @@ void Ledger::drain(base::Instant, base::Instant deadline) { drain_deadline_ = de
 void Ledger::end_drain() {
   for (std::uint32_t slot = 0; slot < records_.high_water(); ++slot) {
     if (!records_.is_live(slot)) continue;
+    if (records_[slot].state == TaskState::kDelivering) {
+      drop(slot);  // what is on its way goes on
+      continue;
+    }
     give_up_attempt(slot);
     fail(slot, Outcome::kUnavailable,
          {.message = "the node stopped before the task ended", .attempt = records_[slot].attempt});
@@ -478,8 +512,13 @@ void Ledger::give_up_attempt(std::uint32_t slot) {
 }
 
 void Ledger::deliver(std::uint32_t slot, TaskResult result) {
-  const Record& record = records_[slot];
   ++counters_.delivered[static_cast<std::size_t>(result.outcome)];
+  const Record& record = records_[slot];
+  push_delivery(record, std::move(result)).since = record.submitted;
+  drop(slot);
+}
+
+LedgerEffect& Ledger::push_delivery(const Record& record, TaskResult result) {
   LedgerEffect& effect = effects_.push();
   effect.kind = LedgerEffect::Kind::kDeliver;
   effect.outcome = result.outcome;
@@ -487,12 +526,10 @@ void Ledger::deliver(std::uint32_t slot, TaskResult result) {
   effect.attempt = record.attempt;
   effect.session = record.session;
   effect.call_id = record.call_id;
-  effect.sequence = records_.handle(slot);
   effect.trace = record.trace;
   effect.payload = std::move(result.payload);
   effect.error = std::move(result.error);
-  effect.since = record.submitted;
-  drop(slot);
+  return effect;
 }
 
 void Ledger::fail(std::uint32_t slot, Outcome outcome, TaskError error) {

@@ -99,8 +99,9 @@ struct LedgerCounters {
   std::uint64_t kept_bytes_full = 0;
 };
 
-/// An assigned task was sent to a node, and runs there unless the node said that it waits for a slot.
-enum class TaskState : std::uint8_t { kWaiting, kAssigned, kQueued };
+/// An assigned task was sent to a node, and runs there unless the node said that it waits for a slot. One that is being
+/// delivered has a result that comes in chunks.
+enum class TaskState : std::uint8_t { kWaiting, kAssigned, kQueued, kDelivering };
 
 /// One line of the operator's `tasks` list.
 struct TaskSummary {
@@ -118,11 +119,15 @@ struct TaskSummary {
 /// Places each task, sends attempts, and accepts the first result whose fence matches; deadline, cancellation and loss
 /// are decided here, once. Whatever reaches the ledger first wins, and all that comes later is counted and dropped.
 ///
+/// A task whose result travels in chunks is kept until they are passed on: the sender may be lost before. Its deadline
+/// and a cancellation do not touch a result that is on its way; they say what becomes of the task if that is lost.
+///
 ///     ledger.submit(now, request);
 ///     LedgerEffect effect;
 ///     while (ledger.poll_effect(effect)) act(effect);      // after every call that takes `now`
 ///
-/// Promise: every accepted task gets exactly one kDeliver, unless its session closed first. A task that may be started
+/// Promise: every accepted task gets exactly one kDeliver, unless its session closed first; another one follows each
+/// delivery that was lost, or failed, on its way. A task that may be started
 /// once is never sent again after an attempt that was not handed back unstarted.
 ///
 /// Threading: confined to the node's loop.
@@ -183,6 +188,8 @@ class Ledger {
     ++counters_.delivered[static_cast<std::size_t>(outcome)];
     --live_;
   }
+  /// It succeeded with a result that travels in chunks, and has its record here from now on.
+  void take_delivery(SubmitRequest request, base::Instant since, base::Instant deadline, TaskResult result);
   void local_abandoned() {
     ++counters_.abandoned;
     --live_;
@@ -202,6 +209,14 @@ class Ledger {
 
   /// An attempt that ended as kAppLost or kNodeLost is started again elsewhere if the placement allows.
   void handle_result(base::Instant now, const AttemptReport& report, TaskResult result);
+
+  // --- of a result that travels in chunks, after its kDeliver; without effect if the task is not known any more ---
+  /// It was passed on, or is not wanted: the task is over.
+  std::optional<Delivery> end_delivery(std::uint32_t session, std::uint64_t call_id);
+  /// Its sender gave it up or is gone: so its attempt is lost.
+  void delivery_lost(base::Instant now, std::uint32_t session, std::uint64_t call_id, wire::BodyFailure failure);
+  /// The task ends as `why` says instead.
+  void delivery_failed(std::uint32_t session, std::uint64_t call_id, TaskResult why);
 
   /// The attempt was not started and comes back with its arguments.
   void handle_redirect(base::Instant now, const AttemptReport& report, RedirectReason reason,
@@ -259,12 +274,14 @@ class Ledger {
   struct Record {
     std::uint32_t session = 0;
     TaskState state = TaskState::kWaiting;
+    bool is_cancelled = false;  // while it is being delivered
     std::uint64_t call_id = 0;
     CallTable* calls = nullptr;  // the session's
     NodeIndex node = kNoNode;
     base::Life node_life;
-    std::uint32_t attempt = 0;  // assignments so far
-    std::uint32_t starts = 0;   // attempts that may have been started
+    std::uint32_t attempt = 0;     // assignments so far
+    std::uint32_t starts = 0;      // attempts that may have been started
+    std::size_t result_bytes = 0;  // while it is being delivered
     base::Instant submitted;
     base::Instant deadline;    // Instant::max(): none
     base::Instant wait_until;  // Instant::max(): has not waited yet
@@ -291,7 +308,10 @@ class Ledger {
 
   void note_state(const AttemptReport& report, TaskState state);
   [[nodiscard]] std::uint32_t find_attempt(const AttemptReport& report) const;
-  [[nodiscard]] static bool is_assigned(const Record& record) { return record.state != TaskState::kWaiting; }
+  [[nodiscard]] std::uint32_t find_call(std::uint32_t session, std::uint64_t call_id) const;
+  [[nodiscard]] static bool is_assigned(const Record& record) {
+    return record.state == TaskState::kAssigned || record.state == TaskState::kQueued;
+  }
   [[nodiscard]] std::uint32_t attempts_allowed(const PlacementSpec& spec) const;
   History& history(Record& record);
   void leave_node(Record& record);
@@ -301,6 +321,8 @@ class Ledger {
   [[nodiscard]] Delivery end(std::uint32_t slot);
   void give_up_attempt(std::uint32_t slot);  // assigned: tells the executor
   void deliver(std::uint32_t slot, TaskResult result);
+  void begin_delivery(std::uint32_t slot, TaskResult result);
+  LedgerEffect& push_delivery(const Record& record, TaskResult result);
   void fail(std::uint32_t slot, wire::Outcome outcome, TaskError error);
   void refuse(const SubmitRequest& request, wire::Outcome outcome, TaskError error);
   void drop(std::uint32_t slot);

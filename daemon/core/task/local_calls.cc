@@ -108,14 +108,19 @@ std::optional<LocalCalls::End> LocalCalls::finish(base::Instant now, std::uint32
 
 // ---------------------------------------------------------------- all other ends
 
-bool LocalCalls::handle_failure(base::Instant now, std::uint32_t worker_session, std::uint64_t call,
-                                TaskResult result) {
+bool LocalCalls::handle_result(base::Instant now, std::uint32_t worker_session, std::uint64_t call, TaskResult result) {
   const std::uint32_t slot = find(worker_session, call);
   const bool counts = slot != kNone && is_running(records_[slot]);
   if (!counts) executor_.local_late();
   if (slot == kNone) return false;
   executor_.local_answered(now - records_[slot].since);
-  if (counts) {
+  if (counts && result.outcome == Outcome::kSucceeded) {
+    Record& record = records_[slot];
+    executor_.local_ended(Outcome::kSucceeded);
+    settle(slot);
+    ledger_.take_delivery({record.session, record.call_id, std::move(record.placement)}, record.since, record.deadline,
+                          std::move(result));
+  } else if (counts) {
     TaskError why;
     if (result.error != nullptr) why = *result.error;
     if (why.message.empty()) why.message = wire::name(result.outcome);

@@ -85,11 +85,12 @@ class LocalCalls {
     std::uint64_t call_id = 0;
     base::Instant since;
   };
-  /// The worker succeeded: the caller delivers. Nothing if it is too late, or was not this worker's call:
-  /// handle_failure() counts it.
+  /// The worker succeeded, with a result that is whole: the caller delivers. Nothing if it is too late, or was not this
+  /// worker's call: handle_result() counts it.
   [[nodiscard]] std::optional<End> finish(base::Instant now, std::uint32_t worker_session, std::uint64_t call);
-  /// The worker failed, or what it says does not count. False: dropped.
-  bool handle_failure(base::Instant now, std::uint32_t worker_session, std::uint64_t call, TaskResult result);
+  /// The worker failed, or what it says does not count: false, and dropped. Or its result travels in chunks: from here
+  /// on the task is the ledger's, until they are passed on.
+  bool handle_result(base::Instant now, std::uint32_t worker_session, std::uint64_t call, TaskResult result);
 
   /// False if there is no such undelivered call here.
   bool cancel(std::uint32_t session, std::uint64_t call_id);

@@ -138,9 +138,9 @@ TEST_F(LocalCallsTest, TheLedgersBoundHoldsForBothWaysTogether) {
 
 TEST_F(LocalCallsTest, AFailureIsDeliveredWithItsNodeAndAttempt) {
   const auto begun = begin(5);
-  EXPECT_FALSE(calls_.handle_failure(now_, kWorker + 1, begun->call, {Outcome::kPanicked, nullptr, {}}));
-  EXPECT_TRUE(calls_.handle_failure(now_ + 1s, kWorker, begun->call,
-                                    {Outcome::kPanicked, make_error({.message = "boom"}), {}}));
+  EXPECT_FALSE(calls_.handle_result(now_, kWorker + 1, begun->call, {Outcome::kPanicked, nullptr, {}}));
+  EXPECT_TRUE(
+      calls_.handle_result(now_ + 1s, kWorker, begun->call, {Outcome::kPanicked, make_error({.message = "boom"}), {}}));
   const LocalEffect answer = next();
   EXPECT_EQ(answer.kind, Kind::kDeliver);
   EXPECT_TRUE(answer.has_run);
@@ -168,7 +168,7 @@ TEST_F(LocalCallsTest, ACancelledCallKeepsItsSlotUntilItsWorkerAnswers) {
   EXPECT_TRUE(begin(5)) << "its id is free again";
   EXPECT_FALSE(begin(6)) << "both slots are taken";
   EXPECT_FALSE(calls_.finish(now_, kWorker, begun->call));
-  EXPECT_FALSE(calls_.handle_failure(now_, kWorker, begun->call, {}));
+  EXPECT_FALSE(calls_.handle_result(now_, kWorker, begun->call, {}));
   EXPECT_EQ(busy(), 1U);
   EXPECT_EQ(executor_.counters().late_results_dropped, 1U);
   EXPECT_EQ(executor_.counters().cancelled, 1U);
@@ -216,7 +216,7 @@ TEST_F(LocalCallsTest, AClosedSessionsCallsAreStoppedAndNobodyIsAnswered) {
   EXPECT_EQ(next().id, begun->call);
   EXPECT_EQ(calls_.first_effect(), nullptr);
   EXPECT_EQ(ledger_.counters().abandoned, 1U);
-  EXPECT_FALSE(calls_.handle_failure(now_, kWorker, begun->call, {}));
+  EXPECT_FALSE(calls_.handle_result(now_, kWorker, begun->call, {}));
   EXPECT_TRUE(calls_.finish(now_, kWorker, others->call));
   expect_quiescent();
 }
@@ -254,7 +254,7 @@ TEST_F(LocalCallsTest, AFreedSlotIsTheQueuesFirst) {
   ASSERT_TRUE(begin(6));
   executor_.admit(now_, {.key = {NodeIndex{3}, 1, {{50}, 7}, 100}, .placement = placement()});
   executor_.drop_effect();  // it is queued
-  EXPECT_TRUE(calls_.handle_failure(now_, kWorker, first->call, {Outcome::kPanicked, nullptr, {}}));
+  EXPECT_TRUE(calls_.handle_result(now_, kWorker, first->call, {Outcome::kPanicked, nullptr, {}}));
   ExecutorEffect dispatched;
   ASSERT_TRUE(executor_.poll_effect(dispatched));
   EXPECT_EQ(dispatched.kind, ExecutorEffect::Kind::kDispatch);
@@ -314,7 +314,7 @@ TEST_F(LocalCallsTest, AWorkerThatOwesAnswersToWhatItYieldedGetsNothingMore) {
   EXPECT_NE(first, 0U);
   EXPECT_NE(leave_behind(2), 0U);
   EXPECT_EQ(leave_behind(3), 0U);
-  EXPECT_FALSE(calls.handle_failure(now_, kWorker, first, {Outcome::kCancelled, nullptr, {}}));
+  EXPECT_FALSE(calls.handle_result(now_, kWorker, first, {Outcome::kCancelled, nullptr, {}}));
   EXPECT_NE(leave_behind(4), 0U);
   EXPECT_EQ(leave_behind(5), 0U);
   calls.worker_lost(kWorker);
