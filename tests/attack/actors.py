@@ -70,13 +70,13 @@ class Echo(Actor):
 
 
 class Caller(Actor):
-    """Keeps `window` calls open, one in fifty with a large argument, and counts: each call is to get one answer, and its own."""
+    """Keeps `window` calls open, one in `large_every` with a large argument, and counts: each call is to get one answer, and its own."""
 
-    def __init__(self, path, window=1, result_bytes=0, count=None, accepts=(), **placement):
+    def __init__(self, path, window=1, result_bytes=0, count=None, accepts=(), large_every=50, **placement):
         """`accepts`: statuses beside success that are no harm. `count`: so many calls at most."""
         super().__init__()
         self.result_bytes, self.count, self.accepts, self.placement = result_bytes, count, accepts, placement
-        self.window = window
+        self.window, self.large_every = window, large_every
         self.sent = self.succeeded = self.repeated = 0
         self.open = {}
         self.endings = collections.Counter()
@@ -90,7 +90,7 @@ class Caller(Actor):
         if self.result_bytes:
             return b"size %d" % self.result_bytes
         text = b"call %d" % call + b"." * (call % 200)
-        return text * 1500 if call % 50 == 0 else text
+        return text * 1500 if call % self.large_every == 0 else text
 
     def is_right(self, call, result):
         return len(result) == self.result_bytes if self.result_bytes else result == self.argument(call)

@@ -10,7 +10,7 @@ from actors import FUNCTION, JOIN_SECONDS_MAX
 from cases import attack
 from messages import kaido, peer
 from nodes import until
-from wire import APP_LOST, GIVEN_UP, NODE_LOST, PEER_VERSION, STREAMED, WINDOW, AppConnection, PeerConnection, error_text, peer_hello
+from wire import APP_LOST, NODE_LOST, PEER_VERSION, STREAMED, WINDOW, AppConnection, PeerConnection, error_text, peer_hello
 
 MIB = 1 << 20
 RETRIED = {"idempotent": True, "max_attempts": 100}
@@ -21,8 +21,9 @@ def pair_under_load(site):
     a, b = site.two_nodes()
     site.echo(a, slots=2)
     site.echo(b, slots=32)
-    site.caller(a, window=100, accepts=(GIVEN_UP,), **RETRIED)
-    site.caller(a, window=20, accepts=(GIVEN_UP, NODE_LOST, APP_LOST))
+    site.caller(a, window=100, **RETRIED)
+    site.caller(a, window=20, large_every=2, **RETRIED)  # many lose their sender halfway
+    site.caller(a, window=20, accepts=(NODE_LOST, APP_LOST))
     site.begin()
     return a, b
 
@@ -62,8 +63,8 @@ def a_worker_that_freezes(site):
     frozen = subprocess.Popen([sys.executable, "-c", source, a.app], stdout=subprocess.PIPE, text=True)
     site.programs.append(frozen)
     frozen.stdout.readline()
-    site.caller(a, window=100, accepts=(GIVEN_UP,), **RETRIED)
-    site.caller(a, window=20, accepts=(GIVEN_UP, APP_LOST))
+    site.caller(a, window=100, **RETRIED)
+    site.caller(a, window=20, accepts=(APP_LOST,))
     site.begin()
     frozen.send_signal(signal.SIGSTOP)
     # Everything that is open now ends, so it does not wait for the worker that stands still.

@@ -11,8 +11,8 @@ from messages import kaido, local, node, peer, task
 STREAMED, ABORT = 2, 4
 CHUNK, WINDOW, YIELD, RESUME, QUEUED, INQUIRE = range(18, 24)
 NODE_LOST, REJECTED, UNAVAILABLE, APP_LOST = range(5, 9)
-# No status of the protocol: a result that had begun to come was given up, so its call ends with an error.
-GIVEN_UP = -1
+# Of an app: it waits for another result where one was given up halfway.
+FEATURE_RESULTS_FOLLOW = 1
 INLINE_BYTES_MAX = 65536
 PEER_VERSION = 2
 
@@ -157,7 +157,7 @@ class Connection:
         if got.flags & ABORT:
             del self.incoming[got.call]
             if begun.kind == kaido.RESULT:
-                return begun._replace(flags=0, status=GIVEN_UP, metadata=b"", payload=b"")
+                return None  # another one follows
             self.send(kaido.RESULT, code=kaido.CANCELLED, call=begun.call)  # a call to this worker gets one result
             return None
         data += got.payload
@@ -191,6 +191,7 @@ class AppConnection(Connection):
         super().__init__(path, timeout)
         hello = local.Hello(app_name=name, sdk_version="python")
         hello.versions.min = hello.versions.max = kaido.PROTOCOL_VERSION
+        hello.versions.features = FEATURE_RESULTS_FOLLOW
         self.send(kaido.HELLO, meta=hello.SerializeToString())
         answer = self.next()
         if answer.kind != kaido.WELCOME:
