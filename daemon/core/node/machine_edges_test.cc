@@ -165,6 +165,30 @@ TEST_F(MachineEdges, AnAppIsCutOffOnlyWhenNotEvenAnErrorFits) {
   EXPECT_EQ(app.goodbye, "the app does not read what it is sent");
 }
 
+// What is said of an answer that has no room names it: arguments that come back are no result.
+TEST_F(MachineEdges, AnAnswerWithoutRoomIsNamedToItsCaller) {
+  join();
+  world.worker(*a, "worker").answers_at_once = false;
+  TestApp& app = world.app(*b, "app");
+  world.settle();
+  const ConnectionId link = link_at(*a, *b);
+  std::uint64_t calls = 0;
+  for (const auto& [kind, words] : {std::pair(FrameKind::kRedirect, "the arguments, handed back unstarted, of 3 bytes"),
+                                    std::pair(FrameKind::kResult, "the result of 3 bytes")}) {
+    app.call(++calls, spec_for("f"));
+    world.settle();
+    const auto sent = std::find_if(b->sent.rbegin(), b->sent.rend(),
+                                   [](const wire::FrameHeader& frame) { return frame.kind == FrameKind::kCall; });
+    ASSERT_NE(sent, b->sent.rend());
+    FrameOut answer = frame_to(link, kind, sent->call_id);
+    answer.header.set_attempt(sent->attempt());
+    answer.payload = Payload::copy_of(wire::as_span("xxx"));
+    a->machine->unsent(world.now, answer, Unsent::kNoMemory);
+    world.settle();
+    EXPECT_EQ(app.result(calls).find("rejected " + std::string(words)), 0U) << app.result(calls);
+  }
+}
+
 // ---------------------------------------------------------------- links
 
 TEST_F(MachineEdges, APeerThatBreaksTheProtocolIsCountedAsThat) {

@@ -83,18 +83,20 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
         absl::FailedPreconditionError("the peer takes no answer of " + std::to_string(frame.metadata_size) + " bytes"));
   }
   if (is_answer(frame) && why != Unsent::kFull) {
+    const std::string what =
+        frame.header.kind == wire::FrameKind::kResult ? "the result" : "the arguments, handed back unstarted,";
     TaskResult failure{wire::Outcome::kAppLost,
                        make_error({.message = "the result was still on its way when its worker was lost"}),
                        {}};
     if (why == Unsent::kTooLarge) {
       failure = {wire::Outcome::kRejected,
-                 make_error({.message = "the result of " + std::to_string(frame.payload.size()) +
-                                        " bytes is larger than the origin takes"}),
+                 make_error({.message = what + " of " + std::to_string(frame.payload.size()) +
+                                        " bytes: larger than the origin takes"}),
                  {}};
     } else if (why == Unsent::kNoMemory) {
       failure = {wire::Outcome::kRejected,
-                 make_error({.message = "the result of " + std::to_string(frame.payload.size()) +
-                                        " bytes was dropped: as much waits for the origin as may (limits.memory)"}),
+                 make_error({.message = what + " of " + std::to_string(frame.payload.size()) +
+                                        " bytes: as much waits for the origin already as may (limits.memory)"}),
                  {}};
     }
     // The link may have retired since.
