@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "proto/wire/body.h"
+#include "proto/wire/limits.h"
+
 namespace kaido::daemon {
 namespace {
 
@@ -321,6 +324,31 @@ TEST_F(LocalCallsTest, AWorkerThatOwesAnswersToWhatItYieldedGetsNothingMore) {
   executor.worker_lost(now_, kWorker);
   executor.worker_opened(now_, kWorker, 1, std::vector{kF});
   EXPECT_NE(leave_behind(6), 0U) << "what it owed is gone with it";
+}
+
+TEST_F(LocalCallsTest, AResultThatTravelsInChunksMakesTheTaskTheLedgers) {
+  const auto begun = begin(1, 5s);
+  const Payload large = Payload::copy_of(std::vector<std::byte>(wire::kChunkBytes + 1));
+  EXPECT_TRUE(calls_.handle_result(now_, kWorker, begun->call, {Outcome::kSucceeded, nullptr, large}));
+  EXPECT_EQ(calls_.running_count(), 0U);
+  EXPECT_TRUE(executor_.is_idle()) << "the worker is free";
+  EXPECT_EQ(ledger_.task_count(), 1U);
+  LedgerEffect effect;
+  ASSERT_TRUE(ledger_.poll_effect(effect));
+  EXPECT_EQ(effect.kind, LedgerEffect::Kind::kDeliver);
+  EXPECT_EQ(effect.payload.size(), large.size());
+  EXPECT_FALSE(begin(1)) << "its id is in use until the result is passed on";
+  EXPECT_FALSE(calls_.cancel(kApp, 1));
+  ASSERT_TRUE(ledger_.end_delivery(kApp, 1));
+  expect_quiescent();
+
+  const auto second = begin(1);
+  EXPECT_TRUE(calls_.handle_result(now_, kWorker, second->call, {Outcome::kSucceeded, nullptr, large}));
+  ASSERT_TRUE(ledger_.poll_effect(effect));
+  ledger_.delivery_lost(now_, kApp, 1, wire::BodyFailure::kConnectionLost);
+  ASSERT_TRUE(ledger_.poll_effect(effect));
+  EXPECT_EQ(effect.outcome, Outcome::kAppLost) << "it may be started once";
+  expect_quiescent();
 }
 
 }  // namespace
