@@ -154,7 +154,7 @@ const std::string& node_info_text(std::uint8_t who, std::uint8_t life, std::uint
   info.slots = choice % 4;
   info.draining = (choice & 60) == 60;
   if ((choice & 4) == 0) info.address = "node:" + std::to_string(who);
-  for (std::uint8_t i = 0; i < choice / 8 % 4; ++i) info.functions.push_back(function(i));
+  for (std::uint8_t i = 0; i < choice / 8 % 4; ++i) info.functions.put(function(i));
   info.version = choice % 5;
   return text = to_message(info).SerializeAsString();
 }

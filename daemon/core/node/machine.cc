@@ -171,9 +171,10 @@ void NodeMachine::say_goodbye(base::Instant now, const std::string& reason) {
   peers_.close_all(reason);
 }
 
-// Lost deliveries come last of all events of a turn: until then a sender that is gone may seem to be there.
-// An announcement is part of the batch that ends the turn: however much changed in it, peers are told once.
+// What others said of themselves is seen, and what changed here is announced, in the batch that ends the turn: however
+// much it was. Lost deliveries come last of all events of a turn: until then a sender that is gone may seem to be there.
 bool NodeMachine::has_ready() {
+  tasks_.show_changes();
   apps_.settle_lost_deliveries();
   if (tasks_.take_announcement()) peers_.announce(tasks_.self());
   return outbox_.has_ready();

@@ -89,7 +89,7 @@ class MachineNewsOfAStranger : public MachineNewsTest {
   NodeInfoDelta next(const std::string& function) {
     NodeInfo changed = info;
     ++changed.version;
-    changed.functions.push_back(test_function(function));
+    changed.functions.put(test_function(function));
     const NodeInfoDelta delta = difference(info, changed);
     info = in_order(changed);
     return delta;

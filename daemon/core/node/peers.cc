@@ -172,11 +172,10 @@ Peers::Link* Peers::active(const AttemptKey& key) const {
 base::Status Peers::attach(Link& link, NodeInfo info) {
   if (link.index() == kNoNode) note_name_conflict(link, info);
   const base::NodeId id = info.id;
-  for (const auto& [index, node] : nodes_) {
+  if (const NodeIndex index = tasks_.index_of(id); index != kNoNode && nodes_.contains(index)) {
     // What is older comes by a link that is slower than another one, or that took over in between.
-    if (node.id != id || node.life != info.life) continue;
-    const NodeInfo& known = *tasks_.view().find(index)->info;
-    if (info.version < known.version) info = known;
+    const NodeInfo& known = tasks_.last_said(index);
+    if (nodes_[index].life == info.life && info.version < known.version) info = known;
   }
   const ClusterTable::Seen seen = tasks_.node_seen(std::move(info));
   if (!seen.accepted()) {
@@ -190,7 +189,7 @@ base::Status Peers::attach(Link& link, NodeInfo info) {
                : absl::UnavailableError("a later life of this node is known, and not lost yet");
   }
   if (link.index() != kNoNode) {
-    tasks_.cluster_changed();
+    tasks_.cluster_changes();
     return absl::OkStatus();
   }
   link.set_index(seen.index);
@@ -212,7 +211,7 @@ base::Status Peers::attach(Link& link, NodeInfo info) {
 
 // The same change comes by each link that there is to the node.
 base::Status Peers::apply_delta(Link& link, const NodeInfoDelta& delta) {
-  const NodeInfo& known = *tasks_.view().find(link.index())->info;
+  const NodeInfo& known = tasks_.last_said(link.index());
   if (delta.version <= known.version) return absl::OkStatus();
   if (delta.base_version != known.version) {
     link.session().want_node_info();

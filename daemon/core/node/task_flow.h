@@ -90,6 +90,15 @@ class TaskFlow {
   [[nodiscard]] ClusterTable::Seen node_seen(NodeInfo info);
   /// Lets the cores see what node_seen() learned.
   void cluster_changed();
+  /// The same at the end of the batch, for what changed in a life that goes on: however often it did, there is one new
+  /// view. What is placed before by the old one is judged again where it arrives.
+  void cluster_changes() { is_view_due_ = true; }
+  void show_changes() {
+    if (std::exchange(is_view_due_, false)) cluster_changed();
+  }
+  [[nodiscard]] NodeIndex index_of(const base::NodeId& id) const { return table_.index_of(id); }
+  /// What a node last said of itself, whether the cores see it yet or not.
+  [[nodiscard]] const NodeInfo& last_said(NodeIndex node) const { return *table_.node(node).info; }
   /// Nothing more is to be placed on the node: node_lost() follows.
   void node_forsaken(NodeIndex node);
   /// This life of the node is over.
@@ -175,6 +184,7 @@ class TaskFlow {
   const base::Duration settle_;
   NodeInfo self_;
   bool announce_due_ = false;
+  bool is_view_due_ = false;
   Registry registry_;
   ClusterTable table_;
   Chooser chooser_;

@@ -21,10 +21,6 @@ std::string describe(const FunctionInfo& function) {
 /// An app's part of what other apps' functions have left.
 constexpr std::size_t kShareDivisor = 2;
 
-std::size_t bytes_of(const FunctionInfo& function) {
-  return function.name.size() + function.signature.size() + function.schema.bytes().size();
-}
-
 }  // namespace
 
 std::optional<Registry::Refusal> Registry::check_function(const FunctionInfo& function) const {
@@ -35,9 +31,9 @@ std::optional<Registry::Refusal> Registry::check_function(const FunctionInfo& fu
                                               "… is longer than " + std::to_string(options_.name_bytes_max) +
                                               " bytes; shorten it")};
   }
-  const auto it = functions_.find(function.id);
-  if (it == functions_.end()) return check_schema(function);
-  const FunctionInfo& known = it->second.info;
+  const FunctionInfo* const offered = offered_.find(function.id);
+  if (offered == nullptr) return check_schema(function);
+  const FunctionInfo& known = *offered;
   if (known.name != function.name) {
     // Which is in the way for as long as that app is here, as another version is.
     return Refusal{absl::FailedPreconditionError("functions " + known.name +
@@ -91,15 +87,15 @@ std::optional<Registry::Refusal> Registry::check_functions(std::span<const Funct
   std::size_t bytes = 0;
   std::size_t new_bytes = 0;
   for (const FunctionInfo& function : functions) {
-    bytes += bytes_of(function);
+    bytes += text_bytes(function);
     const auto [it, inserted] = of_this_app.emplace(function.id, &function);
     if (!inserted) {
       return Refusal{absl::InvalidArgumentError("functions " + it->second->name + " and " + function.name +
                                                 " have the same id in one app; rename one of them")};
     }
-    if (functions_.contains(function.id)) continue;
+    if (offers_.contains(function.id)) continue;
     ++new_functions;
-    new_bytes += bytes_of(function);
+    new_bytes += text_bytes(function);
   }
   const auto limit = [](const std::string& text) {
     return Refusal{absl::ResourceExhaustedError(text), &RegistryCounters::refused_limit};
@@ -109,8 +105,8 @@ std::optional<Registry::Refusal> Registry::check_functions(std::span<const Funct
   const auto full = [](const std::string& text) {
     return Refusal{absl::UnavailableError(text), &RegistryCounters::refused_limit};
   };
-  if (new_functions > (options_.functions_max - functions_.size()) / kShareDivisor) {
-    return full("this node offers " + std::to_string(functions_.size()) + " functions of " +
+  if (new_functions > (options_.functions_max - offers_.size()) / kShareDivisor) {
+    return full("this node offers " + std::to_string(offers_.size()) + " functions of " +
                 std::to_string(options_.functions_max) + " that it may, too many for " + std::to_string(new_functions) +
                 " more of one app; offer fewer");
   }
@@ -119,8 +115,8 @@ std::optional<Registry::Refusal> Registry::check_functions(std::span<const Funct
                  std::to_string(options_.bytes_per_app_max) +
                  " that one app may take; offer fewer, or with smaller types");
   }
-  if (new_bytes > (options_.bytes_max - bytes_) / kShareDivisor) {
-    return full("this node describes its functions in " + std::to_string(bytes_) + " bytes of " +
+  if (new_bytes > (options_.bytes_max - offered_.text_bytes()) / kShareDivisor) {
+    return full("this node describes its functions in " + std::to_string(offered_.text_bytes()) + " bytes of " +
                 std::to_string(options_.bytes_max) + " that it may, too many for " + std::to_string(new_bytes) +
                 " more of one app; offer fewer, or with smaller types");
   }
@@ -174,13 +170,12 @@ base::Status Registry::register_session(std::uint32_t session, std::span<const F
   slots_.compute += slots.compute;
   slots_.task += slots.task;
   for (std::uint32_t index = 0; index < functions.size(); ++index) {
-    Function& function = functions_[functions[index].id];
-    if (function.offers.empty()) {
-      function.info = functions[index];
-      bytes_ += bytes_of(function.info);
-      remember_checked(function.info);
+    std::vector<Offer>& offers = offers_[functions[index].id];
+    if (offers.empty()) {
+      offered_.put(functions[index]);
+      remember_checked(functions[index]);
     }
-    function.offers.push_back({.session = session, .function_index = index});
+    offers.push_back({.session = session, .function_index = index});
     entry.functions.push_back(functions[index].id);
   }
   return absl::OkStatus();
@@ -190,11 +185,11 @@ bool Registry::unregister_session(std::uint32_t session) {
   const auto it = sessions_.find(session);
   if (it == sessions_.end()) return false;
   for (const base::FunctionId id : it->second.functions) {
-    const auto function = functions_.find(id);
-    std::erase_if(function->second.offers, [&](const Offer& offer) { return offer.session == session; });
-    if (!function->second.offers.empty()) continue;
-    bytes_ -= bytes_of(function->second.info);
-    functions_.erase(function);
+    const auto offers = offers_.find(id);
+    std::erase_if(offers->second, [&](const Offer& offer) { return offer.session == session; });
+    if (!offers->second.empty()) continue;
+    offers_.erase(offers);
+    offered_.erase(id);
   }
   slots_.compute -= it->second.slots.compute;
   slots_.task -= it->second.slots.task;
@@ -203,17 +198,9 @@ bool Registry::unregister_session(std::uint32_t session) {
 }
 
 std::span<const Offer> Registry::lookup(base::FunctionId id) const {
-  const auto it = functions_.find(id);
-  if (it == functions_.end()) return {};
-  return it->second.offers;
-}
-
-std::vector<FunctionInfo> Registry::offered() const {
-  std::vector<FunctionInfo> all;
-  all.reserve(functions_.size());
-  for (const auto& [id, function] : functions_) all.push_back(function.info);
-  std::sort(all.begin(), all.end(), [](const FunctionInfo& a, const FunctionInfo& b) { return a.id < b.id; });
-  return all;
+  const auto it = offers_.find(id);
+  if (it == offers_.end()) return {};
+  return it->second;
 }
 
 }  // namespace kaido::daemon

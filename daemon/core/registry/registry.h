@@ -72,8 +72,8 @@ class Registry {
   /// Who offers the function here; empty if nobody. Valid until the next change.
   [[nodiscard]] std::span<const Offer> lookup(base::FunctionId id) const;
 
-  /// For NodeInfo: every function once, sorted by id.
-  [[nodiscard]] std::vector<FunctionInfo> offered() const;
+  /// For NodeInfo: every function once.
+  [[nodiscard]] const FunctionList& offered() const { return offered_; }
 
   /// The sum of the sessions' slots for computing, or of those for waiting where nobody has others.
   [[nodiscard]] std::uint32_t slots() const { return slots_.compute > 0 ? slots_.compute : slots_.task; }
@@ -81,10 +81,6 @@ class Registry {
   [[nodiscard]] const RegistryCounters& counters() const { return counters_; }
 
  private:
-  struct Function {
-    FunctionInfo info;
-    std::vector<Offer> offers;
-  };
   struct Session {
     WorkerSlots slots = 0;
     std::vector<base::FunctionId> functions;
@@ -104,14 +100,14 @@ class Registry {
   void remember_checked(const FunctionInfo& function);
 
   RegistryOptions options_;
-  std::map<base::FunctionId, Function> functions_;
+  FunctionList offered_;
+  std::map<base::FunctionId, std::vector<Offer>> offers_;  ///< of each of them, one at least
   std::unordered_map<std::uint32_t, Session> sessions_;
   /// Schemas that were read, also of workers that are gone: one that comes back registers without that cost. Emptied
   /// when it has grown to bytes_max.
   std::map<base::FunctionId, Schema> checked_;
   std::size_t checked_bytes_ = 0;
   WorkerSlots slots_ = 0;
-  std::size_t bytes_ = 0;
   RegistryCounters counters_;
 };
 

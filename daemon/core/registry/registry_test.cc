@@ -25,7 +25,7 @@ TEST(Registry, EverySessionThatOffersAFunctionIsFoundWithItsIndex) {
   EXPECT_EQ(std::vector<Offer>(offers.begin(), offers.end()), (std::vector<Offer>{{1, 1}, {2, 0}}));
   EXPECT_TRUE(registry.lookup({30}).empty());
   ASSERT_EQ(registry.offered().size(), 2U);
-  EXPECT_EQ(registry.offered()[0].name, "f");
+  EXPECT_EQ(registry.offered().begin()->name, "f");
 }
 
 TEST(Registry, AFunctionStaysAsLongAsOneSessionOffersIt) {
@@ -80,8 +80,8 @@ TEST(Registry, SchemasAreKeptWithTheirFunctions) {
   Registry registry;
   const Schema schema = schema_of("string text = 1;", "int64 value = 1;");
   ASSERT_TRUE(registry.register_session(1, std::vector{described(1, schema), described(2, {})}, 1).ok());
-  EXPECT_EQ(registry.offered()[0].schema, schema);
-  EXPECT_TRUE(registry.offered()[1].schema.empty());
+  EXPECT_EQ(registry.offered().find({1})->schema, schema);
+  EXPECT_TRUE(registry.offered().find({2})->schema.empty());
 }
 
 TEST(Registry, AMalformedOrTooLargeSchemaIsRefusedByNameAndCounted) {

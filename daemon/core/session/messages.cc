@@ -140,11 +140,14 @@ base::StatusOr<NodeInfo> to_node_info(const v1::NodeInfo& message) {
   if (!message.address().empty()) KAIDO_RETURN_IF_ERROR(check_name("a node's address", message.address()));
   info.slots = message.slots();
   info.draining = message.draining();
+  std::vector<FunctionInfo> functions;
+  functions.reserve(static_cast<std::size_t>(message.functions_size()));
   for (const v1::Function& function : message.functions()) {
     auto checked = to_function(function);
     if (!checked.ok()) return checked.status();
-    info.functions.push_back(*std::move(checked));
+    functions.push_back(*std::move(checked));
   }
+  info.functions = std::move(functions);
   info.address = message.address();
   info.version = message.version();
   return info;
@@ -181,10 +184,7 @@ base::StatusOr<NodeInfoDelta> to_node_info_delta(const v1::NodeInfoDelta& messag
 base::Status check_sizes(const NodeInfo& info) {
   KAIDO_RETURN_IF_ERROR(check_count("tags", static_cast<int>(info.tags.size()), kMaxTagsPerMessage));
   constexpr std::size_t kFunctionBytes = 32;  // its id, its fingerprint, and what encoding adds
-  std::size_t bytes = 0;
-  for (const FunctionInfo& function : info.functions) {
-    bytes += kFunctionBytes + function.name.size() + function.signature.size() + function.schema.bytes().size();
-  }
+  const std::size_t bytes = info.functions.size() * kFunctionBytes + info.functions.text_bytes();
   if (bytes <= kMaxFunctionsBytes) return absl::OkStatus();
   return absl::ResourceExhaustedError("the functions of node " + info.name + " take " + std::to_string(bytes) +
                                       " bytes, more than the " + std::to_string(kMaxFunctionsBytes) +

@@ -133,7 +133,7 @@ TEST(Messages, WhatDeltasAddUpToIsBounded) {
   info.tags.push_back({"one", "more"});
   EXPECT_FALSE(check_sizes(info).ok());
   info.tags.clear();
-  info.functions.push_back({base::FunctionId{2}, std::string(100, 'g')});
+  info.functions.put({base::FunctionId{2}, std::string(100, 'g')});
   EXPECT_TRUE(absl::IsResourceExhausted(check_sizes(info)));
 }
 

@@ -269,7 +269,7 @@ TEST_F(ExecutorTest, WhatDoesNotFitThisNodeIsHandedBack) {
   admit(key(3));
   EXPECT_EQ(only().reason, RedirectReason::kMismatch);
   info.taints.clear();
-  info.functions.clear();
+  info.functions = {};
   executor_.set_view(view_of(info));
   admit(key(4));
   EXPECT_EQ(only().kind, Kind::kDispatch) << "the worker is here, though the view does not know it yet";

@@ -1,25 +1,14 @@
 #include "daemon/core/view/cluster_table.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "daemon/core/view/memory_owner.h"
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
-namespace {
-
-// NodeView::find_function searches by halves.
-std::shared_ptr<const NodeInfo> sorted(NodeInfo info) {
-  std::sort(info.functions.begin(), info.functions.end(),
-            [](const FunctionInfo& a, const FunctionInfo& b) { return a.id < b.id; });
-  return std::make_shared<const NodeInfo>(std::move(info));
-}
-
-}  // namespace
-
 ClusterTable::ClusterTable(NodeInfo self, wire::MemoryBudget* memory) : memory_(memory) {
   indices_.emplace(self.id, kSelf);
-  nodes_.push_back({.index = kSelf, .alive = true, .info = sorted(std::move(self))});
+  nodes_.push_back({.index = kSelf, .alive = true, .info = std::make_shared<const NodeInfo>(std::move(self))});
 }
 
 ClusterTable::Seen ClusterTable::node_seen(NodeInfo info) {
@@ -42,7 +31,7 @@ ClusterTable::Seen ClusterTable::node_seen(NodeInfo info) {
       return {.refusal = Refusal::kNoMemory};
     }
     indices_.emplace(info.id, index);
-    nodes_[index.value] = {.index = index, .alive = true, .info = sorted(std::move(info))};
+    nodes_[index.value] = {.index = index, .alive = true, .info = std::make_shared<const NodeInfo>(std::move(info))};
     changed();
     return {.index = index};
   }
@@ -53,7 +42,7 @@ ClusterTable::Seen ClusterTable::node_seen(NodeInfo info) {
   if (node.alive && info.life.epoch < node.info->life.epoch) return {.refusal = Refusal::kStaleEpoch};
   const bool ends_a_life = node.alive && info.life != node.info->life;
   const Seen seen{.index = index, .is_new_life = ends_a_life, .lost_life = node.info->life};
-  auto next = sorted(std::move(info));
+  auto next = std::make_shared<const NodeInfo>(std::move(info));
   if (node.alive && *next == *node.info) return seen;
   if (!charge(index, footprint(*next))) return {.refusal = Refusal::kNoMemory};
   node.info = std::move(next);
@@ -69,8 +58,7 @@ bool ClusterTable::node_lost(base::Instant now, NodeIndex index) {
   nodes_[index.value].alive = false;
   // What it offered is of no use to anybody, and may be megabytes.
   NodeInfo rest = *nodes_[index.value].info;
-  rest.functions.clear();
-  rest.functions.shrink_to_fit();
+  rest.functions = {};
   if (index.value < charges_.size()) charges_[index.value].set(footprint(rest));
   nodes_[index.value].info = std::make_shared<const NodeInfo>(std::move(rest));
   if (index.value >= lost_at_.size()) lost_at_.resize(index.value + std::size_t{1});
@@ -124,7 +112,7 @@ bool ClusterTable::forget_lost_before(base::Instant then) {
 void ClusterTable::self_changed(NodeInfo info) {
   NodeView& self = nodes_.front();
   KAIDO_CHECK(info.id == self.info->id);
-  auto next = sorted(std::move(info));
+  auto next = std::make_shared<const NodeInfo>(std::move(info));
   if (*next == *self.info) return;
   self.info = std::move(next);
   changed();

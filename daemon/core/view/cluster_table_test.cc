@@ -61,7 +61,7 @@ TEST(ClusterTable, TakesWhatNodesSayOfThemselvesFromTheNodesMemory) {
   ASSERT_TRUE(table.node_seen(talkative(2, 40000)).accepted());
   EXPECT_GT(memory.used(kind), 40000U);
   EXPECT_FALSE(table.node_seen(talkative(2, 80000)).accepted()) << "an announcement";
-  EXPECT_EQ(table.node(NodeIndex{1}).info->functions.front().name.size(), 40000U) << "it stays what it was known as";
+  EXPECT_EQ(table.node(NodeIndex{1}).info->functions.begin()->name.size(), 40000U) << "it stays what it was known as";
   ASSERT_TRUE(table.node_seen(talkative(2, 10000)).accepted());
   EXPECT_LT(memory.used(kind), 12000U);
 }

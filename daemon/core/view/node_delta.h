@@ -12,7 +12,7 @@ namespace kaido::daemon {
 
 /// The way from one version of a NodeInfo to another of the same life. Name, id and life do not change within one.
 ///
-///     apply(from, difference(from, to)) == to        // up to the order of tags and functions
+///     apply(from, difference(from, to)) == to        // up to the order of tags
 struct NodeInfoDelta {
   std::uint64_t base_version = 0;
   std::uint64_t version = 0;
@@ -31,10 +31,13 @@ struct NodeInfoDelta {
 };
 
 /// A delta that was not made from `from` can be applied, too: it is judged as what it leads to.
+///
+/// Cost: of difference, what the two do not share; of apply, what changed. Neither grows with the functions that the
+/// node offers beside (function_list.h).
 [[nodiscard]] NodeInfoDelta difference(const NodeInfo& from, const NodeInfo& to);
-[[nodiscard]] NodeInfo apply(const NodeInfo& from, const NodeInfoDelta& delta);
+[[nodiscard]] NodeInfo apply(NodeInfo from, const NodeInfoDelta& delta);
 
-/// The same in an order of its own: functions by id, tags by key; of two with one id or key, the last.
+/// The same with its tags in order of their keys; of two with one key, the last.
 [[nodiscard]] NodeInfo in_order(NodeInfo info);
 
 }  // namespace kaido::daemon

@@ -31,7 +31,7 @@ NodeInfo sample() {
 TEST(NodeInfoDelta, OfEqualOnesIsEmptyWhateverTheirOrder) {
   const NodeInfo info = sample();
   NodeInfo other = info;
-  std::reverse(other.functions.begin(), other.functions.end());
+  other.functions = {function(3), function(1), function(2)};
   std::reverse(other.tags.begin(), other.tags.end());
   EXPECT_TRUE(difference(info, other).is_empty());
   EXPECT_TRUE(difference(info, info).is_empty());
@@ -76,8 +76,8 @@ TEST(NodeInfoDelta, LeadsFromAnyOneToAnyOther) {
     ++to.version;
     for (std::uint32_t change = random.below(5); change > 0; --change) {
       const std::uint64_t id = random.below(12);
-      std::erase_if(to.functions, [&](const FunctionInfo& one) { return one.id.value == id; });
-      if (random.below(2) == 0) to.functions.push_back(function(id, random.below(3)));
+      to.functions.erase({id});
+      if (random.below(2) == 0) to.functions.put(function(id, random.below(3)));
       const std::string key(1, static_cast<char>('a' + random.below(6)));
       std::erase_if(to.tags, [&](const Tag& tag) { return tag.key == key; });
       if (random.below(2) == 0) to.tags.push_back({key, std::to_string(random.below(3))});

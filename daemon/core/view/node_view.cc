@@ -1,10 +1,11 @@
 #include "daemon/core/view/node_view.h"
 
-#include <algorithm>
-
 namespace kaido::daemon {
 
 namespace {
+
+/// Around each function: itself, what counts its holders, and its place in a chunk.
+constexpr std::size_t kFunctionOverhead = sizeof(FunctionInfo) + 64;
 
 std::size_t bytes_of(const std::string& text) {
   return text.capacity() > sizeof(std::string) / 2 ? text.capacity() : 0;
@@ -14,30 +15,17 @@ std::size_t bytes_of(const std::string& text) {
 
 std::size_t footprint(const Tag& tag) { return sizeof tag + bytes_of(tag.key) + bytes_of(tag.value); }
 
-std::size_t footprint(const FunctionInfo& function) {
-  return sizeof function + bytes_of(function.name) + bytes_of(function.signature) + function.schema.bytes().size();
-}
-
 std::size_t footprint(const NodeInfo& info) {
   std::size_t sum = sizeof info + bytes_of(info.name) + bytes_of(info.address);
   for (const Tag& tag : info.tags) sum += footprint(tag);
   for (const Taint& taint : info.taints)
     sum += sizeof taint + bytes_of(taint.key) + bytes_of(taint.value) + bytes_of(taint.effect);
-  for (const FunctionInfo& function : info.functions) sum += footprint(function);
-  return sum;
+  return sum + info.functions.size() * kFunctionOverhead + info.functions.text_bytes();
 }
 
 const std::shared_ptr<const NodeInfo>& NodeView::nobody() {
   static const auto kNobody = std::make_shared<const NodeInfo>();
   return kNobody;
-}
-
-const FunctionInfo* NodeView::find_function(base::FunctionId id) const {
-  const auto& functions = info->functions;
-  const auto it =
-      std::lower_bound(functions.begin(), functions.end(), id,
-                       [](const FunctionInfo& function, base::FunctionId wanted) { return function.id < wanted; });
-  return it != functions.end() && it->id == id ? &*it : nullptr;
 }
 
 }  // namespace kaido::daemon

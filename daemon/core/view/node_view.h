@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/core/schema/schema.h"
+#include "daemon/core/view/function_list.h"
 #include "proto/base/ids.h"
 
 namespace kaido::daemon {
@@ -49,17 +49,6 @@ struct WorkerSlots {
   bool operator==(const WorkerSlots&) const = default;
 };
 
-/// A function that a node or an app offers.
-struct FunctionInfo {
-  base::FunctionId id;
-  std::string name;
-  std::uint64_t fingerprint = 0;
-  std::string signature;  ///< canonical, for people
-  Schema schema;          ///< the same for programs; empty: not known
-  bool is_task = false;   ///< it mostly waits, and takes one of the worker's many slots for such; else it computes
-  bool operator==(const FunctionInfo&) const = default;
-};
-
 /// A node's own account of itself, as it arrives in NodeInfo.
 struct NodeInfo {
   base::NodeId id;
@@ -69,15 +58,15 @@ struct NodeInfo {
   std::vector<Taint> taints;
   std::uint32_t slots = 0;
   bool draining = false;
-  std::vector<FunctionInfo> functions;  ///< sorted by id in a NodeView
+  FunctionList functions;
   std::string address;
   std::uint64_t version = 0;  ///< grows with every change within a life; 0: its sender does not count
   bool operator==(const NodeInfo&) const = default;
 };
 
-/// What keeping it takes in memory, the objects around its texts included; schemas that are shared count in full.
+/// What keeping it takes in memory, the objects around its texts included; schemas and functions that are shared with
+/// other accounts count in full. Cost: does not grow with the functions.
 [[nodiscard]] std::size_t footprint(const NodeInfo& info);
-[[nodiscard]] std::size_t footprint(const FunctionInfo& function);
 [[nodiscard]] std::size_t footprint(const Tag& tag);
 
 /// One node of a ClusterView.
@@ -91,7 +80,7 @@ struct NodeView {
   [[nodiscard]] static const std::shared_ptr<const NodeInfo>& nobody();
 
   /// The function as this node offers it, or null. Binary search.
-  [[nodiscard]] const FunctionInfo* find_function(base::FunctionId id) const;
+  [[nodiscard]] const FunctionInfo* find_function(base::FunctionId id) const { return info->functions.find(id); }
 };
 
 }  // namespace kaido::daemon

@@ -50,8 +50,7 @@ TEST(Placement, EveryRuleExcludesAndSaysWhy) {
       {Mismatch::kTag, "tag disk=ssd missing", [](PlacementSpec& spec, NodeInfo&) { spec.tags = {{"disk", "ssd"}}; }},
       {Mismatch::kTaint, "taint team=red:NoSchedule not tolerated",
        [](PlacementSpec&, NodeInfo& node) { node.taints = {{"team", "red", "NoSchedule"}}; }},
-      {Mismatch::kNotOffered, "no app offers count_words",
-       [](PlacementSpec&, NodeInfo& node) { node.functions.clear(); }},
+      {Mismatch::kNotOffered, "no app offers count_words", [](PlacementSpec&, NodeInfo& node) { node.functions = {}; }},
       {Mismatch::kSignature,
        "signature mismatch of count_words: the caller has fingerprint 0000000000000047, the node offers (string) -> "
        "int64; "
@@ -95,13 +94,17 @@ TEST(Placement, ANodeOfACompatibleVersionFits) {
   EXPECT_EQ(placement.describe_mismatch(view_of(worker(1, "a"))), "fits");
 
   NodeInfo other = worker(2, "b");
-  other.functions[0].fingerprint = 72;
-  other.functions[0].schema = schema_of("bytes a1 = 1; optional int64 a2 = 2;", "int32 value = 1;");
-  EXPECT_EQ(placement.find_mismatch(view_of(other)), Mismatch::kNone);
-  other.functions[0].schema = schema_of("bytes a1 = 1; int64 a2 = 2;", "int32 value = 1;");
-  EXPECT_EQ(placement.find_mismatch(view_of(other)), Mismatch::kSignature) << "of one fingerprint, but another schema";
-  other.functions[0].schema = {};
-  EXPECT_EQ(placement.find_mismatch(view_of(other)), Mismatch::kSignature);
+  FunctionInfo offered = *other.functions.begin();
+  const auto mismatch = [&](Schema schema) {
+    offered.fingerprint = 72;
+    offered.schema = std::move(schema);
+    other.functions.put(offered);
+    return placement.find_mismatch(view_of(other));
+  };
+  EXPECT_EQ(mismatch(schema_of("bytes a1 = 1; optional int64 a2 = 2;", "int32 value = 1;")), Mismatch::kNone);
+  EXPECT_EQ(mismatch(schema_of("bytes a1 = 1; int64 a2 = 2;", "int32 value = 1;")), Mismatch::kSignature)
+      << "of one fingerprint, but another schema";
+  EXPECT_EQ(mismatch({}), Mismatch::kSignature);
 }
 
 TEST(Placement, MoreVersionsThanAreRememberedAreStillToldApart) {
@@ -111,8 +114,10 @@ TEST(Placement, MoreVersionsThanAreRememberedAreStillToldApart) {
   for (int round = 0; round < 2; ++round) {
     for (std::uint64_t version = 100; version < 150; ++version) {
       NodeInfo info = worker(1, "a");
-      info.functions[0].fingerprint = version;
-      if (version % 2 == 0) info.functions[0].schema = schema_of("bool a1 = 1;", "int64 value = 1;");
+      FunctionInfo offered = *info.functions.begin();
+      offered.fingerprint = version;
+      if (version % 2 == 0) offered.schema = schema_of("bool a1 = 1;", "int64 value = 1;");
+      info.functions.put(std::move(offered));
       EXPECT_EQ(placement.find_mismatch(view_of(info)), version % 2 == 0 ? Mismatch::kSignature : Mismatch::kNone);
     }
   }
@@ -141,7 +146,7 @@ TEST(PreparedPlacement, CandidatesFollowTheView) {
 
   table.self_changed([] {
     NodeInfo info = worker(1, "a");
-    info.functions.clear();
+    info.functions = {};
     return info;
   }());
   EXPECT_EQ(placement.candidates(*table.view()).nodes, std::vector<NodeIndex>{NodeIndex{1}});
