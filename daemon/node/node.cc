@@ -153,7 +153,11 @@ class Node::Impl final {
 
   void say_goodbye() {
     if (std::exchange(goodbye_said_, true)) return loop_.stop();
-    log_.info("saying goodbye", {"idle", rooms_.machine.is_idle()});
+    // Now, if its timer has not done so: what is cut is told to its callers before the goodbye, and counted.
+    if (!rooms_.machine.is_idle()) rooms_.machine.drain(loop_.now(), loop_.now(), stop_reason_);
+    const TaskFlow& tasks = rooms_.machine.tasks();
+    log_.info("saying goodbye", {"tasks_cut", tasks.ledger().counters().cut},
+              {"attempts_cut", tasks.executor().counters().cut});
     rooms_.machine.say_goodbye(loop_.now(), "the node stops: " + stop_reason_);
     goodbye_deadline_ = loop_.now() + kGoodbyeTimeMax;
     drain_timer_.set_after(kGoodbyeTime);

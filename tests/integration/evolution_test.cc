@@ -84,11 +84,7 @@ TEST_F(Evolution, AnIncompatibleChangeNeverMeetsAndBothVersionsAreNamed) {
             "signature mismatch of versioned: the caller has (string) -> string, the node offers (bool) -> string; "
             "argument 1 (a1): string for the caller, bool for the worker");
   ASSERT_EQ(result.error().reasons().size(), 2U);
-  for (const NodeReason& reason : result.error().reasons()) {
-    EXPECT_EQ(reason.reason,
-              "signature mismatch of versioned: the caller has (string) -> string, the node offers (bool) -> string; "
-              "argument 1 (a1): string for the caller, bool for the worker");
-  }
+  for (const NodeReason& reason : result.error().reasons()) EXPECT_EQ(reason.reason, "the same");
 }
 
 TEST_F(Evolution, AWorkerMayBeReplacedByItsNextVersionWhileCallersGoOn) {

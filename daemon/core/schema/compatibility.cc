@@ -79,6 +79,12 @@ bool is_text(pb::FieldDescriptor::Type type) {
   return type == pb::FieldDescriptor::TYPE_STRING || type == pb::FieldDescriptor::TYPE_BYTES;
 }
 
+/// Whether values of the one may be read as the other, as far as the types alone say.
+bool are_alike(pb::FieldDescriptor::Type a, pb::FieldDescriptor::Type b) {
+  const int family = width_of(a).family;
+  return a == b || (is_text(a) && is_text(b)) || (family != 0 && family == width_of(b).family);
+}
+
 /// One direction: arguments go from caller to worker, the result from worker to caller.
 class Comparison {
  public:
@@ -152,11 +158,9 @@ Difference Comparison::compare(const pb::FieldDescriptor& sent, const pb::FieldD
   if (sent.message_type() != nullptr && received.message_type() != nullptr) {
     return compare(*sent.message_type(), *received.message_type(), path, depth + 1);
   }
-  if (sent.type() == received.type() || (is_text(sent.type()) && is_text(received.type()))) return std::nullopt;
-  const Width from = width_of(sent.type());
-  const Width to = width_of(received.type());
-  if (from.family == 0 || from.family != to.family) return differ(sent, received, path);
-  if (from.bits > to.bits && is_generated(*received.containing_type(), *receiver_.message.file())) {
+  if (!are_alike(sent.type(), received.type())) return differ(sent, received, path);
+  if (width_of(sent.type()).bits > width_of(received.type()).bits &&
+      is_generated(*received.containing_type(), *receiver_.message.file())) {
     return differ(sent, received, path, "a generated message would cut off what does not fit");
   }
   return std::nullopt;
@@ -177,6 +181,8 @@ Difference Comparison::judge_shape(const pb::FieldDescriptor& sent, const pb::Fi
                                     ? !generated && sent.has_optional_keyword() != received.has_optional_keyword()
                                     : sent.has_presence() != received.has_presence();
   if (!presence_differs) return std::nullopt;
+  // Of a string and a struct nobody wants to know how absent ones look.
+  if (!are_alike(sent.type(), received.type())) return differ(sent, received, path);
   return differ(sent, received, path, "zero and absent would change places");
 }
 

@@ -62,7 +62,11 @@ INSTANTIATE_TEST_SUITE_P(
              "argument 1 (a): message P for the caller, optional message P for the worker; zero and absent would "
              "change places"},
         Case{"message P { int32 x = 1; } P a = 1;", "bytes a = 1;",
-             "argument 1 (a): message P for the caller, bytes for the worker; zero and absent would change places"},
+             "argument 1 (a): message P for the caller, bytes for the worker"},
+        Case{"string a = 1;", "message P { int32 x = 1; } P a = 1;",
+             "argument 1 (a): string for the caller, message P for the worker"},
+        Case{"int32 a = 1;", "optional string a = 1;",
+             "argument 1 (a): int32 for the caller, optional string for the worker"},
         Case{"message P { int32 x = 1; } repeated P a = 1;", "repeated bytes a = 1;",
              "argument 1 (a): repeated message P for the caller, repeated bytes for the worker"},
         Case{"map<string, int32> a = 1;", "message E { string key = 1; int32 value = 2; } repeated E a = 1;",

@@ -43,6 +43,18 @@ TEST(MendedText, IsCutBetweenCharactersAndSaysHowLongItWas) {
   EXPECT_EQ(mended_text("\xff\xff", 5), "\xef\xbf\xbd… (2 bytes in all)") << "the mark is longer than the byte";
 }
 
+TEST(MendedText, WhatWasCutBeforeStillSaysHowLongItWas) {
+  const std::string once = mended_text(std::string(1'000'000, 'x'), 100);
+  EXPECT_EQ(once, std::string(100, 'x') + "… (1000000 bytes in all)");
+  EXPECT_EQ(mended_text(once, 100), once);
+  EXPECT_EQ(mended_text(once, 50), std::string(50, 'x') + "… (1000000 bytes in all)");
+  EXPECT_EQ(mended_text(once, 200), once);
+  EXPECT_EQ(mended_text("ab… (1 bytes in all)", 4), "ab… (22 bytes in all)")
+      << "less than there is: somebody's words, and no note of ours";
+  EXPECT_EQ(mended_text("… ( bytes in all)", 100), "… ( bytes in all)");
+  EXPECT_EQ(mended_text(" bytes in all)", 100), " bytes in all)");
+}
+
 TEST(MendedText, IsUtf8WhateverCame) {
   base::Random random(kSeed);
   for (int round = 0; round < 2000; ++round) {

@@ -456,6 +456,7 @@ void Executor::drain(base::Instant, base::Instant deadline) {
 void Executor::end_drain() {
   for (std::uint32_t slot = 0; slot < records_.high_water(); ++slot) {
     if (!records_.is_live(slot) || records_[slot].state != State::kRunning) continue;
+    if (records_[slot].key.origin != kSelf) ++counters_.cut;
     fail(slot, Outcome::kNodeLost, "the node stopped before the task ended");
     give_up(slot);
   }

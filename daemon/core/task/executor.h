@@ -105,6 +105,7 @@ struct ExecutorCounters {
   std::uint64_t stale_dropped = 0;                      ///< from a former epoch of their origin
   std::uint64_t cancelled = 0;                          ///< by their origin
   std::uint64_t late_results_dropped = 0;               ///< of workers, for attempts that had been answered
+  std::uint64_t cut = 0;                                ///< running for other nodes when a drain's deadline ended them
 };
 
 /// One line of the operator's `tasks` list.

@@ -540,6 +540,7 @@ TEST_F(ExecutorTest, ADrainHandsBackTheQueuedAndEndsTheRunningAtItsDeadline) {
   executor_.handle_timeout(now_ + 5s);
   EXPECT_EQ(next().outcome, Outcome::kNodeLost);
   EXPECT_EQ(only().call, running.call);
+  EXPECT_EQ(executor_.counters().cut, 1U);
   EXPECT_TRUE(executor_.is_idle());
   EXPECT_EQ(executor_.next_timeout(), std::nullopt);
 }

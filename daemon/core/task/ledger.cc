@@ -286,6 +286,9 @@ void Ledger::fail_unplaced(std::uint32_t slot, Placer::Verdict verdict) {
       return reason.reason.starts_with("signature mismatch");
     });
     const std::string what = differing == reasons.end() ? "signature mismatch of " + function : differing->reason;
+    for (NodeReason& reason : reasons) {
+      if (reason.reason == what) reason.reason = "the same";
+    }
     return fail(slot, Outcome::kSignatureMismatch, {.message = what, .reasons = std::move(reasons)});
   }
   if (is_draining()) {
@@ -437,6 +440,7 @@ void Ledger::end_drain() {
       drop(slot);  // what is on its way goes on
       continue;
     }
+    ++counters_.cut;
     give_up_attempt(slot);
     fail(slot, Outcome::kUnavailable,
          {.message = "the node stopped before the task ended", .attempt = records_[slot].attempt});

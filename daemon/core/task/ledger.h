@@ -94,6 +94,7 @@ struct LedgerCounters {
   std::uint64_t late_redirects_dropped = 0;
   std::uint64_t late_states_dropped = 0;
   std::uint64_t abandoned = 0;  ///< records dropped because their session closed
+  std::uint64_t cut = 0;        ///< tasks that a drain's deadline ended
   std::uint64_t tasks_full = 0;
   std::uint64_t waiting_full = 0;
   std::uint64_t kept_bytes_full = 0;
@@ -190,6 +191,7 @@ class Ledger {
   }
   /// It succeeded with a result that travels in chunks, and has its record here from now on.
   void take_delivery(SubmitRequest request, base::Instant since, base::Instant deadline, TaskResult result);
+  void local_cut() { ++counters_.cut; }
   void local_abandoned() {
     ++counters_.abandoned;
     --live_;

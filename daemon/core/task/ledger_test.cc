@@ -481,6 +481,7 @@ TEST_F(LedgerTest, ADrainRefusesTheNewAndEndsTheRestAtItsDeadline) {
   const auto delivered = only();
   EXPECT_EQ(delivered.call_id, 2U);
   EXPECT_EQ(delivered.outcome, Outcome::kUnavailable);
+  EXPECT_EQ(ledger_.counters().cut, 1U);
   expect_quiescent();
 }
 

@@ -231,6 +231,7 @@ void LocalCalls::end_drain() {
     if (!records_.is_live(slot) || !is_running(records_[slot])) continue;
     cancel_at_worker(slot);
     executor_.local_ended(Outcome::kNodeLost);  // as it counts those of others
+    ledger_.local_cut();
     deliver(slot, Outcome::kUnavailable, {.message = "the node stopped before the task ended"}, /*has_run=*/true);
   }
 }
