@@ -57,7 +57,9 @@ class Stranger final : public WireEnd {
   /// As far as both sides agree to be joined.
   void commit(std::uint8_t number, base::Life life) {
     say(FrameKind::kHello, hello_of(number, life));
-    say(FrameKind::kWelcome);
+    v1::PeerWelcome welcome;
+    welcome.set_version(wire::kVersions.max);
+    say(FrameKind::kWelcome, welcome.SerializeAsString());
   }
   void introduce(std::uint8_t number, base::Life life) {
     commit(number, life);

@@ -79,6 +79,22 @@ TEST_F(MachinePeersTest, ABareHelloOfALaterLifeEvictsNobody) {
   EXPECT_EQ(client.result(1), "succeeded 42");
 }
 
+TEST_F(MachinePeersTest, AWelcomeOfAnotherVersionThanTheHellosAgreeOnIsRefused) {
+  join();
+  for (const std::uint32_t version : {wire::kVersions.max + 1, std::uint32_t{0}, ~std::uint32_t{0}}) {
+    Stranger stranger(world, *a);
+    stranger.say_hello(9, {{1}, 1});
+    stranger.say(wire::FrameKind::kWelcome, Stranger::welcome_of(version) + std::string("\x10\x00", 2));
+    EXPECT_NE(stranger.goodbye.find("protocol version " + std::to_string(version)), std::string::npos)
+        << stranger.goodbye;
+  }
+  Stranger stranger(world, *a);
+  stranger.say_hello(9, {{1}, 1});
+  stranger.say(wire::FrameKind::kWelcome, "\xff\xff");
+  EXPECT_NE(stranger.goodbye.find("protocol violation"), std::string::npos) << stranger.goodbye;
+  EXPECT_EQ(a->peers(), 1U);
+}
+
 TEST_F(MachinePeersTest, ACommitmentOfAnotherLifeIsHeldBackWhileTheIncumbentLives) {
   join();
   const std::uint64_t before = a->machine->peers().counters().connected;

@@ -28,6 +28,7 @@ class Stranger final : public WireEnd {
     frame.header.set_attempt(1);
     frame.header.set_load(load);
     frame.metadata = metadata;
+    if (kind == wire::FrameKind::kWelcome && metadata.empty()) frame.metadata = welcome_of(wire::kVersions.max);
     world_.send(wire_, wire_.halves[0], frame);
     world_.settle();
   }
@@ -44,6 +45,11 @@ class Stranger final : public WireEnd {
     hello.set_max_metadata_bytes(1U << 20);
     hello.set_max_templates(1000);
     say(wire::FrameKind::kHello, hello.SerializeAsString());
+  }
+  static std::string welcome_of(std::uint32_t version) {
+    v1::PeerWelcome welcome;
+    welcome.set_version(version);
+    return welcome.SerializeAsString();
   }
   void say_info(std::uint8_t number, base::Life life, const std::string& name = "stranger") {
     NodeInfo info;

@@ -84,6 +84,21 @@ TEST(Registry, SchemasAreKeptWithTheirFunctions) {
   EXPECT_TRUE(registry.offered().find({2})->schema.empty());
 }
 
+// Of one fingerprint, and with other names of parameters: those of the first, as long as somebody offers it.
+TEST(Registry, TheFirstDescriptionOfAFunctionHoldsUntilNobodyOffersIt) {
+  Registry registry;
+  const Schema first = schema_of("string text = 1;", "int64 value = 1;");
+  const Schema second = schema_of("string words = 1;", "int64 value = 1;");
+  ASSERT_TRUE(registry.register_session(1, std::vector{described(1, first)}, 1).ok());
+  ASSERT_TRUE(registry.register_session(2, std::vector{described(1, second)}, 1).ok());
+  EXPECT_EQ(registry.offered().find({1})->schema, first);
+  registry.unregister_session(1);
+  EXPECT_EQ(registry.offered().find({1})->schema, first) << "session 2 offers it on";
+  registry.unregister_session(2);
+  ASSERT_TRUE(registry.register_session(3, std::vector{described(1, second)}, 1).ok());
+  EXPECT_EQ(registry.offered().find({1})->schema, second);
+}
+
 TEST(Registry, AMalformedOrTooLargeSchemaIsRefusedByNameAndCounted) {
   Registry registry({.schema_bytes_max = 200});
   const auto malformed = registry.register_session(1, std::vector{described(1, {}), described(2, Schema("junk"))}, 1);

@@ -81,7 +81,7 @@ void PeerSession::handle_frame(base::Instant now, const wire::FrameView& frame) 
   last_heard_ = now;
   if (kind == wire::FrameKind::kGoodbye) return handle_goodbye(frame);
   if (kind == wire::FrameKind::kHello) return handle_hello(frame);
-  if (kind == wire::FrameKind::kWelcome) return handle_welcome();
+  if (kind == wire::FrameKind::kWelcome) return handle_welcome(frame);
   handle_established(now, frame);
 }
 
@@ -153,7 +153,15 @@ void PeerSession::handle_hello(const wire::FrameView& frame) {
   send_welcome();
 }
 
-void PeerSession::handle_welcome() {
+// Both sides find the version in the hellos: one that names another would speak something else from here on.
+void PeerSession::handle_welcome(const wire::FrameView& frame) {
+  const auto welcome = parse_metadata<v1::PeerWelcome>(frame);
+  if (!welcome.ok()) return violation(std::string(welcome.status().message()));
+  if (welcome->version() != version_) {
+    return close(absl::FailedPreconditionError(
+        "the peer welcomes with protocol version " + std::to_string(welcome->version()) + ", and the hellos agree on " +
+        std::to_string(version_) + "; upgrade the one of the two nodes that is older"));
+  }
   if (role_ == Role::kAcceptor) return actions_.committed(*peer_);
   state_ = PeerState::kAwaitInfo;
   actions_.established(*peer_);

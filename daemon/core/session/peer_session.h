@@ -208,7 +208,7 @@ class PeerSession {
 
  private:
   void handle_hello(const wire::FrameView& frame);
-  void handle_welcome();
+  void handle_welcome(const wire::FrameView& frame);
   void handle_established(base::Instant now, const wire::FrameView& frame);
   void handle_prepare(const wire::FrameView& frame);
   void handle_call(const wire::FrameView& frame);
