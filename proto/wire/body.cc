@@ -14,6 +14,9 @@ namespace {
 /// Smaller chunks are copied: each costs a reference, and pins the block in which it was read.
 constexpr std::size_t kSmallChunkBytes = 4U << 10;
 
+/// The first block for small chunks.
+constexpr std::size_t kLeastTailBytes = 256;
+
 }  // namespace
 
 std::string_view name(BodyFailure failure) {
@@ -70,20 +73,40 @@ void Body::push(const Payload& chunk) {
 
 /// A chunk of one byte must not cost a hundred: small ones lie together in a block of their own.
 void Body::push_copy(std::span<const std::byte> bytes) {
-  if (bytes.size() > tail_room_) {
-    tail_room_ = std::max(bytes.size(), std::min(kChunkBytes, size_ - arrived_));
-    tail_ = BlockRef::allocate(tail_room_);
-    tail_end_ = tail_.data();
-  }
+  if (bytes.size() > tail_room_) grow_tail(bytes.size());
   std::memcpy(tail_end_, bytes.data(), bytes.size());
-  Payload* const last = chunks_.empty() ? nullptr : &chunks_.back().bytes;
-  if (last != nullptr && last->bytes().data() + last->size() == tail_end_ && tail_end_ != tail_.data()) {
+  if (Payload* const last = last_in_tail()) {
     *last = Payload(tail_, last->bytes().data(), last->size() + bytes.size());
   } else {
     chunks_.push_back({arrived_, Payload(tail_, tail_end_, bytes.size())});
   }
   tail_end_ += bytes.size();
   tail_room_ -= bytes.size();
+}
+
+/// The last chunk, if what comes next continues it.
+Payload* Body::last_in_tail() {
+  if (chunks_.empty() || tail_end_ == nullptr || tail_end_ == tail_.data()) return nullptr;
+  Payload& last = chunks_.back().bytes;
+  return last.bytes().data() + last.size() == tail_end_ ? &last : nullptr;
+}
+
+/// Twice as large each time, up to a chunk: small chunks lie in one piece, and what was announced and does not come
+/// takes no memory.
+void Body::grow_tail(std::size_t least) {
+  Payload* last = last_in_tail();
+  if (last != nullptr && last->size() > kChunkBytes / 2) last = nullptr;  // large enough: the next one begins
+  const std::size_t held = last == nullptr ? 0 : last->size();
+  const std::size_t wanted = std::clamp(2 * held, kLeastTailBytes, kChunkBytes);
+  const std::size_t capacity = std::max(held + least, std::min(wanted, held + size_ - arrived_));
+  BlockRef next = BlockRef::allocate(capacity);
+  if (last != nullptr) {
+    std::memcpy(next.data(), last->bytes().data(), held);
+    *last = Payload(next, next.data(), held);
+  }
+  tail_ = std::move(next);
+  tail_end_ = tail_.data() + held;
+  tail_room_ = capacity - held;
 }
 
 void Body::settle_charge() { charge_.set(is_retained_ || has_failed() ? 0 : arrived_ - released_); }

@@ -123,6 +123,8 @@ class Body final : public Counted {
   explicit Body(std::size_t size);
   ~Body() = default;
   void push_copy(std::span<const std::byte> bytes);
+  [[nodiscard]] Payload* last_in_tail();
+  void grow_tail(std::size_t least);
   void settle_charge();
 
   const std::size_t size_;

@@ -150,8 +150,16 @@ TEST(Body, ChunksOfOneByteCostLittleMoreThanAByte) {
   EXPECT_EQ(body.arrived(), 20'000U);
   EXPECT_LT(body.footprint(), 2 * kChunkBytes);
   EXPECT_EQ(as_text(body.at(0).bytes()), expected) << "they lie in one piece";
+  EXPECT_LT(body.footprint(), 2 * expected.size());
   body.release(10'000);
   EXPECT_EQ(as_text(body.at(10'000).bytes()), expected.substr(10'000));
+}
+
+TEST(Body, AFirstChunkThatNothingFollowsTakesLittleMoreThanItself) {
+  NoSource source;
+  const Payload whole = Body::make(1U << 20, source);
+  whole.body()->push(Payload::copy_of(as_span(std::string(100, 'x'))));
+  EXPECT_LT(whole.footprint(), 1024U);
 }
 
 }  // namespace
