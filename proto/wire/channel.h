@@ -109,6 +109,10 @@ class Channel {
   [[nodiscard]] std::size_t assembling_bytes() const { return incoming_.assembling_bytes(); }
   [[nodiscard]] const StreamStats& stream_stats() const { return incoming_.stats(); }
 
+  /// Large payloads that are not sent to their end are given up without a word: a goodbye is about to be said, and
+  /// nothing follows it.
+  void drop_streams() { outgoing_.clear(); }
+
   /// The output waits for its reader: it is to pin no more memory than it has bytes.
   void compact_output() { writer_.compact(); }
 

@@ -523,7 +523,9 @@ void Session::close(std::string_view reason) {
   fail_waiting(*failure_);
   waiting_results_.clear();  // Nothing follows the goodbye.
   events_.cancel_all();
-  if (was_connected) send_message(wire::FrameKind::kGoodbye, goodbye_message(reason));
+  if (!was_connected) return;
+  channel_->drop_streams();
+  send_message(wire::FrameKind::kGoodbye, goodbye_message(reason));
 }
 
 // --- tables ---

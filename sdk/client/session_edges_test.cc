@@ -80,6 +80,42 @@ TEST_F(SessionTest, LargeArgumentsAreTakenBackAndSentAgain) {
   EXPECT_EQ(call->text(), large);
 }
 
+TEST_F(SessionTest, NothingFollowsTheGoodbye) {
+  max_frame_bytes_ = 4U << 20;
+  make_ready();
+  const auto call = start(std::string(3U << 20, 'a'));
+  const auto reply = Buffer(wire::as_span(std::string(3U << 20, 'r')));
+  wire::FrameHeader header;
+  header.call_id = 7;
+  deliver(Kind::kCall, {}, header, "args");
+  session_->reply_large(session_->connection(), 7, Buffer(reply.bytes()));
+  take_output();
+  carry_to_session();  // the node makes room for both: chunks are due
+  session_->close("done");
+  EXPECT_TRUE(call->is_done);
+  std::vector<std::byte> last;
+  std::array<std::span<const std::byte>, 3> segments;
+  while (const std::size_t count = session_->output(segments)) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count; bytes += segments[i++].size())
+      last.insert(last.end(), segments[i].begin(), segments[i].end());
+    session_->consume_output(now_, bytes);
+  }
+  std::vector<Kind> kinds;
+  wire::FrameReader reader(wire::kMaxWireFrameBytes);
+  for (std::span<const std::byte> rest = last; !rest.empty();) {
+    const auto space = reader.writable();
+    const std::size_t count = std::min(space.size(), rest.size());
+    std::memcpy(space.data(), rest.data(), count);
+    reader.commit(count);
+    rest = rest.subspan(count);
+    while (const auto frame = reader.next()) kinds.push_back(frame->header.kind);
+  }
+  ASSERT_FALSE(kinds.empty());
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), Kind::kChunk), 0) << "they would be of no use";
+  EXPECT_EQ(kinds.back(), Kind::kGoodbye);
+}
+
 TEST_F(SessionTest, ARefusalForLackOfRoomIsNotForEver) {
   make_ready();
   const auto first = start();
