@@ -248,6 +248,11 @@ void Apps::handle_timeout() {
   }
 }
 
+void Apps::was_away(base::Duration time) {
+  if (time < options_.ping_interval / kAwayDivisor) return;
+  links_.for_each([&](Link& link) { link.session().was_away(now_, time); });
+}
+
 // ---------------------------------------------------------------- from the tasks
 
 void Apps::deliver(std::uint32_t session, std::uint64_t call_id, TaskResult&& result) {

@@ -80,6 +80,8 @@ class Apps {
   /// Bytes came that complete no frame yet: the app lives.
   void heard(ConnectionId connection);
   void handle_timeout();
+  /// The node did not look at its connections for so long (NodeMachine::handle_timeout).
+  void was_away(base::Duration time);
   [[nodiscard]] std::optional<base::Instant> next_timeout() const { return deadlines_.next(); }
 
   // --- from the tasks; a session that is gone is ignored ---

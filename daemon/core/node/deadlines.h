@@ -12,6 +12,11 @@
 
 namespace kaido::daemon {
 
+/// A node that comes to look at its deadlines later than by this part of its ping interval was away: it may not have
+/// read what came meanwhile, so that the time does not count as the others' silence. Less is not worth visiting every
+/// connection, and is far less than the time from a ping to the moment when its answer is missed.
+inline constexpr int kAwayDivisor = 8;
+
 /// An alarm for each connection slot. What is heard of a connection only postpones its deadlines, so an alarm is set
 /// when it has rung, and not with every frame: it may ring early, and never late.
 ///

@@ -31,6 +31,9 @@ class Liveness {
   /// Nobody answers where the node listens.
   virtual void nobody_there(base::Instant now, NodeIndex node) = 0;
 
+  /// This node did nothing for so long: whoever seeks it was not let in meanwhile.
+  virtual void was_away(base::Duration time) = 0;
+
   [[nodiscard]] virtual std::optional<base::Instant> next_timeout() const = 0;
   /// The nodes that are lost by now; each is named once.
   [[nodiscard]] virtual std::vector<NodeIndex> take_lost(base::Instant now) = 0;
@@ -48,6 +51,9 @@ class PingLiveness final : public Liveness {
   }
   void nobody_there(base::Instant now, NodeIndex node) override {
     if (const auto found = lost_at_.find(node); found != lost_at_.end()) found->second = now;
+  }
+  void was_away(base::Duration time) override {
+    for (auto& [node, at] : lost_at_) at = base::after(at, time);
   }
   [[nodiscard]] std::optional<base::Instant> next_timeout() const override;
   [[nodiscard]] std::vector<NodeIndex> take_lost(base::Instant now) override;

@@ -109,8 +109,14 @@ void NodeMachine::closed(base::Instant now, ConnectionId connection, const base:
 
 // ---------------------------------------------------------------- time
 
+// Who comes late to a deadline did not read what came before it either: a turn was long, or the process was stopped.
+// Of those whose words wait in the kernel nobody is taken for silent.
 void NodeMachine::handle_timeout(base::Instant now) {
   now_ = now;
+  if (const auto due = next_timeout(); due && *due < now) {
+    apps_.was_away(now - *due);
+    peers_.was_away(now - *due);
+  }
   tasks_.handle_timeout();
   apps_.handle_timeout();
   peers_.handle_timeout();

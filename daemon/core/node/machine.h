@@ -79,6 +79,7 @@ class NodeMachine {
   void closed(base::Instant now, ConnectionId connection, const base::Status& reason);
 
   // --- time ---
+  /// To be called at next_timeout(). Later, the node was away, and the time since then is not held against others.
   void handle_timeout(base::Instant now);
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
 

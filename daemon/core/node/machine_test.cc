@@ -163,6 +163,40 @@ TEST_F(MachineTest, ANodeOfWhichNothingIsHeardIsLostAndWhatItHadUsRunIsCancelled
   EXPECT_EQ(a->machine->peers().counters().lost_silent, 1U);
 }
 
+// Its process was stopped, or one turn took so long: what others said meanwhile waits to be read.
+TEST_F(MachineTest, WhoIsAwayHimselfTakesNobodyForSilent) {
+  join();
+  TestApp& worker = slow_worker(*a);
+  TestApp& client = world.app(*b, "client");
+  world.settle();
+  client.call(1, spec_for("f"));
+  world.settle();
+  for (const base::Duration away : {base::Duration(4900ms), base::Duration(28s), base::Duration(1h)}) {
+    world.now += away;
+    a->machine->handle_timeout(world.now);  // the timer comes before what waits to be read
+    b->machine->handle_timeout(world.now);
+    world.run_for(20s);
+  }
+  EXPECT_EQ(a->machine->peers().counters().lost_silent + b->machine->peers().counters().lost_silent, 0U);
+  EXPECT_FALSE(worker.is_closed);
+  ASSERT_EQ(worker.work.size(), 1U);
+  worker.answer(worker.work[0]);
+  world.settle();
+  EXPECT_EQ(client.result(1), "succeeded 42");
+}
+
+TEST_F(MachineTest, WhoWasAwayStillNoticesWhoIsGone) {
+  join();
+  world.hold(*world.wire(*a, *b), true);
+  world.run_for(2s);
+  world.now += 28s;
+  a->machine->handle_timeout(world.now);
+  world.run_for(500ms);
+  EXPECT_EQ(a->machine->peers().counters().lost_silent, 0U);
+  world.run_for(4s);
+  EXPECT_EQ(a->machine->peers().counters().lost_silent, 1U) << "5 s of being there, and nothing was heard";
+}
+
 TEST_F(MachineTest, WhatTheOtherNodeCannotServeComesBackAndGoesElsewhere) {
   join();
   TestApp& worker = world.worker(*b, "worker");

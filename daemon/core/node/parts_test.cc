@@ -226,6 +226,14 @@ TEST(PingLiveness, NobodyAtItsAddressEndsTheGraceTimeOfANodeWithoutALinkOnly) {
   EXPECT_EQ(liveness.take_lost(kStart + 1ms), std::vector<NodeIndex>{kB});
 }
 
+TEST(PingLiveness, NobodyComesBackToANodeThatIsAwayItself) {
+  PingLiveness liveness(1s);
+  liveness.left(kStart, NodeIndex{1}, Departure::kClosed);
+  liveness.was_away(10s);
+  EXPECT_TRUE(liveness.take_lost(kStart + 10s).empty());
+  EXPECT_EQ(liveness.take_lost(kStart + 11s), std::vector{NodeIndex{1}});
+}
+
 TEST(PingLiveness, AGraceTimeWithoutEndNeverOverflows) {
   PingLiveness liveness(base::Duration::max());
   liveness.left(kStart, kB, Departure::kClosed);

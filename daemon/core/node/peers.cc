@@ -429,6 +429,13 @@ void Peers::handle_timeout() {
   dial_due();
 }
 
+void Peers::was_away(base::Duration time) {
+  if (time < options_.session.ping_interval / kAwayDivisor) return;
+  links_.for_each([&](Link& link) { link.session().was_away(now_, time); });
+  for (Challenge& challenge : challenges_) challenge.deadline = base::after(challenge.deadline, time);
+  liveness_.was_away(time);
+}
+
 std::optional<base::Instant> Peers::next_timeout() const {
   std::optional<base::Instant> next = deadlines_.next();
   const auto consider = [&](std::optional<base::Instant> at) {

@@ -102,6 +102,8 @@ class Peers {
   void drained(ConnectionId connection);
   void closed(ConnectionId connection, const base::Status& reason);
   void handle_timeout();
+  /// The node did not look at its connections for so long (NodeMachine::handle_timeout).
+  void was_away(base::Duration time);
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
 
   // --- from the tasks ---

@@ -271,6 +271,11 @@ void AppSession::handle_timeout(base::Instant now) {
   actions_.send(ping, {}, {});
 }
 
+void AppSession::was_away(base::Instant now, base::Duration time) {
+  last_heard_ = std::min(now, last_heard_ + time);
+  handshake_deadline_ += time;
+}
+
 std::optional<base::Instant> AppSession::next_timeout() const {
   switch (state_) {
     case AppState::kAwaitHello:

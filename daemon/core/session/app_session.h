@@ -107,6 +107,8 @@ class AppSession {
   /// Some bytes of a frame that is not complete yet: a proof of life, too.
   void heard(base::Instant now) { last_heard_ = now; }
   void handle_timeout(base::Instant now);
+  /// The node did not look at what came for so long: of this time nobody can be blamed for his silence.
+  void was_away(base::Instant now, base::Duration time);
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
 
   // --- from the node ---
@@ -156,7 +158,7 @@ class AppSession {
   const AppSessionOptions& options_;
   const std::uint64_t session_;
   AppSessionActions& actions_;
-  const base::Instant handshake_deadline_;
+  base::Instant handshake_deadline_;
   AppState state_ = AppState::kAwaitHello;
   base::Instant last_heard_;
   base::Instant next_ping_;

@@ -353,6 +353,12 @@ void PeerSession::handle_timeout(base::Instant now, wire::Load load) {
   if (now >= next_ping_) ping(now, load);
 }
 
+void PeerSession::was_away(base::Instant now, base::Duration time) {
+  last_heard_ = std::min(now, last_heard_ + time);
+  handshake_deadline_ += time;
+  retire_deadline_ += time;
+}
+
 std::optional<base::Instant> PeerSession::next_timeout() const {
   switch (state_) {
     case PeerState::kClosed:

@@ -165,6 +165,8 @@ class PeerSession {
   /// Some bytes of a frame that is not complete yet: a proof of life, too.
   void heard(base::Instant now) { last_heard_ = now; }
   void handle_timeout(base::Instant now, wire::Load load);
+  /// The node did not look at what came for so long: of this time nobody can be blamed for his silence.
+  void was_away(base::Instant now, base::Duration time);
   [[nodiscard]] std::optional<base::Instant> next_timeout() const;
 
   // --- from the node; all of it is dropped unless the session is established ---
@@ -229,7 +231,7 @@ class PeerSession {
   const PeerSessionOptions& options_;
   const Role role_;
   PeerSessionActions& actions_;
-  const base::Instant handshake_deadline_;
+  base::Instant handshake_deadline_;
   PeerState state_ = PeerState::kAwaitHello;
   std::optional<PeerGreeting> peer_;
   std::uint32_t version_ = 0;
