@@ -23,6 +23,9 @@ constexpr int kStallSteps = 8;
 /// When a connection that found no memory for its next frame looks again.
 constexpr base::Duration kHungerInterval = std::chrono::milliseconds(20);
 
+/// How many frames are handled before the turn's length is looked at: one read may bring thousands.
+constexpr std::uint32_t kFramesPerLook = 64;
+
 }  // namespace
 
 Connection::Connection(Loop& loop, std::unique_ptr<ByteStream> stream, const ConnectionOptions& options,
@@ -72,7 +75,7 @@ wire::SendResult Connection::send(const wire::FrameHeader& header, std::span<con
   if (is_charged && carries_work(header.kind) && !output_.grow(metadata.size() + held)) [[unlikely]]
     return wire::SendResult::kNoMemory;
   const wire::SendResult result = channel_.send(header, metadata, payload);
-  if (is_charged) settle_memory();
+  if (is_charged) settle_output();
   if (result == wire::SendResult::kTaken) note_sent();
   if (result == wire::SendResult::kTooManyStreams) stream_refused_ = true;
   return result;
@@ -136,7 +139,7 @@ void Connection::on_ready(Readiness ready) {
   }
   if (!ready.readable) return;
   if (takes_frames()) {
-    if (!paused_ && has_memory_to_read()) read();
+    if (!paused_ && !is_behind_ && has_memory_to_read()) read();
   } else {
     discard_input();
   }
@@ -144,7 +147,7 @@ void Connection::on_ready(Readiness ready) {
 
 // Once a turn: the buffer is large, and what is left is reported again, after the others had their turn.
 void Connection::read() {
-  const IoResult result = stream_->read(channel_.writable());
+  const IoResult result = stream_->read(space_to_read());
   switch (result.state) {
     case IoState::kOk:
       channel_.commit(result.bytes);
@@ -172,7 +175,14 @@ void Connection::read() {
 bool Connection::handle_frames() {
   bool destroyed = false;
   destroyed_ = &destroyed;
-  while (takes_frames() && !paused_) {
+  is_behind_ = false;
+  for (std::uint32_t handled = 1; takes_frames() && !paused_; ++handled) {
+    if (handled % kFramesPerLook == 0 && loop_.is_turn_long()) {
+      // The rest of what was read comes in the next turn, when others have had theirs.
+      is_behind_ = true;
+      loop_.mark(*this);
+      break;
+    }
     const std::optional<wire::FrameView> frame = channel_.next();
     if (!frame) break;
     ++stats_.frames_in;
@@ -243,7 +253,7 @@ void Connection::check_linger() {
 // that is among them.
 void Connection::discard_input() {
   if (!has_memory_to_read()) return;
-  const IoResult result = stream_->read(channel_.writable());
+  const IoResult result = stream_->read(space_to_read());
   if (result.state == IoState::kEnd || result.state == IoState::kFailed) return end(std::move(reason_));
   if (result.state != IoState::kOk) return;
   channel_.commit(result.bytes);
@@ -274,23 +284,50 @@ void Connection::flush() {
   update_interest();
 }
 
-// A few bytes in a block are a block: of output that waits, and of a frame that has begun. What a frame has announced
-// counts when it was granted: before, it takes no memory.
+// A few bytes in a block are a block: of output that waits, and of a frame that has begun, unless there is no memory
+// for one. What a frame has announced counts when it was granted: before, it takes no memory.
 void Connection::settle_memory() {
+  settle_output();
+  settle_input();
+}
+
+void Connection::settle_output() {
   const std::size_t queued = channel_.pending_bytes();
   const std::size_t output = queued == 0 ? 0 : queued + wire::kOutputBlockBytes;
   if (output != output_.bytes()) output_.set(output);
-  const std::size_t input =
-      channel_.pending_input() == 0 ? 0 : std::max(wire::kReadBytes, std::min(granted_input_, channel_.wanted_input()));
+}
+
+// Not while a frame is being handled, whose metadata lies in the block.
+void Connection::settle_input() {
+  const std::size_t begun = channel_.pending_input();
+  std::size_t input = begun == 0 ? 0 : std::max(wire::kReadBytes, std::min(granted_input_, channel_.wanted_input()));
   if (input <= wire::kReadBytes) granted_input_ = 0;
+  if (input > input_.bytes() && !input_.has_room(input - input_.bytes())) [[unlikely]] {
+    channel_.compact_input();
+    input = begun;
+  }
   if (input != input_.bytes()) input_.set(input);
 }
 
-// What is larger than a read gets a block of its size, and may have to wait for it.
+// Where to read into. A connection that has not got its memory, since there is none, has its frames read in small
+// portions: most are complete then, and take none.
+std::span<std::byte> Connection::space_to_read() {
+  const std::span<std::byte> space = channel_.writable();
+  if (input_.bytes() >= wire::kReadBytes || input_.has_room(wire::kReadBytes - input_.bytes())) [[likely]]
+    return space;
+  const std::size_t begun = channel_.pending_input();
+  const std::size_t most = wire::kLeastReadBytes - std::min(begun, wire::kLeastReadBytes - 1);
+  return space.first(std::min(space.size(), most));
+}
+
+// What is larger than a read gets a block of its size, and may have to wait for it. So may, when memory is short, what
+// is larger than a chunk.
 bool Connection::has_memory_to_read() {
-  const std::size_t wanted = channel_.wanted_input();
-  if (wanted <= wire::kReadBytes || input_.budget() == nullptr) [[likely]]
+  const std::size_t wanted = std::max(channel_.wanted_input(), wire::kReadBytes);
+  const bool is_small = channel_.wanted_input() <= wire::kLeastReadBytes;
+  if (is_small || wanted <= input_.bytes() || input_.budget() == nullptr) [[likely]]
     return true;
+  if (wanted == wire::kReadBytes && input_.has_room(wanted - input_.bytes())) return true;
   const std::size_t before = input_.bytes();
   input_.set(0);
   if (input_.grow(wanted)) {
@@ -299,6 +336,7 @@ bool Connection::has_memory_to_read() {
   }
   input_.set(before);
   starved_ = true;
+  last_received_ = loop_.now();  // it speaks, and it is this side that does not listen
   update_interest();
   if (!hunger_) {
     hunger_.emplace(loop_, [this] {

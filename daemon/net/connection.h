@@ -157,7 +157,8 @@ class Connection final : private IoSource, private TurnOutput, private wire::Str
   [[nodiscard]] bool takes_streams() const { return channel_.takes_streams(); }
   /// Large payloads that have not come to their end.
   [[nodiscard]] std::size_t streams_in() const { return channel_.streams_in(); }
-  /// When anything was received last: that the other side lives, however long a frame takes.
+  /// When anything was received last, or waited to be while there was no memory for it: that the other side lives,
+  /// however long a frame takes.
   [[nodiscard]] base::Instant last_received() const { return last_received_; }
   [[nodiscard]] const wire::StreamStats& stream_stats() const { return channel_.stream_stats(); }
 
@@ -197,6 +198,9 @@ class Connection final : private IoSource, private TurnOutput, private wire::Str
   [[nodiscard]] bool is_input_stalled();
   [[nodiscard]] bool has_memory_to_read();
   void settle_memory();
+  void settle_output();
+  void settle_input();
+  [[nodiscard]] std::span<std::byte> space_to_read();
   void check_linger();
   void end(base::Status reason);
   void report_closed();
@@ -224,6 +228,7 @@ class Connection final : private IoSource, private TurnOutput, private wire::Str
   bool paused_ = false;
   bool output_blocked_ = false;  // the stream took less than all: wait until it is writable
   bool congested_ = false;
+  bool is_behind_ = false;       ///< what was read is not handled: the turn was long
   bool stream_refused_ = false;  ///< a large payload found no stream free
   Readiness interest_;
   base::Instant last_received_;

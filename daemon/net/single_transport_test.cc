@@ -34,6 +34,7 @@
 #include "proto/base/status.h"
 #include "proto/base/time.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/memory_budget.h"
 
 namespace kaido::daemon {
 namespace {
@@ -66,6 +67,112 @@ class SocketTest : public TransportTest {
 };
 
 INSTANTIATE_TEST_SUITE_P(Sockets, SocketTest, testing::Values(Kind::kUnix, Kind::kTcp), name_of);
+
+// One connection's frames, all of which came with one read, do not hold up another one's for longer than a turn.
+TEST_P(SocketTest, ALongTurnLeavesTheRestOfAFloodToTheNextOne) {
+  constexpr std::uint64_t kFlood = 1500;
+  server_act_ = [](Connection&, const FrameView&) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(500);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+  };
+  Peer flooding;
+  Peer other;
+  Peer& flooded = pair(flooding);
+  Peer& quiet = pair(other);
+  std::uint64_t before = kFlood;
+  quiet.act = [&](Connection&, const FrameView&) { before = flooded.frames; };
+  for (std::uint64_t i = 0; i < kFlood; ++i) flooding.connection->send({.kind = FrameKind::kCall, .call_id = i});
+  ASSERT_TRUE(until([&] { return flooded.frames != 0; }));
+  other.connection->send({.kind = FrameKind::kCall});
+  ASSERT_TRUE(until([&] { return before != kFlood || quiet.frames != 0; }));
+  EXPECT_LT(before, kFlood) << "the flood came first, to its end";
+  ASSERT_TRUE(until([&] { return flooded.frames == kFlood; }));
+  EXPECT_EQ(flooded.last_id, kFlood - 1);
+}
+
+// There is no memory for the frame that it has begun: its bytes wait in the kernel, and it is not silent.
+TEST_P(SocketTest, WhoIsNotReadForWantOfMemoryIsHeard) {
+  server_act_ = nullptr;
+  constexpr std::size_t kMetadata = 1U << 20;
+  wire::MemoryBudget memory(8U << 20);
+  wire::Charge others(&memory, {7}, wire::MemoryKind::kInput);
+  others.set(6U << 20);
+  ListenOptions options;
+  options.connection.memory = &memory;
+  listen(options);
+  const int client = raw_client();
+  Peer& server = accepted();
+  std::vector<std::byte> bytes(wire::kHeaderBytes + kMetadata);
+  wire::encode({.length = static_cast<std::uint32_t>(bytes.size()),
+                .kind = FrameKind::kCall,
+                .metadata_length = kMetadata,
+                .call_id = 5},
+               std::span<std::byte, wire::kHeaderBytes>(bytes.data(), wire::kHeaderBytes));
+  std::size_t sent = 0;
+  const auto push = [&] {
+    const ssize_t taken = ::send(client, bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (taken > 0) sent += static_cast<std::size_t>(taken);
+  };
+  const auto takes_nothing = [&, before = ~std::uint64_t{0}]() mutable {
+    push();
+    return std::exchange(before, server.connection->stats().bytes_in) == server.connection->stats().bytes_in &&
+           memory.refused(wire::MemoryKind::kInput) != 0;
+  };
+  ASSERT_TRUE(until(takes_nothing));
+  const std::uint64_t read = server.connection->stats().bytes_in;
+  const base::Instant then = server.connection->last_received();
+  ASSERT_TRUE(until([&] { return server.connection->last_received() > then; }));
+  EXPECT_EQ(server.connection->stats().bytes_in, read) << "nothing was read";
+  others.set(0);
+  ASSERT_TRUE(until([&] {
+    push();
+    return server.frames == 1;
+  }));
+  ::close(client);
+}
+
+// What is as small as a chunk passes all the same.
+TEST_P(SocketTest, WithoutMemoryLittleIsKeptOfAFrameThatHasBegun) {
+  server_act_ = nullptr;
+  wire::MemoryBudget memory(8U << 20);
+  wire::Charge others(&memory, {7}, wire::MemoryKind::kInput);
+  others.set(6U << 20);
+  ListenOptions options;
+  options.connection.memory = &memory;
+  listen(options);
+  const int client = raw_client();
+  Peer& server = accepted();
+  constexpr std::size_t kSmall = wire::kLeastReadBytes - wire::kHeaderBytes;
+  constexpr std::size_t kLarge = wire::kReadBytes - wire::kHeaderBytes;
+  std::vector<std::byte> bytes;
+  for (const std::size_t metadata : {kSmall, kSmall, kLarge}) {
+    bytes.resize(bytes.size() + wire::kHeaderBytes + metadata);
+    wire::encode({.length = static_cast<std::uint32_t>(wire::kHeaderBytes + metadata),
+                  .kind = FrameKind::kCall,
+                  .metadata_length = static_cast<std::uint32_t>(metadata)},
+                 std::span<std::byte, wire::kHeaderBytes>(bytes.data() + bytes.size() - metadata - wire::kHeaderBytes,
+                                                          wire::kHeaderBytes));
+  }
+  std::size_t sent = 0;
+  const auto push = [&] {
+    const ssize_t taken = ::send(client, bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (taken > 0) sent += static_cast<std::size_t>(taken);
+  };
+  ASSERT_TRUE(until([&] {
+    push();
+    EXPECT_LE(memory.used(wire::MemoryKind::kInput), others.bytes() + wire::kLeastReadBytes);
+    return server.frames == 2 && memory.refused(wire::MemoryKind::kInput) != 0;
+  }));
+  EXPECT_GT(memory.used(wire::MemoryKind::kInput), others.bytes()) << "what was begun counts";
+  others.set(0);
+  ASSERT_TRUE(until([&] {
+    push();
+    return server.frames == 3;
+  }));
+  EXPECT_EQ(memory.used(wire::MemoryKind::kInput), 0U);
+  ::close(client);
+}
 
 TEST_P(SocketTest, PutsFramesTogetherByteByByte) {
   listen();

@@ -114,6 +114,7 @@ class TransportTest : public testing::TestWithParam<Kind> {
       auto peer = std::make_unique<Peer>();
       peer->connection = std::move(accepted);
       peer->act = server_act_;
+      peer->connection->set_memory_owner({1});
       peer->connection->start(*peer);
       servers_.push_back(std::move(peer));
     });

@@ -26,6 +26,11 @@ namespace asio = boost::asio;
 // How many ready sources one look at the set takes. The kernel rotates those that stay ready, so that nobody starves.
 constexpr int kEventsPerTurn = 256;
 
+// How long a turn goes on reading. Sources that are ready and were not reported by then come first in the next turn:
+// timers, and what is to be sent, do not wait for all of them. Longer turns carry more with one system call; a shorter
+// bound would cut those of a busy node, which take a few ms.
+constexpr base::Duration kReadingTimeMax = std::chrono::milliseconds(20);
+
 // How often a turn's end is repeated because flushing one output made another (a closed connection settles calls whose
 // results go elsewhere). What is left then waits for the next turn, which does not wait.
 constexpr int kFlushRounds = 4;
@@ -97,6 +102,8 @@ class Loop::Impl {
     if (!turn_began_) turn_began_ = steady_now();
     return *turn_began_;
   }
+
+  [[nodiscard]] bool is_turn_long() const { return in_turn_ && steady_now() - now() >= kReadingTimeMax; }
 
   [[nodiscard]] bool is_current() const {
     const std::thread::id owner = owner_.load(std::memory_order_relaxed);
@@ -240,14 +247,13 @@ class Loop::Impl {
   // that did not say it is drained, one that has ended (the end may have been there already when it was read to its
   // last byte, and will not happen again), or more sources than one look takes.
   void report_data() {
-    std::array<epoll_event, kEventsPerTurn> events;
-    const int count = ::epoll_wait(data_set_.native_handle(), events.data(), kEventsPerTurn, 0);
-    more_data_ = count == kEventsPerTurn;
-    if (count <= 0) return;
+    more_data_ = next_event_ != event_count_;  // what was left is not all: the set is looked at in the next turn
+    if (!more_data_) look_at_data();
+    if (next_event_ == event_count_) return;
     ++stats_.data_turns;
-    stats_.data_events += static_cast<std::uint64_t>(count);
-    for (int i = 0; i < count; ++i) {
-      const epoll_event& event = events[static_cast<std::size_t>(i)];
+    while (next_event_ != event_count_) {
+      const epoll_event& event = events_[next_event_++];
+      ++stats_.data_events;
       const WatchToken token{static_cast<std::uint32_t>(event.data.u64),
                              static_cast<std::uint32_t>(event.data.u64 >> 32)};
       const Slot* const slot = find(token);
@@ -256,7 +262,17 @@ class Loop::Impl {
       drained_ = false;
       if (any(ready)) slot->source->on_ready(ready);
       if (!drained_ || has_ended(event.events)) more_data_ = true;
+      if (next_event_ == event_count_ || !is_turn_long()) continue;
+      more_data_ = true;
+      return;
     }
+  }
+
+  void look_at_data() {
+    const int count = ::epoll_wait(data_set_.native_handle(), events_.data(), kEventsPerTurn, 0);
+    more_data_ = count == kEventsPerTurn;
+    next_event_ = 0;
+    event_count_ = static_cast<std::size_t>(std::max(count, 0));
   }
 
   void report_ready() {
@@ -314,6 +330,9 @@ class Loop::Impl {
   asio::posix::stream_descriptor data_set_;
   bool more_data_ = false;  // the set may have something that Asio will not report
   bool drained_ = false;    // said by the source being reported
+  std::array<epoll_event, kEventsPerTurn> events_;
+  std::size_t next_event_ = 0;  // of those that were found and are not reported yet; a long turn leaves some
+  std::size_t event_count_ = 0;
 
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
@@ -340,6 +359,7 @@ void Loop::stop() { impl_->stop(); }
 bool Loop::run_until(const std::function<bool()>& done, base::Duration limit) { return impl_->run_until(done, limit); }
 void Loop::post(std::function<void()> function) { impl_->post(std::move(function)); }
 base::Instant Loop::now() const { return impl_->now(); }
+bool Loop::is_turn_long() const { return impl_->is_turn_long(); }
 boost::asio::io_context& Loop::io() { return impl_->io(); }
 bool Loop::is_current() const { return impl_->is_current(); }
 void Loop::add_hook(TurnHook& hook) { impl_->add_hook(hook); }

@@ -106,6 +106,10 @@ class Loop final : public base::Clock {
   /// The time at which this turn began; outside a turn, the time. Steady clock.
   [[nodiscard]] base::Instant now() const override;
 
+  /// This turn has lasted so long that what can wait is left to the next one. A source that has a lot to do asks now
+  /// and then, stops, and marks itself.
+  [[nodiscard]] bool is_turn_long() const;
+
   /// For what Asio does: accept, resolve, timers, signals, HTTP. Its handlers run on this loop's thread.
   [[nodiscard]] boost::asio::io_context& io();
 

@@ -70,7 +70,8 @@ constexpr SettingKey kTable[] = {
      "What the node keeps for its apps and peers, in all: prepared placements, node infos, arguments that wait, large "
      "payloads on their way, queued output. Nobody may have more than half of what is left for all others: one alone, "
      "a quarter of it. Beyond it, new work is "
-     "rejected with a time to retry after. At least four times max_frame_bytes; the process takes up to 32 MiB more."},
+     "rejected with a time to retry after. At least four times max_frame_bytes; the process takes up to 32 MiB more, "
+     "and where all is taken up to 68 KiB for each connection that has begun to send something."},
     {"limits.max_frame_bytes", SizeType{FIELD(limits.max_frame_bytes), Bytes{64 * kKiB.count}, kGiB},
      "Largest message, arguments included. Raising it lets one call take more memory at each hop."},
     {"limits.queued_bytes_per_connection",

@@ -74,8 +74,10 @@ class Channel {
     options_.owner = owner;
     outgoing_.set_owner(owner);
   }
-  /// How large a frame that has not come whole is to become, where that is more than one read; else 0.
-  [[nodiscard]] std::size_t wanted_input() const { return reader_.wanted() > kReadBytes ? reader_.wanted() : 0; }
+  /// How large a frame that has not come whole is to become; 0: there is none, or its header is not complete.
+  [[nodiscard]] std::size_t wanted_input() const { return reader_.wanted(); }
+  /// There is no memory for the rest of the frame that has begun: it is to pin no more than has come of it.
+  void compact_input() { reader_.compact(); }
 
   /// For what begins from here on: the other side may send more, or less, than the options said.
   void set_message_bytes_max(std::size_t bytes) { options_.message_bytes_max = bytes; }

@@ -21,7 +21,8 @@ std::span<std::byte> FrameReader::writable() {
   const std::size_t needed = std::max(kReadBytes, wanted_);
   if (!block_) {
     block_ = BlockRef::allocate(needed);
-  } else if (block_.capacity() - begin_ < wanted_ || (begin_ != 0 && block_.capacity() - end_ < kLeastRead)) {
+  } else if (block_.capacity() - begin_ < wanted_ ||
+             ((begin_ != 0 || block_.capacity() < kReadBytes) && block_.capacity() - end_ < kLeastRead)) {
     make_room(needed);
   }
   return {block_.data() + end_, block_.capacity() - end_};
@@ -37,6 +38,16 @@ void FrameReader::make_room(std::size_t needed) {
     std::memcpy(next.data(), block_.data() + begin_, begun);
     block_ = std::move(next);
   }
+  begin_ = 0;
+  end_ = begun;
+}
+
+void FrameReader::compact() {
+  const std::size_t begun = end_ - begin_;
+  if (!block_ || block_.capacity() == begun) return;
+  BlockRef exact = BlockRef::allocate(begun);
+  std::memcpy(exact.data(), block_.data() + begin_, begun);
+  block_ = std::move(exact);
   begin_ = 0;
   end_ = begun;
 }

@@ -38,6 +38,8 @@ class FrameReader {
 
   /// `count` bytes were read into what writable() returned.
   void commit(std::size_t count);
+  /// What has come of a frame that is not complete is to pin no more memory than it has bytes.
+  void compact();
   /// The length of the frame that has begun and not come whole; 0: none.
   [[nodiscard]] std::size_t wanted() const { return wanted_; }
 
@@ -80,6 +82,8 @@ class FrameReader {
   [[nodiscard]] bool failed() const { return !error_.empty(); }
   [[nodiscard]] const std::string& error() const { return error_; }
 
+  /// The block in which they lie.
+  [[nodiscard]] std::size_t block_bytes() const { return block_.capacity(); }
   /// Bytes of a frame that has begun but is not complete: not zero at the end of a stream means it was cut.
   [[nodiscard]] std::size_t pending_bytes() const { return end_ - begin_; }
 

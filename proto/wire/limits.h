@@ -56,6 +56,11 @@ inline constexpr std::size_t kMaxQueuedBytes = 256U << 20;
 /// What one read asks for. Larger reads gather more frames a turn; beyond 256 KiB nothing more was gained.
 inline constexpr std::size_t kReadBytes = 256U << 10;
 
+/// What a connection may keep of a frame that has begun when the node has no memory for it: any chunk, so that what is
+/// under way comes to its end and gives memory back. Times the number of connections, it is what the node takes beyond
+/// its bound at most.
+inline constexpr std::size_t kLeastReadBytes = 68U << 10;
+
 /// What small frames are copied into. Larger blocks would be held by connections that have a few bytes to send and
 /// cannot; smaller ones take more segments for one write.
 inline constexpr std::size_t kOutputBlockBytes = 64U << 10;

@@ -218,6 +218,32 @@ TEST(FrameReader, BigFramesPassAndTheBufferShrinksAgain) {
   EXPECT_LE(reader.writable().size(), kReadBytes);
 }
 
+TEST(FrameReader, AFrameThatHasBegunPinsNoMoreThanHasComeOnceItIsCompacted) {
+  FrameWriter writer;
+  const std::string payload(100'000, 'p');
+  writer.append(FrameHeader{.kind = FrameKind::kCall, .call_id = 1}, {}, as_span("first"));
+  writer.append(FrameHeader{.kind = FrameKind::kCall, .call_id = 2}, {}, as_span(payload));
+  FrameReader reader;
+  std::uint64_t frames = 0;
+  while (!writer.empty()) {
+    const auto space = reader.writable();
+    ASSERT_FALSE(space.empty());
+    const std::size_t count = std::min({space.size(), writer.pending().size(), std::size_t{30'000}});
+    std::memcpy(space.data(), writer.pending().data(), count);
+    writer.consume(count);
+    reader.commit(count);
+    while (const auto frame = reader.next()) {
+      EXPECT_EQ(frame->header.call_id, ++frames);
+      EXPECT_EQ(as_text(frame->payload.bytes()), frames == 1 ? "first" : payload);
+    }
+    const std::size_t begun = reader.pending_bytes();
+    reader.compact();
+    EXPECT_EQ(reader.pending_bytes(), begun);
+    EXPECT_EQ(reader.block_bytes(), begun);
+  }
+  EXPECT_EQ(frames, 2U);
+}
+
 TEST(FrameReader, ManyRandomFramesSurviveRandomCuts) {
   base::Random random(7);
   for (int round = 0; round < 20; ++round) {

@@ -3,7 +3,7 @@
 from actors import FUNCTION, JOIN_SECONDS_MAX
 from cases import attack
 from messages import kaido
-from wire import ABORT, CHUNK, STREAMED, AppConnection, announcement
+from wire import ABORT, CHUNK, REJECTED, STREAMED, AppConnection, announcement, frame
 
 MIB = 1 << 20
 STREAMS = 1100  # a connection may have 1024 under way
@@ -19,11 +19,11 @@ def answers(app, count):
     """`count` results, of different calls: call → status."""
     got = {}
     while len(got) < count:
-        frame = app.next()
-        if frame.kind == kaido.RESULT:
-            if frame.call in got:
-                raise AssertionError("call %d was answered twice" % frame.call)
-            got[frame.call] = frame.status
+        answer = app.next()
+        if answer.kind == kaido.RESULT:
+            if answer.call in got:
+                raise AssertionError("call %d was answered twice" % answer.call)
+            got[answer.call] = answer.status
     return got
 
 
@@ -106,3 +106,32 @@ def sizes_that_cannot_be(site):
     call += 1
     app.send(kaido.CALL, code=template, call=call, payload=b"still welcome")
     site.expect(answers(app, 1) == {call: kaido.SUCCEEDED}, "the app is not served any more")
+
+
+def push(connection, rest):
+    """As much of it as the node takes now; what is left."""
+    try:
+        return rest[connection.socket.send(rest):]
+    except BlockingIOError:
+        return rest
+    except OSError:
+        return b""  # its time for being silent has passed
+
+
+@attack(memory_mib=64 + 32)
+def frames_that_do_not_end(site):
+    """Hundreds of apps send nearly all of a frame: large ones until the memory is taken, then ones as large as a read."""
+    a = site.node("a", more="limits: {memory: 64MiB, max_frame_bytes: 16MiB}")
+    site.echo(a, slots=SLOTS)
+    site.caller(a, accepts=(REJECTED,))
+    site.begin()
+    apps = [site.attacker(AppConnection(a.app, "half")) for _ in range(400)]
+    rests = []
+    for index, app in enumerate(apps):
+        app.socket.setblocking(False)
+        size = 4 * MIB - 1000 if index < 20 else 255_000
+        rests.append(memoryview(frame(kaido.PREPARE, meta=bytes(size))[:-1]))
+    while site.lasts():
+        rests = [push(app, rest) for app, rest in zip(apps, rests)]
+    site.goes_on(site.callers[0])
+    site.count("frames", len(apps))
