@@ -27,16 +27,7 @@ install -m 755 "$built/deploy/libkaido.so.$kSoVersion" "$prefix/lib/"
 ln -sf "libkaido.so.$kSoVersion" "$prefix/lib/libkaido.so"
 fill_in "$sources/deploy/kaido.pc.in" >"$prefix/lib/pkgconfig/kaido.pc"
 fill_in "$sources/deploy/KaidoConfig.cmake.in" >"$prefix/lib/cmake/Kaido/KaidoConfig.cmake"
-cat >"$prefix/lib/cmake/Kaido/KaidoConfigVersion.cmake" <<VERSION
-# Before 1.0 a minor version may break what the one before it promised.
-set(PACKAGE_VERSION "$version")
-if(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)
-  set(PACKAGE_VERSION_EXACT TRUE)
-  set(PACKAGE_VERSION_COMPATIBLE TRUE)
-elseif(PACKAGE_FIND_VERSION VERSION_LESS PACKAGE_VERSION AND PACKAGE_FIND_VERSION VERSION_GREATER_EQUAL 0.1)
-  set(PACKAGE_VERSION_COMPATIBLE TRUE)
-endif()
-VERSION
+fill_in "$sources/deploy/KaidoConfigVersion.cmake.in" >"$prefix/lib/cmake/Kaido/KaidoConfigVersion.cmake"
 
 install -D -m 755 "$sources/deploy/check-coroutines" "$prefix/bin/kaido-check-coroutines"
 
