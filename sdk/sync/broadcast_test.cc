@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -97,6 +98,63 @@ TEST(Broadcast, BlockingRecvInATaskThrows) {
     EXPECT_THROW(static_cast<void>(rx.blocking_recv()), std::logic_error);
     co_return;
   });
+}
+
+/// Can only be copied, and fails to be when told to.
+struct Copied {
+  explicit Copied(std::string value) : text(std::move(value)) {}
+  Copied(const Copied& other) : text(other.text) {
+    if (copies_left > 0 && --copies_left == 0) throw std::runtime_error("no more copies");
+  }
+  static inline int copies_left = 0;  // 0: as many as you like.
+  std::string text;
+};
+
+const std::string kFirst(40, 'a');
+const std::string kSecond(40, 'b');
+
+TEST(Broadcast, ASendThatThrowsHasSentNothing) {
+  bool has_thrown = true;
+  for (int copies = 1; has_thrown; ++copies) {
+    auto [tx, rx] = broadcast::channel<Copied>(1);
+    EXPECT_TRUE(tx.send(Copied(kFirst)));
+    const Copied second(kSecond);
+    Copied::copies_left = copies;
+    try {
+      has_thrown = false;
+      static_cast<void>(tx.send(second));
+    } catch (const std::runtime_error&) {
+      has_thrown = true;
+    }
+    Copied::copies_left = 0;
+    auto received = rx.try_recv();
+    if (has_thrown) {
+      EXPECT_EQ(received.value().text, kFirst) << copies;
+    } else {
+      EXPECT_TRUE(received.error().is_lagged());
+    }
+  }
+}
+
+TEST(Broadcast, AReceiverThatGoesCopiesNothing) {
+  auto [tx, rx] = broadcast::channel<Copied>(1);
+  EXPECT_TRUE(tx.send(Copied(kFirst)));
+  Copied::copies_left = 1;
+  {
+    auto dropped = std::move(rx);
+  }
+  EXPECT_EQ(Copied::copies_left, 1);
+  Copied::copies_left = 0;
+}
+
+TEST(Broadcast, AReceiveThatThrowsHasReceived) {
+  auto [tx, rx] = broadcast::channel<Copied>(2);
+  EXPECT_TRUE(tx.send(Copied(kFirst)));
+  EXPECT_TRUE(tx.send(Copied(kSecond)));
+  Copied::copies_left = 1;
+  EXPECT_THROW(static_cast<void>(rx.try_recv()), std::runtime_error);
+  EXPECT_EQ(rx.try_recv().value().text, kSecond);
+  EXPECT_EQ(tx.len(), 0U);
 }
 
 struct Message {

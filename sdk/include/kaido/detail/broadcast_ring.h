@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include <kaido/detail/fifo.h>
 #include <kaido/detail/futex_lock.h>
 #include <kaido/detail/futex_shared_lock.h>
 #include <kaido/detail/wait_list.h>
@@ -115,9 +116,12 @@ class BroadcastRing final : public BroadcastCore {
     }
   }
 
+  /// What a slot has: moving it under the locks cannot fail.
+  using Stored = Element<T>;
+
   /// The number of receivers; with 0 the value is left where it is.
-  std::size_t send(T& value) {
-    std::optional<T> replaced;  // Destroyed after the locks.
+  std::size_t send(Stored& value) noexcept {
+    std::optional<Stored> replaced;  // Destroyed after the locks.
     std::unique_lock lock(mutex_);
     const std::size_t receivers = receivers_;
     if (receivers == 0) return 0;
@@ -173,14 +177,14 @@ class BroadcastRing final : public BroadcastCore {
     FutexSharedLock lock;
     std::atomic<std::uint64_t> position = 0;
     std::atomic<std::size_t> remaining = 0;
-    std::optional<T> value;
+    std::optional<Stored> value;
   };
 
   /// Counts a receiver as done and unlocks, also if its copy throws; the last one takes out the value, to be destroyed
   /// by `rest`.
   class Turn {
    public:
-    Turn(Slot& slot, std::optional<T>& rest) noexcept : slot_(slot), rest_(rest) {}
+    Turn(Slot& slot, std::optional<Stored>& rest) noexcept : slot_(slot), rest_(rest) {}
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn() {
@@ -193,14 +197,14 @@ class BroadcastRing final : public BroadcastCore {
 
    private:
     Slot& slot_;
-    std::optional<T>& rest_;
+    std::optional<Stored>& rest_;
   };
 
   /// False if the value of position `next` is not there.
   bool take_from_slot(std::uint64_t& next, std::optional<T>* value) {
     Slot& slot = slots_[slot_index(next)];
     if (slot.position.load(std::memory_order_acquire) != next) return false;
-    std::optional<T> rest;  // Destroyed after the lock.
+    std::optional<Stored> rest;  // Destroyed after the lock.
     if (!slot.lock.try_lock_shared()) return false;
     if (slot.position.load(std::memory_order_relaxed) != next) {
       slot.lock.unlock_shared();
@@ -210,10 +214,10 @@ class BroadcastRing final : public BroadcastCore {
     Turn turn(slot, rest);
     if (value == nullptr) return true;
     if (slot.remaining.load(std::memory_order_acquire) == 1) {
-      value->emplace(std::move(*slot.value));  // All others have their copy.
+      value->emplace(std::move(element_value<T>(*slot.value)));  // All others have their copy.
       slot.value.reset();
     } else {
-      value->emplace(std::as_const(*slot.value));
+      value->emplace(std::as_const(element_value<T>(*slot.value)));
     }
     return true;
   }

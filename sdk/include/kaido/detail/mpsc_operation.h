@@ -3,6 +3,7 @@
 /// Each refers to the channel through the sender or receiver that made it, which must outlive it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -83,7 +84,11 @@ class [[nodiscard]] MpscSend {
     }
     if (!wait_.poll_without_budget(context)) return false;
     const bool granted = wait_.finish();
-    if (granted) channel_.push(value_);
+    if (granted) {
+      PermitHold hold(channel_, 1);  // Goes back if there is no memory for the value's place.
+      channel_.push(value_);
+      hold.forget();
+    }
     return finish(context, granted);
   }
   Expected<void, mpsc::SendError<T>> take() {
@@ -183,12 +188,14 @@ class [[nodiscard]] MpscReceiveMany {
     using Received = typename MpscChannel<T>::Received;
     if (limit_ == 0) return true;
     if (!context.may_proceed()) return false;
+    make_room();
     std::optional<Element<T>> value;
     const Received first = channel_.try_receive(value, &context);
     if (first == Received::kNone) return false;
     if (first == Received::kValue) append(*value);
     while (value && count_ < limit_) {
       value.reset();
+      make_room();
       if (channel_.try_receive(value, nullptr) == Received::kValue) append(*value);
     }
     context.spend();
@@ -197,10 +204,16 @@ class [[nodiscard]] MpscReceiveMany {
   std::size_t take() noexcept { return count_; }
 
  private:
+  /// Before a value is taken from the channel: if there is no memory, it stays there.
+  void make_room() {
+    if (buffer_.size() == buffer_.capacity()) buffer_.reserve(std::max(kLeastRoom, 2 * buffer_.size()));
+  }
   void append(Element<T>& value) {
     buffer_.push_back(std::move(element_value<T>(value)));
     ++count_;
   }
+
+  static constexpr std::size_t kLeastRoom = 4;
 
   MpscChannel<T>& channel_;
   std::vector<T>& buffer_;

@@ -161,8 +161,9 @@ class Sender {
   /// Sends to all receivers of this moment and gives their number; without any, the value is given back. Never waits:
   /// the oldest value goes if the ring is full.
   Expected<std::size_t, SendError<T>> send(T value) const {
-    const std::size_t receivers = ring_->send(value);
-    if (receivers == 0) return Unexpected(SendError<T>{std::move(value)});
+    detail::Element<T> element(std::move(value));
+    const std::size_t receivers = ring_->send(element);
+    if (receivers == 0) return Unexpected(SendError<T>{std::move(detail::element_value<T>(element))});
     return receivers;
   }
 
