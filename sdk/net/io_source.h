@@ -2,13 +2,14 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <vector>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
-#include <kaido/detail/waker.h>
+#include <kaido/detail/wait_list.h>
 #include <kaido/handle.h>
 #include <kaido/net.h>
 
@@ -28,16 +29,18 @@ class IoSource {
 
   [[nodiscard]] int socket() noexcept { return descriptor_.native_handle(); }
   [[nodiscard]] bool is_shut_down() const noexcept;
-  /// Wakes the poller when the socket may be ready; one in each direction.
-  void wait(PollContext& context, IoDirection direction);
+  /// Wakes the poller when the socket may be ready, with all others who wait for the same.
+  void wait(QueuedNode& node, PollContext& context, IoDirection direction);
+  void leave(QueuedNode& node) noexcept;
 
  private:
   /// What handlers and shutdown touch.
   struct Waiters final : IoWaiters {
     void take_wakers(std::vector<Waker>& into) override;
+    void wake(std::size_t direction) noexcept;
     std::mutex mutex;
-    std::array<Waker, 2> wakers;     // Under the mutex; by direction.
-    std::array<bool, 2> is_armed{};  // The same.
+    std::array<WaitList<QueuedNode>, 2> lists;  // Under the mutex; by direction.
+    std::array<bool, 2> is_armed{};             // The same: a handler in the driver will call wake().
   };
 
   const CoreRef core_;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <stdexcept>
 
 #include "sdk/net/io_source.h"
 
@@ -48,23 +49,41 @@ namespace detail {
 
 int IoOperation::socket() const noexcept { return source_->socket(); }
 
+IoOperation::IoOperation(IoOperation&& other) noexcept : error_(other.error_), direction_(other.direction_) {
+  other.leave();
+  source_ = std::move(other.source_);
+}
+
+IoOperation::~IoOperation() { leave(); }
+
+void IoOperation::leave() noexcept {
+  if (node_.is_queued.load(std::memory_order_acquire)) source_->leave(node_);
+}
+
 bool IoOperation::poll(PollContext& context) {
   if (!context.may_proceed()) return false;
-  if (!error_) {
-    if (source_->is_shut_down()) {
-      error_ = std::error_code(kShutDown, runtime_errors());
-    } else if (attempt() < 0) {
-      if (errno == EAGAIN || errno == EINPROGRESS || errno == EALREADY || errno == EINTR) {
-        source_->wait(context, direction_);
-        // Shutdown may have looked for waiters just before.
-        if (!source_->is_shut_down()) return false;
-        error_ = std::error_code(kShutDown, runtime_errors());
-      } else {
-        error_ = last_error();
-      }
+  if (source_ == nullptr) throw std::logic_error("kaido: a connect() that has given its stream was awaited again");
+  if (!error_ && !try_once(context)) return false;
+  leave();
+  context.spend();
+  return true;
+}
+
+// False if it waits; else it is done, or error_ says why not.
+bool IoOperation::try_once(PollContext& context) {
+  const std::error_code shut_down(kShutDown, runtime_errors());
+  if (source_->is_shut_down()) {
+    error_ = shut_down;
+  } else if (attempt() < 0 && !error_) {
+    if (errno == EAGAIN || errno == EINPROGRESS || errno == EALREADY || errno == EINTR) {
+      source_->wait(node_, context, direction_);
+      // Shutdown may have looked for waiters just before.
+      if (!source_->is_shut_down()) return false;
+      error_ = shut_down;
+    } else {
+      error_ = last_error();
     }
   }
-  context.spend();
   return true;
 }
 
@@ -152,6 +171,8 @@ Stream::Connect::Connect(const Address& address)
 long Stream::Connect::attempt() noexcept {
   const int result = ::connect(socket(), static_cast<const sockaddr*>(address_.data()), address_.size());
   if (result != 0 && errno == EISCONN && has_started_) return 0;
+  // The queue of a Unix listener is full (or no port is left): the socket waits for nothing, and is ready at once.
+  if (result != 0 && errno == EAGAIN) error_ = last_error();
   has_started_ = true;
   return result;
 }
@@ -194,7 +215,7 @@ long Listener::Accept::attempt() noexcept {
 }
 
 IoResult<Stream> Listener::Accept::take() {
-  if (error_) return error_;
+  if (const auto error = take_error()) return error;
   detail::OwnedSocket socket(std::exchange(accepted_, -1));
   return Stream(socket.into_source());
 }

@@ -1,14 +1,22 @@
 #include <kaido/net.h>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <array>
 #include <chrono>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include <kaido/join_set.h>
 #include <kaido/runtime.h>
 #include <kaido/spawn.h>
 #include <kaido/time.h>
@@ -85,6 +93,97 @@ TEST(Net, ADroppedReadLosesNothing) {
   });
 }
 
+/// A Unix address of this test's own, without a file.
+Address own_address(std::string_view purpose) {
+  return Address::unix_path(std::string(1, '\0') + "kaido-net-test-" + std::to_string(::getpid()) +
+                            std::string(purpose));
+}
+
+TEST(Net, SeveralTasksMayWaitForOneListener) {
+  constexpr int kTasks = 3;
+  Runtime runtime = make_runtime();
+  runtime.block_on([]() -> Task<void> {
+    const Listener listener = Listener::bind(Address::parse("127.0.0.1:0")).value();
+    JoinSet<bool> tasks;
+    for (int i = 0; i < kTasks; ++i) {
+      tasks.spawn([&listener]() -> Task<bool> { co_return (co_await listener.accept()).has_value(); });
+    }
+    co_await yield_now();
+    std::vector<Stream> clients;
+    for (int i = 0; i < kTasks; ++i) {
+      clients.push_back((co_await Stream::connect(listener.local_address())).value());
+      const auto accepted = co_await timeout(10s, tasks.join_next());
+      EXPECT_TRUE(accepted.has_value() && (**accepted).value());
+    }
+  });
+}
+
+TEST(Net, OneThatWaitsNoMoreKeepsNothingFromTheOthers) {
+  Runtime runtime = make_runtime();
+  runtime.block_on([]() -> Task<void> {
+    const auto receiver = UdpSocket::bind(Address::parse("127.0.0.1:0")).value();
+    const auto sender = UdpSocket::bind(Address::parse("127.0.0.1:0")).value();
+    auto receive = [&receiver]() -> Task<bool> {
+      std::array<std::byte, 16> buffer{};
+      co_return (co_await receiver.recv_from(buffer)).has_value();
+    };
+    auto first = spawn(receive);
+    auto given_up = spawn(receive);
+    auto last = spawn(receive);
+    co_await yield_now();
+    given_up.abort();
+    EXPECT_TRUE((co_await given_up).error().is_cancelled());
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_TRUE((co_await sender.send_to(bytes("x"), receiver.local_address())).has_value());
+    }
+    EXPECT_TRUE((co_await timeout(10s, std::move(first))).has_value());
+    EXPECT_TRUE((co_await timeout(10s, std::move(last))).has_value());
+  });
+}
+
+TEST(Net, AnOperationThatFailedCanBeAwaitedAgain) {
+  Runtime runtime = make_runtime();
+  runtime.block_on([]() -> Task<void> {
+    const Address address = own_address("again");
+    auto connect = Stream::connect(address);
+    EXPECT_EQ((co_await connect).error(), std::errc::connection_refused);
+    const Listener listener = Listener::bind(address).value();
+    EXPECT_TRUE((co_await connect).has_value());
+    bool is_refused = false;
+    try {
+      static_cast<void>(co_await connect);
+    } catch (const std::logic_error&) {
+      is_refused = true;
+    }
+    EXPECT_TRUE(is_refused) << "its socket is the stream's";
+  });
+}
+
+// Nothing tells when there is room: who waited for the socket would find it ready over and over.
+TEST(Net, AFullQueueOfConnectionsIsAnError) {
+  Runtime runtime = make_runtime();
+  const Address address = own_address("full");
+  const int listening = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::bind(listening, static_cast<const sockaddr*>(address.data()), address.size()), 0);
+  ASSERT_EQ(::listen(listening, 0), 0);
+  runtime.block_on([&]() -> Task<void> {
+    constexpr int kMoreThanFit = 8;
+    std::vector<Stream> clients;
+    std::error_code error;
+    for (int i = 0; i < kMoreThanFit && !error; ++i) {
+      auto connected = co_await timeout(10s, Stream::connect(address));
+      if (!connected) co_return ADD_FAILURE() << connected.error().to_string();
+      if (connected->has_value()) {
+        clients.push_back(std::move(*connected).value());
+      } else {
+        error = connected->error();
+      }
+    }
+    EXPECT_EQ(error, std::errc::resource_unavailable_try_again);
+  });
+  ::close(listening);
+}
+
 TEST(Net, AWaitingOperationEndsWithItsRuntime) {
   std::optional<Runtime> owner(make_runtime());
   Runtime other = make_runtime();
@@ -93,13 +192,16 @@ TEST(Net, AWaitingOperationEndsWithItsRuntime) {
     const EnterGuard guard = owner->enter();
     listener.emplace(Listener::bind(Address::parse("127.0.0.1:0")).value());
   }
-  auto waiting = other.spawn([&listener]() -> Task<bool> {
+  auto wait = [&listener]() -> Task<bool> {
     const auto accepted = co_await listener->accept();
     co_return is_rt_shutdown_err(accepted.error());
-  });
+  };
+  auto first = other.spawn(wait);
+  auto second = other.spawn(wait);
   other.block_on([]() -> Task<void> { co_await yield_now(); });
   owner.reset();
-  EXPECT_TRUE(other.block_on(waiting).value());
+  EXPECT_TRUE(other.block_on(first).value());
+  EXPECT_TRUE(other.block_on(second).value());
 }
 
 TEST(Net, NeedsARuntimeWithIo) {

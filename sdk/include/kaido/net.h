@@ -21,6 +21,7 @@
 #include <system_error>
 #include <utility>
 
+#include <kaido/detail/wait_list.h>
 #include <kaido/detail/waker.h>
 #include <kaido/error.h>
 #include <kaido/expected.h>
@@ -76,7 +77,7 @@ class IoSource;  // A socket known to a runtime's driver.
 using IoSourceRef = std::shared_ptr<IoSource>;
 enum class IoDirection : unsigned char { kRead, kWrite };
 
-/// Tries, and waits until trying again makes sense.
+/// Tries, and waits until trying again makes sense. One that has a name can be awaited again, and tries anew.
 class IoOperation {
  public:
   IoOperation& operator=(IoOperation&&) = delete;
@@ -84,25 +85,32 @@ class IoOperation {
 
  protected:
   IoOperation(IoSourceRef source, IoDirection direction) noexcept : source_(std::move(source)), direction_(direction) {}
-  IoOperation(IoOperation&&) noexcept = default;
-  ~IoOperation() = default;
+  /// One that waits must be awaited anew.
+  IoOperation(IoOperation&& other) noexcept;
+  ~IoOperation();
   [[nodiscard]] int socket() const noexcept;
+  /// What went wrong, if anything did; the next try begins without it.
+  [[nodiscard]] std::error_code take_error() noexcept { return std::exchange(error_, {}); }
 
   IoSourceRef source_;
   std::error_code error_;
 
  private:
-  /// One system call that does not wait: its result, negative with errno on failure.
+  /// One system call that does not wait: its result, negative with errno on failure. Sets error_ itself where errno
+  /// would say to try again later, and nothing will tell when.
   virtual long attempt() noexcept = 0;
+  [[nodiscard]] bool try_once(PollContext& context);
+  void leave() noexcept;
 
   const IoDirection direction_;
+  QueuedNode node_;  // In the source's list of those who wait for the direction.
 };
 
 /// Operations that give a number of bytes.
 class [[nodiscard]] IoTransfer : public IoOperation {
  public:
   net::IoResult<std::size_t> take() {
-    if (error_) return error_;
+    if (const auto error = take_error()) return error;
     return count_;
   }
 
@@ -139,7 +147,7 @@ class [[nodiscard]] IoReadFrom final : public IoOperation {
   IoReadFrom(IoSourceRef source, std::span<std::byte> buffer) noexcept
       : IoOperation(std::move(source), IoDirection::kRead), buffer_(buffer) {}
   net::IoResult<std::pair<std::size_t, net::Address>> take() {
-    if (error_) return error_;
+    if (const auto error = take_error()) return error;
     return std::pair<std::size_t, net::Address>(count_, from_);
   }
 
@@ -189,7 +197,7 @@ class [[nodiscard]] Stream::Connect final : public detail::IoOperation {
  public:
   explicit Connect(const Address& address);
   IoResult<Stream> take() {
-    if (error_) return error_;
+    if (const auto error = take_error()) return error;
     return Stream(std::move(source_));
   }
 
