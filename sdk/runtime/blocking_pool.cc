@@ -29,7 +29,7 @@ void BlockingPool::spawn(TaskHeader& task) {
     work_.wake_one();
     return;
   }
-  if (thread_count_ < core_.options.max_blocking_threads + core_.workers_in_pool()) {
+  if (may_start_thread()) {
     try {
       start_thread();
     } catch (...) {
@@ -42,6 +42,12 @@ void BlockingPool::spawn(TaskHeader& task) {
     }
   }
   queue_.push(task);
+}
+
+// Without the sum of both, which need not fit.
+bool BlockingPool::may_start_thread() const noexcept {
+  const std::size_t workers = core_.workers_in_pool();
+  return thread_count_ < workers || thread_count_ - workers < core_.options.max_blocking_threads;
 }
 
 void BlockingPool::spawn_on_new_thread(TaskHeader& task) {
@@ -100,7 +106,7 @@ void BlockingPool::run_queued(Lock& lock) {
 bool BlockingPool::wait_for_work(Lock& lock) {
   if (is_closed_) return false;
   ++idle_threads_;
-  const auto until = std::chrono::steady_clock::now() + core_.options.thread_keep_alive;
+  const auto until = std::chrono::steady_clock::now() + saturate(core_.options.thread_keep_alive);
   for (;;) {
     const bool timed_out = !work_.wait_until(lock, until);
     if (wakes_ > 0) {  // Who told us has counted us as no longer idle.

@@ -47,6 +47,7 @@ class BlockingPool {
 
  private:
   using Lock = FutexCondition::Lock;
+  [[nodiscard]] bool may_start_thread() const noexcept;
   void start_thread();
   void serve();
   void run_queued(Lock& lock);

@@ -21,14 +21,21 @@ void require(bool condition, const char* what) {
 
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
+void require_workers(std::size_t count, const char* setting) {
+  if (count != 0 && count <= RuntimeBuilder::kMaxWorkerThreads) return;
+  throw std::invalid_argument(std::string("kaido: ") + setting + " must be a number from 1 to " +
+                              std::to_string(RuntimeBuilder::kMaxWorkerThreads));
+}
+
 std::size_t default_workers() {
   if (const char* text = std::getenv("KAIDO_WORKER_THREADS")) {
     char* end = nullptr;
     const long count = std::strtol(text, &end, 10);
-    require(end != text && *end == '\0' && count > 0, "KAIDO_WORKER_THREADS must be a number, at least 1");
+    const bool is_number = end != text && *end == '\0' && count > 0;
+    require_workers(is_number ? static_cast<std::size_t>(count) : 0, "KAIDO_WORKER_THREADS");
     return static_cast<std::size_t>(count);
   }
-  return std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, RuntimeBuilder::kMaxWorkerThreads);
 }
 
 }  // namespace
@@ -46,7 +53,7 @@ RuntimeBuilder& RuntimeBuilder::name(std::string name) {
   return *this;
 }
 RuntimeBuilder& RuntimeBuilder::worker_threads(std::size_t count) {
-  require(count != 0, "worker_threads must be at least 1");
+  require_workers(count, "worker_threads");
   options_.worker_threads = count;
   return *this;
 }

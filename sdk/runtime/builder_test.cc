@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <future>
+#include <limits>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -36,9 +37,17 @@ TEST(RuntimeBuilder, TakesTheNumberOfWorkersFromTheEnvironment) {
 }
 
 TEST(RuntimeBuilder, RefusesANumberOfWorkersThatIsNone) {
-  for (const char* wrong : {"0", "", "many", "2x", "-1"}) {
+  for (const char* wrong : {"0", "", "many", "2x", "-1", "4097", "1000000000", "99999999999999999999"}) {
     const Environment environment("KAIDO_WORKER_THREADS", wrong);
     EXPECT_THROW(static_cast<void>(Runtime::create()), std::invalid_argument) << wrong;
+  }
+}
+
+TEST(RuntimeBuilder, RefusesMoreWorkersThanAnybodyCanMean) {
+  constexpr std::size_t kMost = RuntimeBuilder::kMaxWorkerThreads;
+  EXPECT_NO_THROW(RuntimeBuilder::new_multi_thread().worker_threads(kMost));
+  for (const std::size_t wrong : {kMost + 1, std::size_t{1'000'000'000}, std::numeric_limits<std::size_t>::max()}) {
+    EXPECT_THROW(RuntimeBuilder::new_multi_thread().worker_threads(wrong), std::invalid_argument) << wrong;
   }
 }
 

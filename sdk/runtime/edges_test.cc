@@ -4,6 +4,7 @@
 #include <exception>
 #include <functional>
 #include <future>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -170,6 +171,36 @@ TEST(BlockingPool, AClosureThatGetsNoThreadIsRefusedAndGone) {
   EXPECT_THROW(static_cast<void>(runtime.spawn_blocking([kept = std::move(token)] {})), std::system_error);
   EXPECT_TRUE(watched.expired());
   EXPECT_FALSE(RuntimeBuilder::new_multi_thread().worker_threads(2).thread_stack_size(kMoreThanThereIs).build());
+}
+
+TEST(BlockingPool, TheHighestLimitIsNotTheLowest) {
+  Runtime runtime = RuntimeBuilder::new_multi_thread()
+                        .worker_threads(2)
+                        .max_blocking_threads(std::numeric_limits<std::size_t>::max())
+                        .enable_all()
+                        .build()
+                        .value();
+  auto closure = runtime.spawn_blocking([] { return 1; });
+  auto within = [&]() -> Task<bool> { co_return (co_await timeout(10s, std::move(closure))).has_value(); };
+  EXPECT_TRUE(runtime.block_on(within));
+}
+
+TEST(BlockingPool, TheLongestKeepAliveIsNotTheShortest) {
+  constexpr int kRounds = 3;
+  std::atomic<int> ended = 0;
+  Runtime runtime = RuntimeBuilder::new_current_thread()
+                        .thread_keep_alive(std::chrono::nanoseconds::max())
+                        .on_thread_stop([&] { ++ended; })
+                        .build()
+                        .value();
+  for (int round = 0; round < kRounds; ++round) {
+    auto closure = runtime.spawn_blocking([] {});
+    EXPECT_TRUE(runtime.block_on(closure).has_value());
+    while (runtime.metrics().num_idle_blocking_threads() == 0 && ended == 0) std::this_thread::yield();
+  }
+  EXPECT_EQ(ended, 0);
+  std::move(runtime).shutdown();
+  EXPECT_EQ(ended, 1);
 }
 
 TEST(Shutdown, TheLongestLimitIsNotTheShortest) {

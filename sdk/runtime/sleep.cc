@@ -56,7 +56,7 @@ void resume_clock() { detail::pausable_core(true).clock.resume(); }
 
 Task<void> advance_clock(std::chrono::nanoseconds duration) {
   detail::RuntimeClock& clock = detail::pausable_core(true).clock;
-  clock.advance_to(clock.now() + duration);
+  clock.advance_to(clock.now() + detail::saturate(duration));
   co_await yield_now();
 }
 

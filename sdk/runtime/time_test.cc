@@ -169,6 +169,15 @@ TEST(PausedClock, AdvanceFiresWhatIsDueAndNothingElse) {
   });
 }
 
+TEST(PausedClock, TheLongestWayIsForward) {
+  auto runtime = paused_runtime();
+  runtime.block_on([]() -> Task<void> {
+    const Instant begin = Clock::now();
+    co_await advance_clock(std::chrono::nanoseconds::max());
+    EXPECT_GT(Clock::now(), begin + 24h * 365);
+  });
+}
+
 TEST(PausedClock, WaitsForBlockingClosures) {
   auto runtime = paused_runtime();
   runtime.block_on([]() -> Task<void> {

@@ -89,7 +89,7 @@ void check_local(const RuntimeCore& core);
 class Runtime {
  public:
   /// A multi-thread runtime with everything enabled and one worker per core (KAIDO_WORKER_THREADS overrides).
-  /// Throws std::invalid_argument if KAIDO_WORKER_THREADS is not a positive number.
+  /// Throws std::invalid_argument if KAIDO_WORKER_THREADS is not a number that worker_threads() takes.
   [[nodiscard]] static Result<Runtime> create();
 
   Runtime(Runtime&& other) noexcept = default;
@@ -169,7 +169,10 @@ class RuntimeBuilder {
   /// The runtime's name, for Handle::name(); not blank.
   RuntimeBuilder& name(std::string name);
 
-  /// At least 1. Default: KAIDO_WORKER_THREADS, else the number of cores. No effect on a current-thread runtime.
+  /// More than that is a mistake: each worker has a thread with its stack, and looks at the queues of all others.
+  static constexpr std::size_t kMaxWorkerThreads = 4096;
+  /// 1 to kMaxWorkerThreads, else std::invalid_argument. Default: KAIDO_WORKER_THREADS, else the number of cores. No
+  /// effect on a current-thread runtime.
   RuntimeBuilder& worker_threads(std::size_t count);
   /// At least 1, default 512. Closures beyond it wait in a queue.
   RuntimeBuilder& max_blocking_threads(std::size_t count);
@@ -229,7 +232,7 @@ class RuntimeBuilder {
   RuntimeBuilder& metrics_schedule_latency_histogram_configuration(const HistogramConfiguration& configuration);
 
   /// kUnavailable if threads or descriptors cannot be had. Throws std::invalid_argument for settings that do not go
-  /// together, or if KAIDO_WORKER_THREADS is used and not a positive number.
+  /// together, or if KAIDO_WORKER_THREADS is used and not a number that worker_threads() takes.
   [[nodiscard]] Result<Runtime> build();
   /// A current-thread runtime that belongs to this thread (tokio's LocalRuntime): spawn_local() works in it without a
   /// LocalSet, and block_on, spawn_local and destruction are this thread's alone. Its Handle may spawn from any thread.
