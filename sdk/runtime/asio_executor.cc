@@ -27,7 +27,9 @@ std::shared_ptr<CoreLink> link_to(const CoreRef& core) noexcept { return core->l
 CoreRef lock_core(CoreLink& link) noexcept { return link.lock(); }
 
 bool runs_on_this_thread(const CoreLink& link) noexcept {
-  return thread_state.local != nullptr && thread_state.core != nullptr && thread_state.core->link.get().get() == &link;
+  // Whose tasks it runs, and not only whom it has entered: a task of another runtime may have (RuntimeContext).
+  const LocalScheduler* local = thread_state.local;
+  return local != nullptr && thread_state.core == &local->core && local->core.link.get().get() == &link;
 }
 
 boost::asio::execution_context& execution_context(const CoreLink& link) noexcept { return link.context(); }

@@ -352,8 +352,9 @@ void CurrentThread::drop_root(Root& root, RootWaker& waker) noexcept {
       driver.run_handlers(kLong);
     }
     is_parked_.store(false, std::memory_order_seq_cst);
-    if (is_free) return;
+    if (is_free) break;
   }
+  root.drop_frame();
 }
 
 // Until each foreign operation that uses memory of a cancelled task has come to its end.

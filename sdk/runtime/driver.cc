@@ -118,7 +118,11 @@ void Driver::rearm(TimerEntry& entry, Instant deadline) noexcept {
   Waker woken;
   {
     std::scoped_lock lock(lock_);
-    if (!entry.is_linked) return;
+    if (!entry.is_linked) {
+      // It fired since its owner looked, or never waited: the task that this wakes arms it for the new time.
+      entry.has_fired.store(false, std::memory_order_relaxed);
+      return;
+    }
     wheel_.remove(entry);
     if (link(entry, deadline)) {
       ends_wait = entry.deadline_tick < parked_until_;

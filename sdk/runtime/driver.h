@@ -62,8 +62,8 @@ class Driver {
   /// Links the entry unless it is linked already, and leaves the context's waker in it; true if it is due.
   bool arm(TimerEntry& entry, Instant deadline, PollContext& context);
   void disarm(TimerEntry& entry) noexcept;
-  /// A linked entry gets another deadline and keeps its waker, which is woken at once if that is due. Others stay as
-  /// they are, and can be armed again.
+  /// A linked entry gets another deadline and keeps its waker, which is woken at once if that is due. Others have not
+  /// fired afterwards, whatever happened meanwhile, and can be armed again.
   void rearm(TimerEntry& entry, Instant deadline) noexcept;
 
   void add(IoWaiters& waiters) noexcept;

@@ -93,6 +93,23 @@ TEST_F(Timers, reset_future) {
   EXPECT_EQ(target_.wakes, 1);
 }
 
+// It fires between the owner's look and its reset.
+TEST_F(Timers, OneThatFiredUnseenIsReset) {
+  TimerEntry entry;
+  EXPECT_FALSE(poll(entry, start_ + 1s, target_));
+  advance(1s);
+  EXPECT_TRUE(entry.has_fired.load());
+  driver_.rearm(entry, start_ + 3s);
+  EXPECT_FALSE(entry.has_fired.load());
+  EXPECT_EQ(target_.wakes, 1);  // Whom that woke polls again, and finds this:
+  EXPECT_FALSE(poll(entry, start_ + 3s, target_));
+  advance(1s);
+  EXPECT_FALSE(entry.has_fired.load());
+  advance(1s);
+  EXPECT_TRUE(poll(entry, start_ + 3s, target_));
+  EXPECT_EQ(target_.wakes, 2);
+}
+
 /// Looks at the driver when its last waker goes, as the destructor of anything a waker keeps may.
 class Reentrant final : public WakeTarget {
  public:

@@ -15,11 +15,14 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <kaido/asio.h>
 #include <kaido/coop.h>
 #include <kaido/detail/io.h>
 #include <kaido/runtime.h>
+#include <kaido/runtime_context.h>
 #include <kaido/select.h>
 #include <kaido/spawn.h>
 #include <kaido/time.h>
@@ -131,6 +134,45 @@ TEST(BlockInPlace, WorksInWhatIsDestroyedAtTheRuntimesEnd) {
     while (started != kTasks) std::this_thread::yield();
   }
   EXPECT_EQ(ends, kTasks);
+}
+
+TEST(Executor, RunsNothingAtOnceOnAThreadOfAnotherRuntime) {
+  const Runtime own = current_thread();  // Nobody drives it: what it is given waits.
+  Runtime other = multi_thread();
+  auto task = other.spawn([&]() -> Task<bool> {
+    auto inside = [](Handle handle) -> Task<bool> {
+      auto has_run = std::make_shared<bool>(false);
+      boost::asio::dispatch(executor(handle), [has_run] { *has_run = true; });
+      co_return *has_run;
+    };
+    RuntimeContext<bool> entered(inside(own.handle()), own.handle());
+    co_return co_await entered;
+  });
+  EXPECT_FALSE(other.block_on(task).value());
+}
+
+TEST(UnhandledPanic, TheRootThatIsGivenUpGoesInsideItsRuntime) {
+  struct Notes {
+    explicit Notes(std::optional<bool>& result) : was_inside(result) {}
+    ~Notes() { was_inside = Handle::try_current().has_value(); }
+    std::optional<bool>& was_inside;
+  };
+  Runtime runtime = RuntimeBuilder::new_current_thread()
+                        .enable_all()
+                        .unhandled_panic(UnhandledPanic::kShutdownRuntime)
+                        .build()
+                        .value();
+  std::optional<bool> was_inside;
+  auto root = [&]() -> Task<void> {
+    const Notes notes(was_inside);
+    auto panics = spawn([]() -> Task<void> {
+      throw std::runtime_error("on purpose");
+      co_return;
+    });
+    co_await sleep(1h);
+  };
+  EXPECT_THROW(runtime.block_on(root), std::runtime_error);
+  EXPECT_EQ(was_inside, true);
 }
 
 TEST(Shutdown, TheLastRuntimeMayGoInABlockingClosureOfItsOwn) {

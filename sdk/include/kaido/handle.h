@@ -55,6 +55,8 @@ class Root {
   virtual bool poll(PollContext& context) = 0;
   /// Where the runtime gives up on it; see waker.h.
   virtual Dropped poll_drop(PollContext& context) noexcept = 0;
+  /// After that, in the context of the runtime: destroys the frame if it owns one.
+  virtual void drop_frame() noexcept = 0;
 
  protected:
   ~Root() = default;
@@ -69,6 +71,7 @@ class PollableRoot final : public Root {
   explicit PollableRoot(A& awaitable) noexcept : awaitable_(awaitable) {}
   bool poll(PollContext& context) override { return awaitable_.poll(context); }
   Dropped poll_drop(PollContext& context) noexcept override { return detail::poll_drop(awaitable_, context); }
+  void drop_frame() noexcept override {}  // The caller's.
 
  private:
   A& awaitable_;
@@ -92,6 +95,7 @@ T block_on_task(RuntimeCore& core, Task<T> task, bool with_drivers) {
       return true;
     }
     Dropped poll_drop(PollContext& context) noexcept override { return poller.poll_drop(context); }
+    void drop_frame() noexcept override { poller.drop_frame(); }
     TaskPoller<T> poller;
   };
   TaskRoot root(std::move(task));
