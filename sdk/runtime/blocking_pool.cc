@@ -86,7 +86,9 @@ void BlockingPool::serve() {
   do {
     run_queued(lock);
   } while (wait_for_work(lock));
-  --thread_count_;
+  const bool is_last = --thread_count_ == 0;
+  lock.unlock();
+  if (is_last) core_.drain_after_workers();
 }
 
 void BlockingPool::run_queued(Lock& lock) {

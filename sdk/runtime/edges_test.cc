@@ -1,6 +1,7 @@
 // Where a program does what it rather should not: the runtime refuses with an error, or copes; it never goes on with
 // broken state.
 #include <atomic>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <future>
@@ -18,14 +19,18 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <kaido/asio.h>
 #include <kaido/coop.h>
 #include <kaido/detail/io.h>
+#include <kaido/detail/turn_hook.h>
 #include <kaido/runtime.h>
 #include <kaido/runtime_context.h>
 #include <kaido/select.h>
 #include <kaido/spawn.h>
 #include <kaido/time.h>
+
+#include "sdk/runtime/runtime_core.h"
 
 namespace kaido {
 namespace {
@@ -134,6 +139,50 @@ TEST(BlockInPlace, WorksInWhatIsDestroyedAtTheRuntimesEnd) {
     while (started != kTasks) std::this_thread::yield();
   }
   EXPECT_EQ(ends, kTasks);
+}
+
+// The worker is another thread's by then, and waits: only the thread that made the output can tell the hooks.
+TEST(BlockInPlace, OutputOfTheRestOfThePollGoesOut) {
+  struct Hook final : detail::TurnHook {
+    void end_of_turn() noexcept override {
+      if (has_output.exchange(false)) is_out.set_value();
+    }
+    std::atomic<bool> has_output = false;
+    std::promise<void> is_out;
+  };
+  Hook hook;
+  Runtime runtime = RuntimeBuilder::new_multi_thread().worker_threads(1).build().value();
+  detail::RuntimeCore& core = *runtime.handle().core();
+  core.hooks.add(hook);  // Without the stand-by, which would look after it some time.
+  auto handle = runtime.spawn([&]() -> Task<void> {
+    const std::uint32_t parks = core.shared_driver.parks;
+    block_in_place([&] {
+      while (core.shared_driver.parks == parks) std::this_thread::yield();
+    });
+    hook.has_output = true;
+    co_return;
+  });
+  EXPECT_EQ(hook.is_out.get_future().wait_for(10s), std::future_status::ready);
+  EXPECT_TRUE(runtime.block_on(handle).has_value());
+  core.hooks.remove(hook);
+}
+
+// Of its operation nobody would tell it any more.
+TEST(BlockInPlace, ATaskThatOutlastsTheWorkersEndsNevertheless) {
+  auto runtime = std::make_unique<Runtime>(multi_thread());
+  const Handle handle = runtime->handle();
+  std::promise<void> started;
+  auto task = runtime->spawn([&]() -> Task<void> {
+    block_in_place([&] {
+      started.set_value();
+      while (!handle.core()->driver.is_shut_down()) std::this_thread::yield();
+    });
+    boost::asio::steady_timer timer(io_executor(), 1h);
+    static_cast<void>(co_await timer.async_wait(use_task));
+  });
+  started.get_future().wait();
+  runtime.reset();
+  EXPECT_TRUE(task.is_finished());
 }
 
 TEST(Executor, RunsNothingAtOnceOnAThreadOfAnotherRuntime) {

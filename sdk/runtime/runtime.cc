@@ -98,6 +98,12 @@ bool RuntimeCore::wait_for_drain() noexcept {
   return limit > Duration::zero();
 }
 
+void RuntimeCore::drain_after_workers() noexcept {
+  if (options.flavor != RuntimeFlavor::kMultiThread || !driver.is_shut_down()) return;
+  while (wait_for_drain()) {
+  }
+}
+
 void RuntimeCore::start_standby() noexcept {
   const std::scoped_lock lock(standby_mutex_);
   if (standby_ != nullptr || is_shut_down_) return;

@@ -56,6 +56,9 @@ class RuntimeCore : public Scheduler {
   /// For whoever ends the scheduler: runs handlers until a frame that waits for a foreign operation may be free of it.
   /// False when none waits, or when shutdown has waited as long as it may.
   [[nodiscard]] bool wait_for_drain() noexcept;
+  /// For the last thread of the pool: a task that blocked in place while the workers ended may wait for a foreign
+  /// operation since, and no worker is left to complete it.
+  void drain_after_workers() noexcept;
 
   /// Whether any thread runs its tasks now: a current-thread runtime's stand still outside of block_on.
   [[nodiscard]] virtual bool is_driven() noexcept = 0;
