@@ -28,7 +28,7 @@ class Parker {
     State expected = kNotified;
     if (state_.compare_exchange_strong(expected, kEmpty, std::memory_order_seq_cst)) return false;
     std::unique_lock driver(shared_.holder, std::try_to_lock);
-    if (driver.owns_lock() || shared_.reclaim(driver)) {
+    if (driver.owns_lock() || reclaim(driver)) {
       park_in_driver();
       return true;
     }
@@ -47,6 +47,7 @@ class Parker {
   void unpark() noexcept {
     const State before = state_.exchange(kNotified, std::memory_order_seq_cst);
     if (before == kInDriver) shared_.driver.unpark();
+    if (before == kReclaiming) shared_.call_back();
     if (before == kOnCondition) {
       // The lock closes the gap between the sleeper's check and its wait.
       {
@@ -60,7 +61,18 @@ class Parker {
   static constexpr std::chrono::milliseconds kFirstLook{20};
   static constexpr std::chrono::milliseconds kLongestLook{500};
 
-  enum State { kEmpty, kOnCondition, kInDriver, kNotified };
+  enum State { kEmpty, kOnCondition, kInDriver, kReclaiming, kNotified };
+
+  /// From the stand-by. An unpark ends it, and is left for the park that follows.
+  [[nodiscard]] bool reclaim(std::unique_lock<std::mutex>& driver) noexcept {
+    State expected = kEmpty;
+    if (!state_.compare_exchange_strong(expected, kReclaiming, std::memory_order_seq_cst)) return false;
+    const bool is_reclaimed =
+        shared_.reclaim(driver, [this] { return state_.load(std::memory_order_seq_cst) == kNotified; });
+    expected = kReclaiming;
+    state_.compare_exchange_strong(expected, kEmpty, std::memory_order_seq_cst);
+    return is_reclaimed;
+  }
 
   void park_in_driver() noexcept {
     State expected = kEmpty;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 
@@ -29,14 +30,27 @@ class SharedDriver {
     if (standby_sleeps_.load(std::memory_order_seq_cst) != 0) wake_standby();
   }
   /// For one that would wait in the driver and finds it held: takes it back from the stand-by. False if another thread
-  /// of the runtime has it, or was faster; never waits for one of those.
-  [[nodiscard]] bool reclaim(std::unique_lock<std::mutex>& lock) noexcept {
+  /// of the runtime has it, or was faster; never waits for one of those. Waits for a handler that the stand-by is in,
+  /// unless `is_called` says that there is something else to do (see call_back()).
+  template <typename F>
+  [[nodiscard]] bool reclaim(std::unique_lock<std::mutex>& lock, F is_called) noexcept {
     const std::uint32_t holding = holdings_.load(std::memory_order_seq_cst);
     if (!request_back(holding)) return false;
-    holdings_.wait(holding, std::memory_order_seq_cst);
-    return lock.try_lock();
+    {
+      std::unique_lock waiting(reclaim_mutex_);
+      reclaimed_.wait(waiting, [&] { return holdings_.load(std::memory_order_seq_cst) != holding || is_called(); });
+    }
+    return !is_called() && lock.try_lock();
   }
-  /// The same without waiting for it.
+  /// After what `is_called` tells has changed.
+  void call_back() noexcept {
+    {
+      // Closes the gap between the look of one that waits and its wait.
+      std::scoped_lock lock(reclaim_mutex_);
+    }
+    reclaimed_.notify_all();
+  }
+  /// Asks for it without waiting.
   void request_back() noexcept { static_cast<void>(request_back(holdings_.load(std::memory_order_seq_cst))); }
 
   // For the stand-by.
@@ -49,7 +63,7 @@ class SharedDriver {
     is_wanted_.store(false, std::memory_order_seq_cst);
     lock.unlock();
     holdings_.fetch_add(1, std::memory_order_seq_cst);
-    holdings_.notify_all();
+    call_back();
   }
   [[nodiscard]] bool is_wanted() const noexcept { return is_wanted_.load(std::memory_order_seq_cst); }
   /// Until there is a use after `seen`, or wake_standby().
@@ -74,6 +88,8 @@ class SharedDriver {
   std::atomic<std::uint32_t> standby_sleeps_ = 0;
   std::atomic<std::uint32_t> holdings_ = 0;  // Odd while the stand-by holds the driver.
   std::atomic<bool> is_wanted_ = false;
+  std::mutex reclaim_mutex_;  // For the wait only: guards nothing.
+  std::condition_variable reclaimed_;
 };
 
 }  // namespace kaido::inline abi0::detail

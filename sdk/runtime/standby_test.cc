@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <future>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -15,6 +17,7 @@
 #include <kaido/detail/io.h>
 #include <kaido/detail/turn_hook.h>
 #include <kaido/join_handle.h>
+#include <kaido/metrics.h>
 #include <kaido/spawn.h>
 #include <kaido/time.h>
 
@@ -102,6 +105,34 @@ TEST(StandBy, WorkersTakeTheDriverBack) {
       static_cast<void>(co_await sleeper);
     });
   }
+}
+
+// The worker would wait in the driver, which the stand-by gives back when the handler returns.
+TEST(StandBy, AHandlerThatItIsInKeepsNoWorkFromAnIdleWorker) {
+  Runtime runtime = make_runtime(1);
+  const Hook hook(runtime);
+  std::atomic<bool> began{false};
+  std::atomic<bool> is_in_handler{false};
+  std::atomic<bool> has_run{false};
+  std::promise<bool> has_run_meanwhile;
+  JoinHandle<bool> computing = runtime.spawn(compute(began, is_in_handler));
+  ASSERT_TRUE(compute_until(began));
+  const std::uint64_t parks = runtime.metrics().worker_park_count(0);
+  boost::asio::post(detail::io_context(runtime.handle()), [&] {
+    const auto give_up = std::chrono::steady_clock::now() + 10s;
+    is_in_handler = true;
+    while (!has_run && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+    has_run_meanwhile.set_value(has_run);
+  });
+  ASSERT_TRUE(compute_until(is_in_handler));
+  EXPECT_TRUE(runtime.block_on(computing).value());
+  while (runtime.metrics().worker_park_count(0) == parks) std::this_thread::yield();
+  auto task = runtime.spawn([&]() -> Task<void> {
+    has_run = true;
+    co_return;
+  });
+  EXPECT_TRUE(has_run_meanwhile.get_future().get());
+  EXPECT_TRUE(runtime.block_on(task).has_value());
 }
 
 TEST(StandBy, ShutsDownWhetherItSleepsLooksOrHoldsTheDriver) {
