@@ -145,6 +145,8 @@ void report_net(const Rooms& rooms, MetricSink& sink) {
   add(sink, metric::kNetLimitHits, tasks.tasks_full, {"calls_per_node"});
   add(sink, metric::kNetLimitHits, tasks.waiting_full, {"waiting"});
   add(sink, metric::kNetLimitHits, tasks.kept_bytes_full, {"kept_bytes"});
+  add(sink, metric::kNetLimitHits, rooms.machine.tasks().chooser().refused_count(), {"placements"});
+  add(sink, metric::kNetLimitHits, rooms.machine.tasks().executor().times_overdue(), {"owed_results"});
   add(sink, metric::kNetLimitHits, attempts.redirected[static_cast<std::size_t>(RedirectReason::kQueueFull)],
       {"queue_length"});
   add(sink, metric::kNetLimitHits, apps.closed_stalled, {"queued_bytes_per_connection"});

@@ -25,7 +25,10 @@ PlacementRef Chooser::prepare(PlacementSpec spec, wire::MemoryOwner owner) {
   std::sort(spec.tags.begin(), spec.tags.end());
   if (const auto it = known_->placements.find(&spec); it != known_->placements.end())
     return it->second.placement.lock();
-  if (!known_->shares.has_room(owner) || !known_->take_schema(spec, owner)) return nullptr;
+  if (!known_->shares.has_room(owner) || !known_->take_schema(spec, owner)) {
+    ++refused_;
+    return nullptr;
+  }
   const auto forget = [known = std::weak_ptr<Known>(known_)](const PreparedPlacement* dead) {
     const std::unique_ptr<const PreparedPlacement> placement(dead);
     if (const auto living = known.lock()) living->remove(*placement);

@@ -66,6 +66,8 @@ class Chooser final : public Placer {
 
   /// Placements that somebody holds: what nobody holds any more is forgotten at once.
   [[nodiscard]] std::size_t placement_count() const { return known_->placements.size(); }
+  /// How often prepare() refused; only grows.
+  [[nodiscard]] std::uint64_t refused_count() const { return refused_; }
 
  private:
   [[nodiscard]] std::uint64_t slots_of(NodeIndex node) const;
@@ -111,6 +113,7 @@ class Chooser final : public Placer {
   LoadTable loads_;
   const std::shared_ptr<Known> known_;
   std::uint64_t next_serial_ = 1;
+  std::uint64_t refused_ = 0;
 };
 
 }  // namespace kaido::daemon

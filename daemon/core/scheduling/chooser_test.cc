@@ -160,7 +160,9 @@ TEST(Chooser, PlacementsAreBoundedAndTheirIndicesReusedUnderAnotherSerial) {
     return chooser.prepare(spec, kApp);
   };
   std::vector<PlacementRef> held = {numbered(1), numbered(2), numbered(3)};
+  EXPECT_EQ(chooser.refused_count(), 0U);
   EXPECT_EQ(numbered(4), nullptr) << "three are alive, and a third is one app's";
+  EXPECT_EQ(chooser.refused_count(), 1U);
   const auto index = held[1]->index();
   const auto serial = held[1]->serial();
   held[1].reset();

@@ -16,17 +16,17 @@ using base::kNever;
 constexpr base::Duration kRetryAfterMax = std::chrono::seconds(60);
 // The part of attempts_max that workers may owe answers to. Higher leaves more for what is wanted, and stops sooner a
 // worker that is slow to answer what was given up.
-constexpr std::uint32_t kOverdueDivisor = 2;
+constexpr std::uint32_t kOwedDivisor = 2;
 
 }  // namespace
 
 Executor::Executor(const ExecutorOptions& options, ClusterViewRef view)
     : options_(options),
       view_(std::move(view)),
+      workers_(options.attempts_max / kOwedDivisor),
       hash_key_(options.hash_seed),
       memory_(hash_key_),
       queue_shares_(options.queue_max),
-      overdue_shares_(options.attempts_max / kOverdueDivisor),
       queued_bytes_(options.queued_bytes_max, options.memory) {
   KAIDO_CHECK(view_ != nullptr);
   origins_.resize(1);
@@ -77,8 +77,8 @@ inline void Executor::leave_worker(std::uint32_t slot) {
   Record& record = records_[slot];
   if (!record.is_waiting) [[likely]] {
     workers_.vacate(record.worker, record.is_task);
-  } else if (std::exchange(record.is_overdue, false)) {
-    set_overdue(record.worker, false);
+  } else if (record.is_owed) {
+    set_owed(record, false);
   }
   if (record.next != kNone) records_[record.next].previous = record.previous;
   if (record.previous != kNone) {
@@ -383,7 +383,7 @@ void Executor::worker_yielded(base::Instant now, std::uint32_t session, std::uin
   if (workers_.session(record.worker) != session || record.is_waiting == is_waiting) return;
   record.is_waiting = is_waiting;
   const bool was_given_up = record.state == State::kStopping;
-  if (was_given_up) set_overdue(record.worker, record.is_overdue = is_waiting);
+  if (was_given_up) set_owed(record, is_waiting);
   if (is_waiting) {
     workers_.vacate(record.worker, record.is_task);
   } else {
@@ -395,7 +395,7 @@ void Executor::worker_yielded(base::Instant now, std::uint32_t session, std::uin
 void Executor::worker_stalled(base::Instant now, std::uint32_t session, bool is_stalled) {
   const std::uint32_t worker = workers_.find(session);
   if (worker == WorkerTable::kNone) return;
-  workers_.set_hindrance(worker, WorkerTable::Hindrance::kStalled, is_stalled);
+  workers_.set_stalled(worker, is_stalled);
   dispatch_queued(now);
 }
 
@@ -518,20 +518,14 @@ void Executor::give_up(std::uint32_t slot) {
   effect.key = record.key;
   effect.session = workers_.session(record.worker);
   effect.call = records_.handle(slot);
-  if (record.is_waiting) set_overdue(record.worker, records_[slot].is_overdue = true);
+  if (record.is_waiting) set_owed(records_[slot], true);
   settle(slot);
 }
 
-// A worker's attempts that wait have no slot, and those that were given up have no credit of their caller's: without a
-// bound of their own, one that takes calls, waits and does not answer would fill the node for everybody.
-void Executor::set_overdue(std::uint32_t worker, bool is_overdue) {
-  const MemoryOwner owner = memory_owner_of_connection(workers_.session(worker));
-  if (is_overdue) {
-    overdue_shares_.take(owner);
-  } else {
-    overdue_shares_.give_back(owner);
-  }
-  workers_.set_hindrance(worker, WorkerTable::Hindrance::kOverdue, !overdue_shares_.has_room(owner));
+void Executor::set_owed(Record& record, bool is_owed) {
+  record.is_owed = is_owed;
+  if (is_owed) return workers_.owe(record.worker);
+  workers_.settle_owed(record.worker);
 }
 
 std::uint32_t Executor::slots() const {

@@ -187,7 +187,10 @@ class Executor {
     ++counters_.cancelled;
   }
   /// One that was given up uses no slot: neither a credit of its caller's nor a slot bounds how many these are.
-  void local_overdue(const WorkerTable::Pick& at, bool is_overdue) { set_overdue(at.worker, is_overdue); }
+  void local_owed(const WorkerTable::Pick& at, bool is_owed) {
+    if (is_owed) return workers_.owe(at.worker);
+    workers_.settle_owed(at.worker);
+  }
   void local_late() { ++counters_.late_results_dropped; }
   void local_answered(base::Duration took) { measure(took); }
   /// Its worker is done with it. dispatch_freed() is due.
@@ -242,6 +245,8 @@ class Executor {
   [[nodiscard]] std::size_t queued_bytes() const { return queued_bytes_.used(); }
   [[nodiscard]] std::uint32_t running_count() const { return running_; }
   [[nodiscard]] const ExecutorCounters& counters() const { return counters_; }
+  /// How often a worker owed so many answers to calls that were given up that it got nothing more; only grows.
+  [[nodiscard]] std::uint64_t times_overdue() const { return workers_.times_overdue(); }
   /// At most `limit` attempts, in no particular order; O(attempts).
   [[nodiscard]] std::vector<AttemptSummary> attempts(base::Instant now, std::size_t limit) const;
 
@@ -254,7 +259,7 @@ class Executor {
     State state = State::kQueued;
     bool is_task = false;     // of the worker's two kinds of slots
     bool is_waiting = false;  // by worker_yielded(): it has no slot now
-    bool is_overdue = false;  // by set_overdue()
+    bool is_owed = false;     // by WorkerTable::owe()
     std::uint32_t lane = 0;
     std::uint32_t worker = 0;
     std::uint32_t hash = 0;
@@ -308,7 +313,7 @@ class Executor {
   void unqueue(std::uint32_t slot);
   void unkeep(Record& record);
   void leave_worker(std::uint32_t slot);
-  void set_overdue(std::uint32_t worker, bool is_overdue);
+  void set_owed(Record& record, bool is_owed);
 
   ExecutorOptions options_;
   ClusterViewRef view_;
@@ -325,7 +330,6 @@ class Executor {
   std::vector<Origin> origins_;  // by NodeIndex
   RunQueue queue_;
   Shares queue_shares_;
-  Shares overdue_shares_;  // of workers
   HeapPositions deadline_positions_;
   IndexedHeap<base::Instant> deadlines_{deadline_positions_};
   ByteBudget queued_bytes_;

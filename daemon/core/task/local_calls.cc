@@ -54,8 +54,8 @@ inline void LocalCalls::settle(std::uint32_t slot) {
 inline void LocalCalls::release(std::uint32_t slot) {
   Record& record = records_[slot];
   executor_.local_left(record.at, record.is_waiting);
-  if (record.is_overdue) [[unlikely]]
-    executor_.local_overdue(record.at, false);
+  if (record.is_owed) [[unlikely]]
+    executor_.local_owed(record.at, false);
   unlink(record);
   record.placement.reset();
   records_.release(slot);
@@ -84,7 +84,7 @@ std::optional<LocalCalls::Begun> LocalCalls::begin(base::Instant now, SubmitRequ
   record.calls = &calls;
   record.since = now;
   record.deadline = kNever;
-  record.is_waiting = record.is_overdue = false;
+  record.is_waiting = record.is_owed = false;
   record.placement = std::move(request.placement);
   link(slot);
   if (budget <= base::Duration(0)) return Begun{call, base::Duration(0)};
@@ -154,7 +154,7 @@ void LocalCalls::cancel_at_worker(std::uint32_t slot) {
   effect.kind = LocalEffect::Kind::kCancelAtWorker;
   effect.session = executor_.workers().session(records_[slot].at.worker);
   effect.id = records_.handle(slot);
-  if (records_[slot].is_waiting) executor_.local_overdue(records_[slot].at, records_[slot].is_overdue = true);
+  if (records_[slot].is_waiting) executor_.local_owed(records_[slot].at, records_[slot].is_owed = true);
 }
 
 bool LocalCalls::cancel(std::uint32_t session, std::uint64_t call_id) {
@@ -172,7 +172,7 @@ void LocalCalls::worker_yielded(base::Instant now, std::uint32_t worker_session,
   if (slot == kNone || records_[slot].is_waiting == is_waiting) return;
   Record& record = records_[slot];
   record.is_waiting = is_waiting;
-  if (!is_running(record)) executor_.local_overdue(record.at, record.is_overdue = is_waiting);
+  if (!is_running(record)) executor_.local_owed(record.at, record.is_owed = is_waiting);
   executor_.local_yielded(record.at, is_waiting);
   executor_.dispatch_freed(now);
 }

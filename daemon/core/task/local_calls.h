@@ -127,7 +127,7 @@ class LocalCalls {
     base::Instant since;
     base::Instant deadline;          // Instant::max(): none
     bool is_waiting = false;         // it uses no slot now
-    bool is_overdue = false;         // and was given up
+    bool is_owed = false;            // and was given up
     std::uint32_t previous = kNone;  // of the worker's list
     std::uint32_t next = kNone;
     PlacementRef placement;

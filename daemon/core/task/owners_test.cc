@@ -104,6 +104,7 @@ class OverdueWorker : public ::testing::Test {
 TEST_F(OverdueWorker, GetsNothingMoreUntilItAnswersWhileOthersRun) {
   for (int i = 0; i < 8; ++i) EXPECT_EQ(leaves_one_behind(), i < 2) << i;
   EXPECT_TRUE(others_run());
+  EXPECT_EQ(executor_.times_overdue(), 1U);
   EXPECT_FALSE(executor_.handle_worker_result({}, 7, calls_[0], {wire::Outcome::kCancelled, nullptr, {}}));
   EXPECT_TRUE(leaves_one_behind()) << "it owes less than it may";
   EXPECT_FALSE(leaves_one_behind());

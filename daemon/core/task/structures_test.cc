@@ -341,7 +341,7 @@ TEST(RunQueue, AWorkerTakesOnlyFromTheLanesItOffers) {
 }
 
 TEST(WorkerTable, PicksTheLeastBusyForItsSlotsAndTakesTurnsAmongEquals) {
-  WorkerTable workers;
+  WorkerTable workers(0);
   const base::FunctionId f[] = {{1}};
   const std::uint32_t small = workers.open(10, 2, f);
   const std::uint32_t large = workers.open(20, 4, f);
@@ -363,7 +363,7 @@ TEST(WorkerTable, PicksTheLeastBusyForItsSlotsAndTakesTurnsAmongEquals) {
   workers.vacate(large, false);
   EXPECT_EQ(workers.pick(lane).worker, large);
 
-  WorkerTable equals;
+  WorkerTable equals(0);
   equals.open(1, 1, f);
   equals.open(2, 1, f);
   const auto first = equals.pick(0).worker;
@@ -371,11 +371,11 @@ TEST(WorkerTable, PicksTheLeastBusyForItsSlotsAndTakesTurnsAmongEquals) {
 }
 
 TEST(WorkerTable, AStalledWorkerHasNoRoom) {
-  WorkerTable workers;
+  WorkerTable workers(0);
   const base::FunctionId f[] = {{1}};
   const std::uint32_t first = workers.open(10, 2, f);
   const std::uint32_t lane = workers.lane_of({1});
-  workers.set_hindrance(first, WorkerTable::Hindrance::kStalled, true);
+  workers.set_stalled(first, true);
   EXPECT_FALSE(workers.can_run(lane));
   EXPECT_EQ(workers.pick(lane).worker, WorkerTable::kNone);
   const std::uint32_t second = workers.open(20, 1, f);
@@ -387,7 +387,7 @@ TEST(WorkerTable, AStalledWorkerHasNoRoom) {
 }
 
 TEST(WorkerTable, FunctionsThatWaitHaveSlotsOfTheirOwn) {
-  WorkerTable workers;
+  WorkerTable workers(0);
   const std::vector<base::FunctionId> functions = {{1}, {2}};
   const std::uint32_t worker = workers.open(10, {1, 3}, functions, {false, true});
   const std::uint32_t computing = workers.lane_of({1});
@@ -407,7 +407,7 @@ TEST(WorkerTable, FunctionsThatWaitHaveSlotsOfTheirOwn) {
 }
 
 TEST(WorkerTable, ClosingReportsTheLanesThatNobodyOffersAnyMore) {
-  WorkerTable workers;
+  WorkerTable workers(0);
   const base::FunctionId both[] = {{1}, {2}};
   const base::FunctionId one[] = {{2}};
   const std::uint32_t first = workers.open(10, 2, both);

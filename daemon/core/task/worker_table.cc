@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/core/view/memory_owner.h"
 #include "proto/base/check.h"
 
 namespace kaido::daemon {
@@ -70,6 +71,18 @@ void WorkerTable::release_lane(std::uint32_t lane) {
 std::uint32_t WorkerTable::find(std::uint32_t session) const {
   const auto it = by_session_.find(session);
   return it == by_session_.end() ? kNone : it->second;
+}
+
+void WorkerTable::count_owed(std::uint32_t worker, bool is_owed) {
+  const wire::MemoryOwner owner = memory_owner_of_connection(workers_[worker].session);
+  if (is_owed) {
+    owed_.take(owner);
+  } else {
+    owed_.give_back(owner);
+  }
+  const bool is_overdue = !owed_.has_room(owner);
+  if (is_overdue && (workers_[worker].hindrances & kOverdue) == 0) ++times_overdue_;
+  set_hindrance(worker, kOverdue, is_overdue);
 }
 
 WorkerTable::Pick WorkerTable::pick(std::uint32_t index) {

@@ -1,6 +1,7 @@
 /// Local worker apps: who offers what, and who has a free slot.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "daemon/core/view/node_view.h"
+#include "daemon/core/view/shares.h"
 #include "proto/base/ids.h"
 
 namespace kaido::daemon {
@@ -25,6 +27,9 @@ class WorkerTable {
     bool is_task = false;  ///< takes one of the slots for functions that wait
   };
 
+  /// `owed_max`: of owe(), all workers together.
+  explicit WorkerTable(std::size_t owed_max) : owed_(owed_max) {}
+
   /// The session must not be open. Function index = position in `functions`; `is_task` says which of them mostly wait,
   /// empty: none.
   std::uint32_t open(std::uint32_t session, WorkerSlots slots, std::span<const base::FunctionId> functions,
@@ -32,16 +37,15 @@ class WorkerTable {
   /// Lanes that lost their last worker; they stay until release_lane().
   std::vector<std::uint32_t> close(std::uint32_t worker);
   void release_lane(std::uint32_t lane);
-  /// Why a worker has no free slot, whatever it has.
-  enum class Hindrance : std::uint8_t {
-    kStalled = 1,  ///< it does not read what it was sent
-    kOverdue = 2,  ///< it owes more answers to calls that were given up than its share of them
-  };
-  void set_hindrance(std::uint32_t worker, Hindrance hindrance, bool is_there) {
-    const auto bit = static_cast<std::uint8_t>(hindrance);
-    std::uint8_t& hindrances = workers_[worker].hindrances;
-    hindrances = static_cast<std::uint8_t>(is_there ? hindrances | bit : hindrances & ~bit);
-  }
+  /// A stalled worker has no free slot, whatever it has.
+  void set_stalled(std::uint32_t worker, bool is_stalled) { set_hindrance(worker, kStalled, is_stalled); }
+  /// A call of the worker's was given up while it used no slot, or it yields one that was given up: neither a credit
+  /// nor a slot bounds how many these are. Who owes more answers to them than its share has no free slot either.
+  void owe(std::uint32_t worker) { count_owed(worker, true); }
+  /// It answered such a call, or uses a slot for it again.
+  void settle_owed(std::uint32_t worker) { count_owed(worker, false); }
+  /// How often a worker was given nothing more for that.
+  [[nodiscard]] std::uint64_t times_overdue() const { return times_overdue_; }
 
   /// kNone if the session is not open.
   [[nodiscard]] std::uint32_t find(std::uint32_t session) const;
@@ -70,6 +74,15 @@ class WorkerTable {
   [[nodiscard]] std::uint32_t busy_in_all() const { return busy_[0] + busy_[1]; }
 
  private:
+  // Why a worker gets nothing, whatever slots it has: bits.
+  static constexpr std::uint8_t kStalled = 1;
+  static constexpr std::uint8_t kOverdue = 2;
+  void set_hindrance(std::uint32_t worker, std::uint8_t bit, bool is_there) {
+    std::uint8_t& hindrances = workers_[worker].hindrances;
+    hindrances = static_cast<std::uint8_t>(is_there ? hindrances | bit : hindrances & ~bit);
+  }
+  void count_owed(std::uint32_t worker, bool is_owed);
+
   struct Pool {
     std::uint32_t slots = 0;
     std::uint32_t busy = 0;
@@ -99,6 +112,8 @@ class WorkerTable {
   std::uint64_t version_ = 1;
   std::uint32_t slots_[2] = {};
   std::uint32_t busy_[2] = {};
+  Shares owed_;
+  std::uint64_t times_overdue_ = 0;
 };
 
 }  // namespace kaido::daemon
