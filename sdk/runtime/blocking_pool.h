@@ -47,7 +47,6 @@ class BlockingPool {
 
  private:
   using Lock = FutexCondition::Lock;
-  [[nodiscard]] bool may_start_thread() const noexcept;
   void start_thread();
   void serve();
   void run_queued(Lock& lock);
@@ -55,6 +54,7 @@ class BlockingPool {
   void finish_thread() noexcept;
   void join_ended(Lock& lock) noexcept;
   void cancel_queued(Lock& lock) noexcept;
+  [[nodiscard]] bool may_start_thread() const noexcept;
   [[nodiscard]] bool have_others_ended() const noexcept;
 
   RuntimeCore& core_;

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "daemon/core/task/attempt.h"
-#include "daemon/core/task/slot_index.h"
 
 namespace kaido::daemon {
 
@@ -19,28 +18,22 @@ class AttemptMemory {
  public:
   static constexpr std::size_t kEntries = 4096;
 
-  explicit AttemptMemory(const HashKey& hash_key) : hash_key_(hash_key) {}
-
-  void remember(const AttemptKey& key) {
+  /// `hash`: of the key's sequence and origin, by a HashKey.
+  void remember(const AttemptKey& key, std::uint32_t hash) {
     if (entries_.empty()) [[unlikely]]
       entries_.resize(kEntries);
-    entries_[place(key)] = key;
+    entries_[hash & (kEntries - 1)] = key;
   }
 
   /// This attempt of the task, or a later one, was answered.
-  [[nodiscard]] bool is_answered(const AttemptKey& key) const {
+  [[nodiscard]] bool is_answered(const AttemptKey& key, std::uint32_t hash) const {
     if (entries_.empty()) return false;
-    const AttemptKey& known = entries_[place(key)];
+    const AttemptKey& known = entries_[hash & (kEntries - 1)];
     return known.sequence == key.sequence && known.origin == key.origin && known.origin_life == key.origin_life &&
            known.attempt >= key.attempt;
   }
 
  private:
-  [[nodiscard]] std::size_t place(const AttemptKey& key) const {
-    return mix(hash_key_, key.sequence, key.origin.value) & (kEntries - 1);
-  }
-
-  const HashKey hash_key_;
   std::vector<AttemptKey> entries_;  // attempt 0: empty
 };
 

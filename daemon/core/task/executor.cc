@@ -25,7 +25,6 @@ Executor::Executor(const ExecutorOptions& options, ClusterViewRef view)
       view_(std::move(view)),
       workers_(options.attempts_max / kOwedDivisor),
       hash_key_(options.hash_seed),
-      memory_(hash_key_),
       queue_shares_(options.queue_max),
       queued_bytes_(options.queued_bytes_max, options.memory) {
   KAIDO_CHECK(view_ != nullptr);
@@ -50,7 +49,7 @@ inline void Executor::join_worker(std::uint32_t slot, const WorkerTable::Pick& p
 // The attempt's answer is given, or not wanted any more.
 inline void Executor::settle(std::uint32_t slot) {
   Record& record = records_[slot];
-  memory_.remember(record.key);
+  memory_.remember(record.key, record.hash);
   attempts_.erase(record.hash, slot);
   if (record.deadline != kNever) deadlines_.erase(slot);
   if (record.state == State::kRunning) {
@@ -179,7 +178,7 @@ bool Executor::is_stale_or_known(const AttemptKey& key, std::uint32_t hash) {
     give_up(known);
     known = SlotIndex::kNone;
   }
-  if (known == SlotIndex::kNone && !memory_.is_answered(key)) return false;
+  if (known == SlotIndex::kNone && !memory_.is_answered(key, hash)) return false;
   ++counters_.duplicates;
   answer_again(key, known);
   return true;
@@ -305,7 +304,7 @@ void Executor::dispatch_queued(base::Instant now) {
 
 void Executor::redirect_arrival(const AdmitRequest& request, RedirectReason reason) {
   ++counters_.redirected[static_cast<std::size_t>(reason)];
-  memory_.remember(request.key);
+  memory_.remember(request.key, hash_of(request.key));
   ExecutorEffect& effect = effects_.push();
   effect.kind = ExecutorEffect::Kind::kReplyRedirect;
   effect.reason = reason;
@@ -339,7 +338,7 @@ base::Duration Executor::retry_after() const {
 
 void Executor::cancel(base::Instant now, const AttemptKey& key) {
   const std::uint32_t slot = find(key);
-  if (slot == kNone) return memory_.remember(key);  // it may have overtaken its attempt, on another link
+  if (slot == kNone) return memory_.remember(key, hash_of(key));  // it may have overtaken its attempt, on another link
   ++counters_.cancelled;
   give_up(slot);
   dispatch_queued(now);
@@ -348,7 +347,8 @@ void Executor::cancel(base::Instant now, const AttemptKey& key) {
 void Executor::inquire(const AttemptKey& key) {
   const std::uint32_t slot = find(key);
   if (slot != kNone) return answer_again(key, slot);
-  memory_.remember(key);  // should the attempt come after all, over a link that lingers, it is not run any more
+  // Should the attempt come after all, over a link that lingers, it is not run any more.
+  memory_.remember(key, hash_of(key));
   reply_lost(key, "the link to the node broke while the attempt or its answer was on its way");
 }
 

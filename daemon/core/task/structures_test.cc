@@ -426,17 +426,18 @@ TEST(WorkerTable, ClosingReportsTheLanesThatNobodyOffersAnyMore) {
 }
 
 TEST(AttemptMemory, RemembersTheLatestAnsweredAttemptOfATask) {
-  AttemptMemory memory{HashKey(kSeed)};
+  AttemptMemory memory;
+  constexpr std::uint32_t kHash = 0x12345678;
   AttemptKey key{.origin = NodeIndex{3}, .attempt = 2, .origin_life = {{9}, 1}, .sequence = 77};
-  EXPECT_FALSE(memory.is_answered(key));
-  memory.remember(key);
-  EXPECT_TRUE(memory.is_answered(key));
+  EXPECT_FALSE(memory.is_answered(key, kHash));
+  memory.remember(key, kHash);
+  EXPECT_TRUE(memory.is_answered(key, kHash));
   key.attempt = 1;
-  EXPECT_TRUE(memory.is_answered(key)) << "an older attempt";
+  EXPECT_TRUE(memory.is_answered(key, kHash)) << "an older attempt";
   key.attempt = 3;
-  EXPECT_FALSE(memory.is_answered(key));
+  EXPECT_FALSE(memory.is_answered(key, kHash));
   key = {.origin = NodeIndex{3}, .attempt = 2, .origin_life = {{9}, 2}, .sequence = 77};
-  EXPECT_FALSE(memory.is_answered(key)) << "another life's task";
+  EXPECT_FALSE(memory.is_answered(key, kHash)) << "another life's task";
 }
 
 }  // namespace

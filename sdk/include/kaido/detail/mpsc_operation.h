@@ -3,7 +3,6 @@
 /// Each refers to the channel through the sender or receiver that made it, which must outlive it.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -206,7 +205,8 @@ class [[nodiscard]] MpscReceiveMany {
  private:
   /// Before a value is taken from the channel: if there is no memory, it stays there.
   void make_room() {
-    if (buffer_.size() == buffer_.capacity()) buffer_.reserve(std::max(kLeastRoom, 2 * buffer_.size()));
+    const std::size_t size = buffer_.size();
+    if (size == buffer_.capacity()) buffer_.reserve(size < kLeastRoom ? kLeastRoom : 2 * size);
   }
   void append(Element<T>& value) {
     buffer_.push_back(std::move(element_value<T>(value)));
