@@ -529,7 +529,7 @@ TEST(Channel, AViolationFailsItsPayloadAndNoOther) {
   }
 }
 
-TEST(Channel, NoChunkIsLargerThanAChunkAndNoFirstOne) {
+TEST(Channel, NoChunkIsLargerThanAChunkNorAFirstOneNorAFramesPayload) {
   BadSender sender;
   sender.announce(1, kMiB, kChunkBytes + 1);
   EXPECT_EQ(sender.failure(1), BodyFailure::kBrokeProtocol);
@@ -540,15 +540,11 @@ TEST(Channel, NoChunkIsLargerThanAChunkAndNoFirstOne) {
   sender.receiver.payloads.at(3).body()->open();
   sender.chunk(3, kChunkBytes, kChunkBytes + 1);
   EXPECT_EQ(sender.failure(3), BodyFailure::kBrokeProtocol);
-}
-
-TEST(Channel, APayloadThatShouldHaveComeInChunksFailsAlone) {
-  BadSender sender;
-  sender.writer_.append(call(1), {}, payload(std::string(kChunkBytes + 1, 'x')));
-  sender.writer_.append(call(2), as_span(std::string(kChunkBytes, 'm')), payload(std::string(kChunkBytes, 'x')));
+  sender.writer_.append(call(4), {}, payload(std::string(kChunkBytes + 1, 'x')));
+  sender.writer_.append(call(5), as_span(std::string(kChunkBytes, 'm')), payload(std::string(kChunkBytes, 'x')));
   sender.deliver();
-  EXPECT_EQ(sender.failure(1), BodyFailure::kBrokeProtocol);
-  EXPECT_TRUE(sender.receiver.payloads.at(2).is_whole()) << "its payload is judged, not its metadata";
+  EXPECT_EQ(sender.failure(4), BodyFailure::kBrokeProtocol) << "it should have come in chunks";
+  EXPECT_TRUE(sender.receiver.payloads.at(5).is_whole()) << "its payload is judged, not its metadata";
   EXPECT_FALSE(sender.receiver.channel.failed());
 }
 
