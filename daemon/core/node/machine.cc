@@ -178,7 +178,8 @@ void NodeMachine::say_goodbye(base::Instant now, const std::string& reason) {
 }
 
 // What others said of themselves is seen, and what changed here is announced, in the batch that ends the turn: however
-// much it was. Lost deliveries come last of all events of a turn: until then a sender that is gone may seem to be there.
+// much it was. Lost deliveries come last of all events of a turn: until then a sender that is gone may seem to be
+// there.
 bool NodeMachine::has_ready() {
   tasks_.show_changes();
   apps_.settle_lost_deliveries();
