@@ -47,7 +47,7 @@ TEST_F(SessionTest, OnlyArgumentsThatNobodyElseHoldsAreHandedOver) {
   header.kind = Kind::kCall;
   EXPECT_TRUE(deliver(Kind::kCall, {}, header, std::string(100'000, 'a')));
   wire::FrameWriter in_one_piece;
-  in_one_piece.append(header, {}, wire::as_span(std::string(100'000, 'a')));
+  in_one_piece.append(header, {}, wire::as_span(std::string(wire::kChunkBytes, 'a')));
   while (!in_one_piece.empty()) {
     const auto space = session_->input_space();
     const std::size_t count = std::min(space.size(), in_one_piece.pending().size());

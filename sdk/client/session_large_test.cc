@@ -342,8 +342,8 @@ TEST_F(SessionCutOffTest, ADroppedCallKeepsItsCreditUntilThen) {
 }
 
 TEST_F(SessionCutOffTest, ALostConnectionEndsTheWaiting) {
-  auto rules = std::make_shared<PlacementData>();
-  rules->is_idempotent = true;
+  auto rules = std::make_shared<PlacementRules>();
+  rules->set(PlacementField::kIdempotent, true);
   const auto repeated = start("small", rules);
   begin_result();
   cut_off();
