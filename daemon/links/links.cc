@@ -49,7 +49,7 @@ class Links::Link final : public ConnectionHandler {
   }
   void on_malformed(Connection&, const base::Status& reason) override {
     links_.machine_.malformed(links_.loop_.now(), id_, reason);
-    links_.on_turn_end(links_.loop_.now());  // the goodbye goes out before the connection ends
+    links_.act_on_batches();  // the goodbye goes out before the connection ends
   }
   void on_stream_end(Connection&, const wire::FrameHeader& announced, wire::StreamEnd end,
                      wire::BodyFailure failure) override {
@@ -276,6 +276,14 @@ void Links::handle_timeout() {
     }
   }
   machine_.handle_timeout(loop_.now());
+}
+
+// In the middle of a turn: what else this turn brings, deliveries that were lost among it, is not judged yet.
+void Links::act_on_batches() {
+  while (machine_.has_batch()) {
+    act_on(machine_.ready());
+    machine_.advance();
+  }
 }
 
 void Links::on_turn_end(base::Instant now) {

@@ -177,7 +177,7 @@ bool Connection::handle_frames() {
   destroyed_ = &destroyed;
   is_behind_ = false;
   for (std::uint32_t handled = 1; takes_frames() && !paused_; ++handled) {
-    if (handled % kFramesPerLook == 0 && loop_.is_turn_long()) {
+    if (handled % kFramesPerLook == 0 && channel_.has_input() && loop_.is_turn_long()) {
       // The rest of what was read comes in the next turn, when others have had theirs.
       is_behind_ = true;
       loop_.mark(*this);

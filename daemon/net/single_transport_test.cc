@@ -91,6 +91,22 @@ TEST_P(SocketTest, ALongTurnLeavesTheRestOfAFloodToTheNextOne) {
   EXPECT_EQ(flooded.last_id, kFlood - 1);
 }
 
+// The turn was long and nothing is left of what was read: what comes later is read.
+TEST_P(SocketTest, ALongTurnThatHandledAllLeavesNothingBehind) {
+  constexpr std::uint64_t kFlood = 63;  // where the look at the clock comes, there is none left
+  server_act_ = [](Connection&, const FrameView&) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(500);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+  };
+  Peer flooding;
+  Peer& flooded = pair(flooding);
+  for (std::uint64_t i = 0; i < kFlood; ++i) flooding.connection->send({.kind = FrameKind::kCall, .call_id = i});
+  ASSERT_TRUE(until([&] { return flooded.frames == kFlood; }));
+  flooding.connection->send({.kind = FrameKind::kCall, .call_id = kFlood});
+  ASSERT_TRUE(until([&] { return flooded.frames == kFlood + 1; }));
+}
+
 // There is no memory for the frame that it has begun: its bytes wait in the kernel, and it is not silent.
 TEST_P(SocketTest, WhoIsNotReadForWantOfMemoryIsHeard) {
   server_act_ = nullptr;

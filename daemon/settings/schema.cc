@@ -82,7 +82,7 @@ constexpr SettingKey kTable[] = {
      "Calls of one app in flight; further ones wait in the app."},
     {"limits.calls_per_peer", CountType{FIELD(limits.calls_per_peer), 1, 10 * kMillion},
      "Calls of one peer in flight on this node; further ones are rejected with a time to retry after."},
-    {"limits.calls_per_node", CountType{FIELD(limits.calls_per_node), 1, 10 * kMillion},
+    {"limits.calls_per_node", CountType{FIELD(limits.calls_per_node), 1, 8 * kMillion},
      "Calls in flight on this node in all; further ones are rejected with a time to retry after."},
     {"limits.queue_length", CountType{FIELD(limits.queue_length), 1, 10 * kMillion},
      "Calls that wait for a free slot. One app or peer may have half of what is left for all others: alone, a third. "

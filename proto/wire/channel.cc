@@ -124,8 +124,8 @@ void Channel::drop_output() {
 
 void Channel::close() {
   is_closed_ = true;
+  drop_output();  // first: what came by this connection may leave by it, and its end is nobody's news
   incoming_.clear(BodyFailure::kConnectionLost);
-  drop_output();
 }
 
 }  // namespace kaido::wire

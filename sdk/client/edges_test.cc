@@ -357,6 +357,19 @@ TEST(Edges, ACallMayBeAwaitedOnAnotherRuntime) {
   });
 }
 
+/// The thread has entered the runtime that the node belongs to, and yet it is the other one whose turn ends.
+TEST(Edges, ACallMayBeAwaitedInTheContextOfItsRuntime) {
+  const std::string path = kaido::testing::new_socket_path();
+  kaido::testing::FakeNode fake(path);
+  auto theirs = kaido::RuntimeBuilder::new_multi_thread().worker_threads(1).enable_all().build().value();
+  auto ours = kaido::RuntimeBuilder::new_current_thread().enable_all().build().value();
+  auto node = theirs.block_on(kaido::NodeRuntime::connect(options(path).ping_interval(1h))).value();
+  const auto call = [&]() -> kaido::Task<std::int64_t> {
+    co_return (co_await node.remote<&seconds_of>().with_timeout(kPatience).call(2s)).value();
+  };
+  ours.block_on([&]() -> kaido::Task<void> { EXPECT_EQ(co_await kaido::RuntimeContext(call(), theirs.handle()), 2); });
+}
+
 /// The node is not to wait until something else happens in this program.
 TEST(Edges, TheResultOfAFunctionThatBlockedInPlaceGoesOut) {
   const std::string path = kaido::testing::new_socket_path();

@@ -26,14 +26,15 @@ class HandOver {
     } while (!last_.compare_exchange_weak(last, &item, std::memory_order_release, std::memory_order_relaxed));
     return true;
   }
-  /// A hint on other threads, the truth for what this thread has put in.
+  /// A hint on other threads. On the one that has put something in, false means that it was taken; what the taker wrote
+  /// before is seen then.
   [[nodiscard]] bool has_any() const noexcept {
-    const T* const last = last_.load(std::memory_order_relaxed);
+    const T* const last = last_.load(std::memory_order_acquire);
     return last != nullptr && last != closed();
   }
   /// All, from the first that was put in; null if there is none.
   [[nodiscard]] T* take() noexcept {
-    return has_any() ? in_order(last_.exchange(nullptr, std::memory_order_acquire)) : nullptr;
+    return has_any() ? in_order(last_.exchange(nullptr, std::memory_order_acq_rel)) : nullptr;
   }
   /// The same, and nothing is put in any more.
   [[nodiscard]] T* close() noexcept {

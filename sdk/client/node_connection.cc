@@ -155,7 +155,7 @@ NodeConnection::~NodeConnection() { close("the program dropped the connection");
 /// On a thread whose turn ends, the call waits for that: then all that were made meanwhile are taken up under one lock.
 void NodeConnection::start(PendingCall& call, Waker waker) {
   call.waker = std::move(waker);
-  if (is_on_runtime() && started_.put(call)) return;
+  if (is_in_our_turn() && started_.put(call)) return;
   {
     const Turn turn(*this, Turn::Timers::kKept);
     splice();
@@ -165,11 +165,11 @@ void NodeConnection::start(PendingCall& call, Waker waker) {
   ask_for_turn();
 }
 
-bool NodeConnection::is_on_runtime() const { return try_current_core() == handle_.core().get(); }
+bool NodeConnection::is_in_our_turn() const { return is_in_turn_of(handle_); }
 
 /// On a thread of another runtime: what it has left for the node goes out when a turn of this one ends.
 void NodeConnection::ask_for_turn() {
-  if (!is_on_runtime()) boost::asio::post(socket_.get_executor(), [] {});
+  if (!is_in_our_turn()) boost::asio::post(socket_.get_executor(), [] {});
 }
 
 void NodeConnection::start_all(PendingCall* first) {
@@ -193,6 +193,8 @@ void NodeConnection::drop(PendingCall& call) noexcept {
   {
     Waker dropped;  // After the turn, which holds the lock.
     const Turn turn(*this);
+    // Whoever has put in what is taken up here, and finds it gone, must not believe that it went out.
+    has_output_.store(true, std::memory_order_relaxed);
     splice();  // It may be among them.
     dropped = std::move(call.waker);
     session_.drop(call);

@@ -119,7 +119,7 @@ class NodeConnection final : public Backend,
 
   /// No function runs, and while draining: all that is for the node is sent.
   [[nodiscard]] bool is_idle() const { return running_.empty() && !session_.owes_results(); }
-  [[nodiscard]] bool is_on_runtime() const;
+  [[nodiscard]] bool is_in_our_turn() const;
   void ask_for_turn();
   [[nodiscard]] bool is_so(Event event) const;
   void splice();

@@ -61,10 +61,11 @@ void IoSource::wait(QueuedNode& node, PollContext& context, IoDirection directio
   if (!node.is_linked()) waiters_->lists[index].push_back(node);
   node.is_queued.store(true, std::memory_order_relaxed);
   replaced = node.store_waker(context);
-  if (std::exchange(waiters_->is_armed[index], true)) return;
+  if (waiters_->is_armed[index]) return;
   // Also tells of what became ready before it was asked.
   descriptor_.async_wait(event,
                          [waiters = waiters_, index](const boost::system::error_code&) { waiters->wake(index); });
+  waiters_->is_armed[index] = true;  // Only now: without memory nobody would ask again.
 }
 
 void IoSource::leave(QueuedNode& node) noexcept {

@@ -36,6 +36,7 @@ inline bool futex_wait_until(const std::atomic<std::uint32_t>& word, std::uint32
                              std::chrono::steady_clock::time_point until) noexcept {
   const KeptErrno kept;
   const auto since_boot = until.time_since_epoch();  // CLOCK_MONOTONIC's, which a wait for bits takes as it is.
+  if (since_boot < since_boot.zero()) return false;  // Which it takes for a mistake.
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
   timespec at{};
   at.tv_sec = static_cast<std::time_t>(seconds.count());

@@ -90,11 +90,12 @@ void RuntimeCore::run_observed(TaskHeader& task, Budget& budget, WorkerMetrics& 
 }
 
 bool RuntimeCore::wait_for_drain() noexcept {
-  constexpr Duration kLong = std::chrono::hours(1);
+  // Several threads may wait for the same end, of which one is woken; the others look for themselves.
+  constexpr Duration kLook = std::chrono::milliseconds(10);
   if (draining.load(std::memory_order_acquire) == 0) return false;
-  const Duration limit = drain_until_ ? *drain_until_ - std::chrono::steady_clock::now() : kLong;
+  const Duration limit = drain_until_ ? *drain_until_ - std::chrono::steady_clock::now() : Duration::max();
   // Once even without time: what is cancelled is then usually done.
-  driver.run_handlers(std::clamp(limit, Duration::zero(), kLong));
+  driver.run_handlers(std::clamp(limit, Duration::zero(), kLook));
   return limit > Duration::zero();
 }
 
@@ -209,6 +210,10 @@ void block_on_root(RuntimeCore& core, Root& root, bool with_drivers) {
   if (with_drivers) {
     core.block_on(root);
   } else {
+    struct Rooted {
+      explicit Rooted(RuntimeCore& core) { thread_state.rooted = &core; }
+      ~Rooted() { thread_state.rooted = nullptr; }
+    } rooted(core);
     block_on_thread(core, root);
   }
 }
@@ -216,6 +221,11 @@ void block_on_root(RuntimeCore& core, Root& root, bool with_drivers) {
 void register_turn_hook(const Handle& handle, TurnHook& hook) {
   handle.core()->hooks.add(hook);
   handle.core()->start_standby();
+}
+bool is_in_turn_of(const Handle& handle) noexcept {
+  const LocalScheduler* const local = thread_state.local;
+  const RuntimeCore* const turns = local != nullptr ? &local->core : thread_state.rooted;
+  return turns == handle.core().get() && thread_state.core == turns;
 }
 void unregister_turn_hook(const Handle& handle, TurnHook& hook) noexcept { handle.core()->hooks.remove(hook); }
 

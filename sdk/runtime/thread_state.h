@@ -63,6 +63,7 @@ struct ThreadState {
   RuntimeCore* core = nullptr;          // Handle::current()
   EnterGuard* guard = nullptr;          // The last one made.
   LocalScheduler* local = nullptr;      // Set while this thread runs tasks.
+  RuntimeCore* rooted = nullptr;        // Whose block_on polls its root here, where no tasks are run.
   TaskHeader* task = nullptr;           // The task being polled or destroyed.
   Budget* budget = nullptr;             // Of the poll under way; null: without limit.
   std::uint64_t random = 0;             // See detail/random.h; 0: not seeded.

@@ -141,7 +141,8 @@ class PythonTest(unittest.TestCase):
         with self.assertRaises(kaido.CallFailed) as failed:
             connection.call(other, b"")
         self.assertEqual(failed.exception.status, kaido.SIGNATURE_MISMATCH)
-        self.assertIn("the caller has (bool) -> int32", failed.exception.error.reasons[0].reason)
+        self.assertIn(b"the caller has (bool) -> int32", failed.exception.error.message)
+        self.assertEqual(failed.exception.error.reasons[0].reason, "the same")
 
     def test_a_call_that_cannot_be_served_fails_alone(self):
         connection = self.connect()

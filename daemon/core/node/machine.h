@@ -107,6 +107,8 @@ class NodeMachine {
 
   // --- what to do ---
   [[nodiscard]] bool has_ready();
+  /// Whether there is a batch already: of what is not the end of a turn.
+  [[nodiscard]] bool has_batch() const { return outbox_.has_ready(); }
   [[nodiscard]] const Ready& ready() { return outbox_.ready(); }
   void advance() { outbox_.advance(); }
 

@@ -25,7 +25,12 @@ TaskFlow::TaskFlow(const base::Instant& now, TaskFlowOptions options, Outbox& ou
       local_({self_.name, options.executor.attempts_max}, ledger_, executor_),
       local_info_(self_.id, self_.life.epoch) {
   chooser_.set_room_here([this](const PreparedPlacement& placement) { return executor_.has_free_worker(placement); });
-  chooser_.set_load_here([this] { return executor_.load(); });
+  // Those that mostly wait are no load for others, but here they count, as those do that were sent elsewhere.
+  chooser_.set_load_here([this] {
+    wire::Load load = executor_.load();
+    load.busy = std::max(load.busy, in_flight(kSelf));
+    return load;
+  });
 }
 
 // ---------------------------------------------------------------- apps
@@ -121,6 +126,9 @@ bool TaskFlow::local_result(std::uint32_t session, std::uint64_t call, TaskResul
       }
       return true;
     }
+  }
+  if (result.outcome == wire::Outcome::kSucceeded) {
+    if (const auto since = local_.began(session, call)) durations_.run.record(now_ - *since);
   }
   const bool known = local_.handle_result(now_, session, call, std::move(result));
   settle();

@@ -158,6 +158,11 @@ std::vector<NodeReason> Chooser::explain(const PreparedPlacement& placement, std
   return reasons;
 }
 
+Placer::Said Chooser::said(NodeIndex node) const {
+  const NodeView* const known = view_->find(node);
+  return known == nullptr ? Said{} : Said{known->info->life, known->info->version};
+}
+
 bool Chooser::fits(const PreparedPlacement& placement, NodeIndex node) const {
   return contains(placement.candidates(*view_).nodes, node);
 }

@@ -59,6 +59,7 @@ class Chooser final : public Placer {
   [[nodiscard]] Choice choose(const PreparedPlacement& placement, std::span<const NodeIndex> avoid) override;
   [[nodiscard]] std::vector<NodeReason> explain(const PreparedPlacement& placement,
                                                 std::span<const NodeIndex> avoid) const override;
+  [[nodiscard]] Said said(NodeIndex node) const override;
   [[nodiscard]] bool fits(const PreparedPlacement& placement, NodeIndex node) const override;
   [[nodiscard]] std::string node_name(NodeIndex node) const override;
   void attempt_sent(NodeIndex node) override { loads_.attempt_sent(node); }

@@ -1,6 +1,7 @@
 /// The origin's ledger: the only owner of a task's record, from submit to the one delivery.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -262,10 +263,15 @@ class Ledger {
  private:
   static constexpr std::uint32_t kNone = 0xffffffff;
 
+  struct Refusal {
+    NodeIndex node;
+    Placer::Said said;  // when it came
+  };
+
   // What only tasks have that were lost, handed back or had to be tried again: rare, so apart from the record.
   struct History {
-    std::vector<NodeIndex> refused;  // handed it back: not asked again before it was seen not to fit
-    std::vector<NodeIndex> failed;   // lost it: asked again only if there is no other
+    std::vector<Refusal> refused;   // handed it back: not asked again, see forget_refusals()
+    std::vector<NodeIndex> failed;  // lost it: asked again only if there is no other
     std::vector<NodeReason> reasons;
     base::Duration retry_after{0};
     bool some_full = false;
@@ -297,12 +303,16 @@ class Ledger {
   };
 
   static void fill(base::Instant now, Record& record, const SubmitRequest& request);
-  [[nodiscard]] static base::Duration budget_left(base::Instant now, const Record& record);
+  // 0 would mean none: a deadline that passes at this very moment is one nanosecond away.
+  [[nodiscard]] static base::Duration budget_left(base::Instant now, const Record& record) {
+    return record.deadline == base::kNever ? base::Duration(0) : std::max(record.deadline - now, base::Duration(1));
+  }
   [[nodiscard]] bool keep(std::uint32_t slot, const Payload& payload);
   [[nodiscard]] Placer::Choice choose(const Record& record);
   void place(base::Instant now, std::uint32_t slot, Payload payload);
   void send(base::Instant now, std::uint32_t slot, const Placer::Choice& choice, Payload payload);
   void forget_refusals(Record& record) const;
+  [[nodiscard]] static std::vector<NodeIndex> nodes_of(const std::vector<Refusal>& refusals);
   void wait_or_fail(base::Instant now, std::uint32_t slot, Placer::Verdict verdict, Payload payload);
   void fail_unplaced(std::uint32_t slot, Placer::Verdict verdict);
   void attempt_lost(base::Instant now, std::uint32_t slot, wire::Outcome outcome, TaskError why);

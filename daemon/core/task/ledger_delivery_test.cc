@@ -1,11 +1,10 @@
 // Results in chunks: their task is not over before they are with their app.
-#include <algorithm>
-#include <map>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "daemon/core/task/fake_placer.h"
 #include "daemon/core/task/ledger.h"
 #include "proto/wire/body.h"
 #include "proto/wire/limits.h"
@@ -18,29 +17,7 @@ using wire::Outcome;
 using Kind = LedgerEffect::Kind;
 using namespace std::chrono_literals;
 
-constexpr NodeIndex kB{1};
-constexpr NodeIndex kC{2};
 constexpr std::uint32_t kApp = 1;
-
-/// Chooses the first of its nodes that is not avoided; counts attempts in flight.
-class FakePlacer final : public Placer {
- public:
-  std::vector<NodeIndex> nodes = {kB, kC};
-  std::map<NodeIndex, int> in_flight;
-
-  Choice choose(const PreparedPlacement&, std::span<const NodeIndex> avoid) override {
-    for (const NodeIndex node : nodes) {
-      if (std::find(avoid.begin(), avoid.end(), node) == avoid.end()) return {Verdict::kChosen, node, life(node)};
-    }
-    return {};
-  }
-  std::vector<NodeReason> explain(const PreparedPlacement&, std::span<const NodeIndex>) const override { return {}; }
-  bool fits(const PreparedPlacement&, NodeIndex) const override { return true; }
-  std::string node_name(NodeIndex node) const override { return "node-" + std::to_string(node.value); }
-  void attempt_sent(NodeIndex node) override { ++in_flight[node]; }
-  void attempt_settled(NodeIndex node) override { --in_flight[node]; }
-  static base::Life life(NodeIndex node) { return {{node.value * 10}, node.value}; }
-};
 
 class LedgerDelivery : public ::testing::Test {
  protected:

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
+#include "daemon/core/task/fake_placer.h"
 
 namespace kaido::daemon {
 namespace {
@@ -13,33 +13,6 @@ using namespace std::chrono_literals;
 
 Payload payload(std::string_view text) { return Payload::copy_of(wire::as_span(text)); }
 std::string text(const Payload& payload) { return std::string(wire::as_text(payload.bytes())); }
-
-constexpr NodeIndex kB{1};
-constexpr NodeIndex kC{2};
-
-// Chooses the first of its nodes that is not avoided; counts attempts in flight.
-class FakePlacer final : public Placer {
- public:
-  std::vector<NodeIndex> nodes = {kB, kC};
-  std::map<NodeIndex, int> in_flight;
-
-  Choice choose(const PreparedPlacement&, std::span<const NodeIndex> avoid) override {
-    for (const NodeIndex node : nodes) {
-      if (std::find(avoid.begin(), avoid.end(), node) == avoid.end()) return {Verdict::kChosen, node, life(node)};
-    }
-    return {};
-  }
-  std::vector<NodeReason> explain(const PreparedPlacement&, std::span<const NodeIndex>) const override {
-    return {{"node-1", "a reason"}};
-  }
-  bool fits(const PreparedPlacement&, NodeIndex node) const override {
-    return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-  }
-  std::string node_name(NodeIndex node) const override { return "node-" + std::to_string(node.value); }
-  void attempt_sent(NodeIndex node) override { ++in_flight[node]; }
-  void attempt_settled(NodeIndex node) override { --in_flight[node]; }
-  static base::Life life(NodeIndex node) { return {{node.value * 10}, node.value}; }
-};
 
 class LedgerTest : public ::testing::Test {
  protected:
@@ -379,6 +352,25 @@ TEST_F(LedgerTest, FullNodesEndInRejectedWithTheLongestAdvice) {
   ASSERT_EQ(delivered.error->reasons.size(), 2U);
   EXPECT_EQ(delivered.error->reasons[1], (NodeReason{"node-2", std::string(name(RedirectReason::kQueueFull))}));
   expect_quiescent();
+}
+
+TEST_F(LedgerTest, AWaitingTaskGoesToANodeAgainThatHasSaidSomethingSince) {
+  placer_.nodes = {kB};
+  LedgerEffect attempt = sent(7, waiting(1h));
+  for (int restart = 1; restart <= 50; ++restart) {
+    ledger_.handle_redirect(now_, of(attempt), RedirectReason::kNotOffered, 0ns, payload("args"));
+    expect_none();
+    ledger_.view_changed(now_);
+    expect_none();
+    placer_.version += 2;  // the function was withdrawn and is offered again, in one view
+    ledger_.view_changed(now_);
+    attempt = only();
+    ASSERT_EQ(attempt.kind, Kind::kSendAttempt) << restart;
+  }
+  ledger_.handle_redirect(now_, of(attempt), RedirectReason::kNotOffered, 0ns, payload("args"));
+  now_ += 1h;
+  ledger_.handle_timeout(now_);
+  EXPECT_LE(only().error->reasons.size(), 5U) << "of the last ones, and what the node is now";
 }
 
 TEST_F(LedgerTest, RedirectsAreBounded) {

@@ -108,6 +108,12 @@ std::optional<LocalCalls::End> LocalCalls::finish(base::Instant now, std::uint32
 
 // ---------------------------------------------------------------- all other ends
 
+std::optional<base::Instant> LocalCalls::began(std::uint32_t worker_session, std::uint64_t call) const {
+  const std::uint32_t slot = find(worker_session, call);
+  if (slot == kNone || !is_running(records_[slot])) return std::nullopt;
+  return records_[slot].since;
+}
+
 bool LocalCalls::handle_result(base::Instant now, std::uint32_t worker_session, std::uint64_t call, TaskResult result) {
   const std::uint32_t slot = find(worker_session, call);
   const bool counts = slot != kNone && is_running(records_[slot]);

@@ -88,6 +88,8 @@ class LocalCalls {
   /// The worker succeeded, with a result that is whole: the caller delivers. Nothing if it is too late, or was not this
   /// worker's call: handle_result() counts it.
   [[nodiscard]] std::optional<End> finish(base::Instant now, std::uint32_t worker_session, std::uint64_t call);
+  /// When the call began, if that worker has it and it is wanted.
+  [[nodiscard]] std::optional<base::Instant> began(std::uint32_t worker_session, std::uint64_t call) const;
   /// The worker failed, or what it says does not count: false, and dropped. Or its result travels in chunks: from here
   /// on the task is the ledger's, until they are passed on.
   bool handle_result(base::Instant now, std::uint32_t worker_session, std::uint64_t call, TaskResult result);

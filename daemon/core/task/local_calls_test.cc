@@ -21,6 +21,7 @@ class IdlePlacer final : public Placer {
  public:
   Choice choose(const PreparedPlacement&, std::span<const NodeIndex>) override { return {}; }
   std::vector<NodeReason> explain(const PreparedPlacement&, std::span<const NodeIndex>) const override { return {}; }
+  Said said(NodeIndex) const override { return {}; }
   bool fits(const PreparedPlacement&, NodeIndex) const override { return false; }
   std::string node_name(NodeIndex) const override { return "here"; }
   void attempt_sent(NodeIndex) override { ADD_FAILURE() << "it is not sent anywhere"; }

@@ -144,6 +144,7 @@ class FewToGoTo final : public Placer {
     return only == kNoNode ? Choice{} : Choice{Verdict::kChosen, only, {{1}, 1}};
   }
   std::vector<NodeReason> explain(const PreparedPlacement&, std::span<const NodeIndex>) const override { return {}; }
+  Said said(NodeIndex) const override { return {}; }
   bool fits(const PreparedPlacement&, NodeIndex) const override { return false; }
   std::string node_name(NodeIndex) const override { return {}; }
   void attempt_sent(NodeIndex) override {}

@@ -386,6 +386,20 @@ TEST(WorkerTable, AStalledWorkerHasNoRoom) {
   EXPECT_EQ(workers.pick(lane).worker, first) << "whoever gets its place is not stalled";
 }
 
+TEST(WorkerTable, WhoOwesNothingIsNotHeldUpByThoseWhoDo) {
+  WorkerTable workers(4);
+  const base::FunctionId f[] = {{1}};
+  const base::FunctionId g[] = {{2}};
+  const std::uint32_t owing = workers.open(1, 1, f);
+  const std::uint32_t honest = workers.open(2, 1, g);
+  for (int i = 0; i < 5; ++i) workers.owe(owing);
+  workers.owe(honest);
+  EXPECT_FALSE(workers.can_run(workers.lane_of({2})));
+  workers.settle_owed(honest);
+  EXPECT_TRUE(workers.can_run(workers.lane_of({2})));
+  EXPECT_FALSE(workers.can_run(workers.lane_of({1})));
+}
+
 TEST(WorkerTable, FunctionsThatWaitHaveSlotsOfTheirOwn) {
   WorkerTable workers(0);
   const std::vector<base::FunctionId> functions = {{1}, {2}};

@@ -80,7 +80,8 @@ void WorkerTable::count_owed(std::uint32_t worker, bool is_owed) {
   } else {
     owed_.give_back(owner);
   }
-  const bool is_overdue = !owed_.has_room(owner);
+  // Who owes nothing is not made to wait for those who do: nothing would look at it again when they have answered.
+  const bool is_overdue = owed_.owned(owner) != 0 && !owed_.has_room(owner);
   if (is_overdue && (workers_[worker].hindrances & kOverdue) == 0) ++times_overdue_;
   set_hindrance(worker, kOverdue, is_overdue);
 }

@@ -9,7 +9,8 @@
 namespace kaido::daemon {
 
 /// Of connection ids (core/node/connection_table.h), where the bits that say which use of a place it is begin, and the
-/// bit that tells peers from apps. A place's next use is the same owner: its bytes are given back before.
+/// bit that tells peers from apps. A place's next use is the same owner: its bytes are given back before; of prepared
+/// placements that others hold, too, the count goes on with the place.
 inline constexpr std::uint32_t kConnectionPlaceBits = 18;
 inline constexpr std::uint32_t kConnectionPlaces = 1U << (kConnectionPlaceBits - 1);
 

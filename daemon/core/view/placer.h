@@ -30,6 +30,15 @@ class Placer {
   [[nodiscard]] virtual std::vector<NodeReason> explain(const PreparedPlacement& placement,
                                                         std::span<const NodeIndex> avoid) const = 0;
 
+  /// Which account of a node's is the last one: equal ones mean that nothing was said since. A node that counts no
+  /// versions, as this one, has one for its life.
+  struct Said {
+    base::Life life;
+    std::uint64_t version = 0;
+    bool operator==(const Said&) const = default;
+  };
+  [[nodiscard]] virtual Said said(NodeIndex node) const = 0;
+
   /// Whether the node could be chosen, by what it says of itself now.
   [[nodiscard]] virtual bool fits(const PreparedPlacement& placement, NodeIndex node) const = 0;
 
