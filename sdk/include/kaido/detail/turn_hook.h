@@ -24,8 +24,8 @@ class TurnHook {
 };
 
 void register_turn_hook(const Handle& handle, TurnHook& hook);
-/// Whether the poll under way is in a turn of this runtime's, at whose end its hooks are called on this thread. Not where
-/// the thread has merely entered the runtime.
+/// Whether the poll under way is in a turn of this runtime's, at whose end its hooks are called on this thread. Not
+/// where the thread has merely entered the runtime.
 [[nodiscard]] bool is_in_turn_of(const Handle& handle) noexcept;
 /// When it returns no call is under way. Not from inside a hook.
 void unregister_turn_hook(const Handle& handle, TurnHook& hook) noexcept;
