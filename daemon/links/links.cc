@@ -67,7 +67,7 @@ class Links::Link final : public ConnectionHandler {
         }
         return;
       case wire::SendResult::kNotOpen:
-        return;  // its end is reported, or was
+        return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kEnded);
       case wire::SendResult::kTooManyStreams:
         if (is_answer(frame)) return wait(frame, metadata);
         [[fallthrough]];

@@ -152,17 +152,13 @@ NodeConnection::~NodeConnection() { close("the program dropped the connection");
 
 // --- calls of this program ---
 
-/// On a thread whose turn ends, the call waits for that: then all that were made meanwhile are taken up under one lock.
+/// The call waits for the end of a turn: then all that were made meanwhile are taken up under one lock.
 void NodeConnection::start(PendingCall& call, Waker waker) {
   call.waker = std::move(waker);
-  if (is_in_our_turn() && started_.put(call)) return;
-  {
-    const Turn turn(*this, Turn::Timers::kKept);
-    splice();
-    call.next = nullptr;
-    start_all(&call);
-  }
-  ask_for_turn();
+  if (started_.put(call)) return ask_for_turn();
+  const Turn turn(*this, Turn::Timers::kKept);
+  call.next = nullptr;
+  start_all(&call);
 }
 
 bool NodeConnection::is_in_our_turn() const { return is_in_turn_of(handle_); }

@@ -27,6 +27,7 @@ TaskResult failure_of(const FrameOut& frame, Unsent why, const std::string& what
                                             "faster, or have fewer calls in flight"}),
               {}};
     case Unsent::kUnsendable:
+    case Unsent::kEnded:
       break;
   }
   return {wire::Outcome::kAppLost,
@@ -181,6 +182,7 @@ void Apps::malformed(ConnectionId connection, const base::Status& reason) {
 void Apps::unsent(const FrameOut& frame, Unsent why) {
   Link* const link = links_.find(frame.connection);
   if (link == nullptr) return;
+  if (why == Unsent::kEnded) return;  // what the app had and wanted ends with it, in a moment
   const bool is_for_worker = frame.header.kind == wire::FrameKind::kCall;
   if (is_for_worker) {
     tasks_.worker_result(frame.connection.value, frame.header.call_id, failure_of(frame, why, "the arguments"));

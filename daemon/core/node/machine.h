@@ -66,7 +66,8 @@ class NodeMachine {
   void heard(base::Instant now, ConnectionId connection);
   /// The framing is broken: the shell closes the connection after the batch that says goodbye.
   void malformed(base::Instant now, ConnectionId connection, const base::Status& reason);
-  /// A frame of the batch at work was not taken; whoever waits for it is told. Not for connections that have ended.
+  /// A frame of the batch at work was not taken; whoever waits for it is told. Not for connections that were
+  /// reported closed.
   void unsent(base::Instant now, const FrameOut& frame, Unsent why);
   /// How the sending of a payload ended that travels in chunks (wire::travels_in_chunks), `announced` being its frame.
   /// Not after unsent(), nor for connections that have ended; before any frame that the other side sent since.

@@ -163,6 +163,29 @@ TEST_F(MachineLinksTest, CallsMadeWhileThereIsNoLinkGoByTheNext) {
   EXPECT_EQ(lost(), 0U);
 }
 
+// The shell finds that the link is over before it says so: what it was given meanwhile is not lost.
+TEST_F(MachineLinksTest, WhatALinkThatHasEndedIsGivenGoesByTheNext) {
+  worker->answers_at_once = false;
+  client->call(1, spec_for("f"));
+  world.settle();
+  const auto sent = std::find_if(a->sent.rbegin(), a->sent.rend(),
+                                 [](const wire::FrameHeader& frame) { return frame.kind == wire::FrameKind::kCall; });
+  ASSERT_NE(sent, a->sent.rend());
+  FrameOut call;
+  call.connection = world.wire(*a, *b)->half_of(*a).id;
+  call.header = *sent;
+  call.payload = Payload::copy_of(wire::as_span("x"));
+  a->machine->unsent(world.now, call, Unsent::kEnded);
+  world.settle();
+  EXPECT_EQ(a->peers(), 0U) << "it is taken for ended";
+  world.cut(*world.wire(*a, *b));
+  ASSERT_TRUE(world.run_until([&] { return worker->work.size() == 2; }, 900ms));
+  worker->answer(worker->work.at(1));
+  ASSERT_TRUE(world.run_until([&] { return !client->result(1).empty(); }, 900ms));
+  EXPECT_EQ(client->result(1), "succeeded 42");
+  EXPECT_EQ(lost(), 0U);
+}
+
 TEST_F(MachineLinksTest, CallsMadeWhileThereIsNoLinkGoElsewhereIfTheNodeIsLost) {
   TestNode& c = world.start({.name = "c", .number = 3, .peers = {"a"}});
   ASSERT_TRUE(world.run_until([&] { return a->peers() == 2; }));

@@ -62,6 +62,7 @@ void Peers::malformed(ConnectionId connection, const base::Status& reason) {
 void Peers::unsent(const FrameOut& frame, Unsent why) {
   Link* const link = links_.find(frame.connection);
   if (link == nullptr || link->index() == kNoNode) return;
+  if (why == Unsent::kEnded) return ended_before(*link, frame);
   const std::uint64_t sequence = frame.header.call_id;
   const std::uint32_t attempt = frame.header.attempt();
   if (frame.header.kind == wire::FrameKind::kCall) {
@@ -105,6 +106,25 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
   if (why == Unsent::kFull && frame.header.kind != wire::FrameKind::kGoodbye) {
     // Answers are bounded by what the origin asked for: who does not even take those has stopped reading.
     link->session().close(absl::ResourceExhaustedError("the peer does not read what it is sent"));
+  }
+}
+
+// The link has ended, as its shell knows already: what was meant for it waits for the next one. A failure, of which the
+// text is gone, is asked for by its origin.
+void Peers::ended_before(Link& link, const FrameOut& frame) {
+  const AttemptKey key = link.key(frame.header.call_id, frame.header.attempt());
+  link.leave(Departure::kClosed);
+  switch (frame.header.kind) {
+    case wire::FrameKind::kCall:
+      return tasks_.attempt_redirected({key.origin, key.origin_life, key.sequence, key.attempt},
+                                       RedirectReason::kLifeEnded, base::Duration(0), frame.payload);
+    case wire::FrameKind::kCancel:
+      return send_cancel(key.origin, key.sequence, key.attempt);
+    case wire::FrameKind::kResult:
+      if (frame.header.template_or_status != static_cast<std::uint32_t>(wire::Outcome::kSucceeded)) return;
+      return reply_result(key, {wire::Outcome::kSucceeded, nullptr, frame.payload});
+    default:
+      return;
   }
 }
 

@@ -158,6 +158,8 @@ class Peers {
     base::Instant deadline;
   };
 
+  void ended_before(Link& link, const FrameOut& frame);
+
   // --- dialing ---
   Link& add_link(PeerSession::Role role, std::string remote, Dialer* dialer);
   void dial(Dialer& dialer);

@@ -69,6 +69,7 @@ enum class Unsent : std::uint8_t {
   kTooLarge,    ///< the other side does not take a message of that size
   kUnsendable,  ///< the payload was still on its way here, and its sender is gone
   kNoMemory,    ///< the receiver has as much of the node's memory as it may have
+  kEnded,       ///< the connection is over, which is about to be reported
 };
 
 /// A line for the log: constant message, variable fields.
