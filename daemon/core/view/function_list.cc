@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <utility>
 
 namespace kaido::daemon {
@@ -14,17 +15,19 @@ bool is_before(const Item& item, base::FunctionId id) { return item->id < id; }
 }  // namespace
 
 FunctionList::FunctionList(std::vector<FunctionInfo> functions) {
-  std::stable_sort(functions.begin(), functions.end(),
-                   [](const FunctionInfo& a, const FunctionInfo& b) { return a.id < b.id; });
-  for (auto it = functions.begin(); it != functions.end(); ++it) {
-    if (const auto next = std::next(it); next != functions.end() && next->id == it->id) continue;
+  std::map<base::FunctionId, FunctionInfo> sorted;
+  for (FunctionInfo& function : functions) {
+    const base::FunctionId id = function.id;
+    sorted.insert_or_assign(id, std::move(function));
+  }
+  for (auto& [id, function] : sorted) {
     if (size_ % kChunkMax == 0) {
       chunks_.push_back(std::make_shared<Chunk>());
-      chunks_.back()->reserve(std::min(kChunkMax, static_cast<std::size_t>(functions.end() - it)));
+      chunks_.back()->reserve(std::min(kChunkMax, sorted.size() - size_));
     }
     ++size_;
-    text_bytes_ += daemon::text_bytes(*it);
-    chunks_.back()->push_back(std::make_shared<const FunctionInfo>(std::move(*it)));
+    text_bytes_ += daemon::text_bytes(function);
+    chunks_.back()->push_back(std::make_shared<const FunctionInfo>(std::move(function)));
   }
 }
 
