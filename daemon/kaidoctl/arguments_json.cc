@@ -119,6 +119,7 @@ std::string reword(std::string text) {
     text.erase(0, 1);
     if (const auto end = text.find(')'); end != std::string::npos) text.erase(end, 1);
   }
+  if (text.starts_with(": ")) text.erase(0, 2);  // of the root, which has no name
   if (const auto type = text.find("TYPE_"); type != std::string::npos) {
     text.erase(type, 5);
     for (auto i = type; i < text.size(); ++i)

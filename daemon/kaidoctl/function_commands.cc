@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -22,6 +24,9 @@ namespace {
 
 /// More arguments than the daemon takes need not be read; also the bound for what is piped in by mistake.
 constexpr std::size_t kInputBytesMax = 64U << 20;
+
+/// What the daemon takes of an operator's call: docs/operating/kaidoctl.md.
+constexpr std::size_t kArgumentBytesMax = 4U << 20;
 
 /// A function in the version that is meant, and how to encode for it.
 struct Target {
@@ -80,7 +85,7 @@ base::StatusOr<std::string> read_all(std::FILE* file, const std::string& name) {
 base::StatusOr<std::string> read_json(const Options& options) {
   if (!options.file.empty()) {
     std::FILE* const file = std::fopen(options.file.c_str(), "rb");
-    if (file == nullptr) return absl::InvalidArgumentError("cannot open " + options.file);
+    if (file == nullptr) return absl::InvalidArgumentError("cannot open " + options.file + ": " + std::strerror(errno));
     auto text = read_all(file, options.file);
     std::fclose(file);
     return text;
@@ -165,6 +170,11 @@ ExitCode call_function(AdminClient& client, const Options& options) {
   if (!arguments.ok()) {
     return complain(ExitCode::kBadArguments, options.function + target.function.versions(target.chosen).signature() +
                                                  ": " + std::string(arguments.status().message()));
+  }
+  if (arguments->size() > kArgumentBytesMax) {
+    return complain(ExitCode::kBadArguments,
+                    options.function + ": the arguments take " + std::to_string(arguments->size()) +
+                        " bytes; an operator's call takes " + std::to_string(kArgumentBytesMax) + " at most");
   }
   v1::CallRequest request;
   request.set_function(options.function);

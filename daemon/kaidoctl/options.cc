@@ -178,14 +178,21 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   } catch (const CLI::CallForVersion&) {
     return Farewell{ExitCode::kOk, version() + "\n"};
   } catch (const CLI::Error& error) {
-    return Farewell{ExitCode::kUsage, explain_mistake(error.what(), arguments)};
+    const bool is_about_words = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                                dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+    return Farewell{ExitCode::kUsage,
+                    explain_mistake(error.what(), is_about_words ? arguments : std::vector<std::string>())};
   }
   options.as_json = output == "json";
   options.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(timeout_seconds * 1000));
   if (timeout->count() > 0) options.call_timeout = options.timeout;
   for (const std::string& tag : tags) {
     const auto at = tag.find('=');
-    options.tags[tag.substr(0, at)] = tag.substr(at + 1);
+    if (!options.tags.emplace(tag.substr(0, at), tag.substr(at + 1)).second) {
+      const std::string twice =
+          "--tag: " + tag.substr(0, at) + " is given twice, and no node has two values of one tag";
+      return Farewell{ExitCode::kUsage, explain_mistake(twice, {})};
+    }
   }
   return options;
 }

@@ -192,7 +192,9 @@ void check_local(const RuntimeCore& core) {
 
 void block_on_root(RuntimeCore& core, Root& root, bool with_drivers) {
   if (thread_state.is_driving) {
-    throw std::logic_error("kaido: cannot start a runtime from within a runtime: this thread runs tasks already");
+    throw std::logic_error(
+        "kaido: cannot start a runtime from within a runtime: this thread runs tasks already; "
+        "co_await it, or call it in spawn_blocking or block_in_place");
   }
   if (with_drivers && core.is_local_elsewhere()) {
     throw std::logic_error("kaido: a local runtime's block_on is for the thread that made it");

@@ -33,6 +33,10 @@ read -ra flags <<<"$(pkg-config --static --cflags --libs kaido | sed 's/-lkaido/
 "${compile[@]}" -o "$build/static" "${flags[@]}"
 expect_answer "pkg_config_static" "$build/static"
 
+read -ra flags <<<"$(pkg-config --cflags --libs kaido)"
+g++ -std=c++20 -Wall -Wextra -Werror "$root/tests/install/sockets.cc" -o "$build/sockets" "${flags[@]}"
+expect_answer "asio_sockets_shared" env LD_LIBRARY_PATH="$prefix/lib" "$build/sockets"
+
 # What g++ before 13 gets wrong: said once, silenced on request, and found by what is installed beside the library.
 note() { "${compile[@]}" -fsyntax-only "$@" 2>&1 | grep -c "pragma message: Kaido" || true; }
 affected=$(($(g++ -dumpversion | cut -d. -f1) < 13 ? 1 : 0))

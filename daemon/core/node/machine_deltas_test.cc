@@ -24,6 +24,10 @@ void* operator new(std::size_t size) {
   if (bytes == nullptr) throw std::bad_alloc();
   return bytes;
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  allocated += size;
+  return std::malloc(size);
+}
 void operator delete(void* bytes) noexcept { std::free(bytes); }
 void operator delete(void* bytes, std::size_t) noexcept { std::free(bytes); }
 

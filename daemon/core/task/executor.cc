@@ -534,8 +534,7 @@ std::uint32_t Executor::slots() const {
 
 std::vector<AttemptSummary> Executor::attempts(base::Instant now, std::size_t limit) const {
   std::vector<AttemptSummary> summaries;
-  for (std::uint32_t slot = 0; slot < records_.high_water() && summaries.size() < limit; ++slot) {
-    if (!records_.is_live(slot)) continue;
+  for (const std::uint32_t slot : records_.oldest(limit, [](const Record& record) { return record.since; })) {
     const Record& record = records_[slot];
     summaries.push_back({.state = record.state,
                          .key = record.key,

@@ -247,7 +247,7 @@ class Executor {
   [[nodiscard]] const ExecutorCounters& counters() const { return counters_; }
   /// How often a worker owed so many answers to calls that were given up that it got nothing more; only grows.
   [[nodiscard]] std::uint64_t times_overdue() const { return workers_.times_overdue(); }
-  /// At most `limit` attempts, in no particular order; O(attempts).
+  /// At most `limit` attempts, the oldest, in no particular order; O(attempts).
   [[nodiscard]] std::vector<AttemptSummary> attempts(base::Instant now, std::size_t limit) const;
 
  private:

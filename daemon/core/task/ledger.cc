@@ -324,8 +324,9 @@ void Ledger::handle_timeout(base::Instant now) {
     const bool was_assigned = is_assigned(record);
     give_up_attempt(slot);
     fail(slot, Outcome::kTimedOut,
-         {.message = was_assigned ? "the deadline passed while the task was at a node"
-                                  : "the deadline passed while the task waited for a node",
+         {.message = !was_assigned                        ? "the deadline passed while the task waited for a node"
+                     : record.state == TaskState::kQueued ? "the deadline passed while the task waited for a slot"
+                                                          : "the deadline passed while the task ran",
           .node = was_assigned ? placer_.node_name(record.node) : std::string(),
           .attempt = record.attempt});
   }
@@ -442,8 +443,7 @@ std::vector<AttemptReport> Ledger::attempts_at(NodeIndex node, const base::Life&
 
 std::vector<TaskSummary> Ledger::tasks(base::Instant now, std::size_t limit) const {
   std::vector<TaskSummary> summaries;
-  for (std::uint32_t slot = 0; slot < records_.high_water() && summaries.size() < limit; ++slot) {
-    if (!records_.is_live(slot)) continue;
+  for (const std::uint32_t slot : records_.oldest(limit, [](const Record& record) { return record.submitted; })) {
     const Record& record = records_[slot];
     summaries.push_back({.sequence = records_.handle(slot),
                          .state = record.state,

@@ -257,7 +257,7 @@ class Ledger {
   /// What is assigned to this life of the node; O(tasks).
   [[nodiscard]] std::vector<AttemptReport> attempts_at(NodeIndex node, const base::Life& life) const;
 
-  /// At most `limit` undelivered tasks, those of LocalCalls apart, in no particular order; O(tasks).
+  /// At most `limit` undelivered tasks, the oldest, those of LocalCalls apart; O(tasks).
   [[nodiscard]] std::vector<TaskSummary> tasks(base::Instant now, std::size_t limit) const;
 
  private:

@@ -115,7 +115,12 @@ void Ledger::fail_unplaced(std::uint32_t slot, Placer::Verdict verdict) {
   }
   std::vector<NodeReason> reasons;
   if (record.history != nullptr) reasons = std::move(record.history->reasons);
-  for (NodeReason& reason : placer_.explain(*record.placement, {})) reasons.push_back(std::move(reason));
+  // What a node said of this task counts, and not that it would fit another one.
+  for (NodeReason& reason : placer_.explain(*record.placement, {})) {
+    const bool has_spoken =
+        std::any_of(reasons.begin(), reasons.end(), [&](const NodeReason& known) { return known.node == reason.node; });
+    if (!has_spoken) reasons.push_back(std::move(reason));
+  }
   if (verdict == Placer::Verdict::kSignatureMismatch) {
     // The first of them says what differs; the others may be of other versions.
     const auto differing = std::find_if(reasons.begin(), reasons.end(), [](const NodeReason& reason) {

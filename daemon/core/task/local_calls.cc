@@ -225,8 +225,7 @@ void LocalCalls::handle_timeout(base::Instant now) {
     const std::uint32_t slot = deadlines_.top();
     cancel_at_worker(slot);
     executor_.local_ended(Outcome::kTimedOut);
-    deliver(slot, Outcome::kTimedOut,
-            {.message = "the deadline passed while the task was at a node", .node = options_.node_name},
+    deliver(slot, Outcome::kTimedOut, {.message = "the deadline passed while the task ran", .node = options_.node_name},
             /*has_run=*/true);
   }
   if (ledger_.is_drain_over(now)) end_drain();
@@ -243,8 +242,10 @@ void LocalCalls::end_drain() {
 }
 
 void LocalCalls::add_tasks(base::Instant now, std::size_t limit, std::vector<TaskSummary>& summaries) const {
-  for (std::uint32_t slot = 0; slot < records_.high_water() && summaries.size() < limit; ++slot) {
-    if (!records_.is_live(slot) || !is_running(records_[slot])) continue;
+  const auto since = [](const Record& record) {
+    return is_running(record) ? std::optional(record.since) : std::nullopt;
+  };
+  for (const std::uint32_t slot : records_.oldest(limit, since)) {
     const Record& record = records_[slot];
     summaries.push_back({.sequence = records_.handle(slot),
                          .state = TaskState::kAssigned,

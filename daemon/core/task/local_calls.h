@@ -115,7 +115,7 @@ class LocalCalls {
 
   /// Undelivered.
   [[nodiscard]] std::uint32_t running_count() const { return running_; }
-  /// Adds undelivered tasks until there are `limit`; O(calls).
+  /// Adds at most `limit` undelivered tasks, the oldest; O(calls).
   void add_tasks(base::Instant now, std::size_t limit, std::vector<TaskSummary>& summaries) const;
 
  private:

@@ -297,8 +297,12 @@ TEST_F(LocalCallsTest, OperatorsSeeWhatIsUndelivered) {
   EXPECT_EQ(tasks[0].function, "f");
   EXPECT_EQ(tasks[0].age, 4s);
   EXPECT_EQ(tasks[0].left, 6s);
-  calls_.add_tasks(now_, 1, tasks);
-  EXPECT_EQ(tasks.size(), 1U) << "no more than the limit";
+  now_ += 1s;
+  ASSERT_TRUE(begin(99));
+  tasks.clear();
+  calls_.add_tasks(now_ + 3s, 1, tasks);
+  ASSERT_EQ(tasks.size(), 1U) << "no more than the limit";
+  EXPECT_EQ(tasks[0].sequence, begun->call) << "the oldest";
 }
 
 TEST_F(LocalCallsTest, AWorkerThatOwesAnswersToWhatItYieldedGetsNothingMore) {

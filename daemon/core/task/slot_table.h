@@ -1,10 +1,15 @@
 /// Records by slot, with handles that never name a later record of the same slot.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
+
+#include "proto/base/time.h"
 
 namespace kaido::daemon {
 
@@ -68,6 +73,25 @@ class SlotTable {
   [[nodiscard]] bool is_live(std::uint32_t slot) const { return meta(slot).live; }
   /// Slots below it have been used.
   [[nodiscard]] std::uint32_t high_water() const { return high_water_; }
+
+  /// At most `limit` live records, the oldest, in no particular order: as `since(record)` says, nothing for those that
+  /// are not asked for. O(slots).
+  template <class Since>
+  [[nodiscard]] std::vector<std::uint32_t> oldest(std::size_t limit, Since since) const {
+    std::vector<std::pair<base::Instant, std::uint32_t>> found;
+    for (std::uint32_t slot = 0; slot < high_water(); ++slot) {
+      if (!is_live(slot)) continue;
+      if (const std::optional<base::Instant> at = since((*this)[slot])) found.emplace_back(*at, slot);
+    }
+    if (found.size() > limit) {
+      std::nth_element(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(limit), found.end());
+      found.resize(limit);
+    }
+    std::vector<std::uint32_t> slots;
+    slots.reserve(found.size());
+    for (const auto& [at, slot] : found) slots.push_back(slot);
+    return slots;
+  }
 
  private:
   static constexpr std::uint32_t kMark = kMarked ? kSlotsMax : 0;

@@ -116,7 +116,8 @@ class Context {
 
   /// The task's identity for logs, "<origin>-<epoch>-<sequence>"; the same for every attempt. "local" without a daemon.
   [[nodiscard]] std::string task_id() const { return control_.task_id(); }
-  /// From 1. Greater than 1 means that an earlier attempt was lost and may have had effects.
+  /// From 1; grows with every node that the task was given to, also one that handed it back unstarted. 1 means that no
+  /// earlier attempt has had effects; more, that one may have.
   [[nodiscard]] std::uint32_t attempt() const noexcept { return control_.attempt; }
   /// All zero if the caller traces nothing.
   [[nodiscard]] const TraceContext& trace() const noexcept { return control_.trace; }
