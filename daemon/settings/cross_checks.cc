@@ -115,9 +115,9 @@ class CrossChecker {
     for (const auto& [path, calls] : {std::pair{"limits.calls_per_app", limits.calls_per_app},
                                       std::pair{"limits.calls_per_peer", limits.calls_per_peer}}) {
       if (calls <= limits.calls_per_node) continue;
-      complain({path, "limits.calls_per_node"}, std::to_string(calls) + " is more than calls_per_node (" +
-                                                    std::to_string(limits.calls_per_node) +
-                                                    ") allows in all; lower it or raise calls_per_node");
+      complain({path, "limits.calls_per_node"},
+               std::string(path) + " (" + std::to_string(calls) + ") is more than calls_per_node (" +
+                   std::to_string(limits.calls_per_node) + ") allows in all; lower it or raise calls_per_node");
     }
   }
 

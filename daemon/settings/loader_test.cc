@@ -221,8 +221,8 @@ TEST(Loader, ChecksSettingsAgainstEachOther) {
   EXPECT_TRUE(complains("limits: {max_frame_bytes: 512MiB}", "would not fit into the queue (256MiB)"));
   EXPECT_TRUE(complains("limits: {memory: 128MiB}", "\"limits.memory\": the largest message (64MiB) would not fit"));
   EXPECT_TRUE(load("limits: {memory: 128MiB, max_frame_bytes: 32MiB}").ok());
-  EXPECT_TRUE(
-      complains("limits: {calls_per_node: 100, calls_per_app: 1}", "\"limits.calls_per_node\": 65536 is more than"));
+  EXPECT_TRUE(complains("limits: {calls_per_node: 100, calls_per_app: 1}",
+                        "\"limits.calls_per_node\": limits.calls_per_peer (65536) is more than"));
   EXPECT_TRUE(complains("timeouts: {peer: 1s}", "before a second ping (every 1s)"));
   EXPECT_TRUE(complains("timeouts: {app: 1s}", "\"timeouts.app\": an app would be gone (1s) before a second ping"));
   EXPECT_TRUE(complains("timeouts: {reconnect_initial: 20s}", "is longer than the longest (10s)"));

@@ -68,8 +68,8 @@ void FrameReader::refuse(std::size_t length, std::size_t metadata_length) {
     error_ = "frame length " + std::to_string(length) + " is less than its header of " + std::to_string(kHeaderBytes) +
              " bytes: the sender does not speak this protocol";
   } else if (length > max_frame_bytes_) {
-    error_ = "frame of " + std::to_string(length) + " bytes exceeds max_frame_bytes " +
-             std::to_string(max_frame_bytes_) + ": send less or raise limits.max_frame_bytes";
+    error_ = "frame of " + std::to_string(length) + " bytes exceeds the largest that there is, " +
+             std::to_string(max_frame_bytes_) + ": payloads of more than 64 KiB travel in chunks";
   } else {
     error_ = "frame metadata of " + std::to_string(metadata_length) + " bytes exceeds its frame or the limit of " +
              std::to_string(max_metadata_bytes_);

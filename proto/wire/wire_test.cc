@@ -182,8 +182,9 @@ TEST(FrameReader, RefusesLengthsThatCannotBe) {
     const char* says;
   };
   for (const Case& c : {Case{63, 0, "less than its header"}, Case{0, 0, "less than its header"},
-                        Case{1025, 0, "exceeds max_frame_bytes 1024"}, Case{0xffffffff, 0, "exceeds max_frame_bytes"},
-                        Case{100, 37, "metadata of 37 bytes"}, Case{1024, 300, "limit of 256"}}) {
+                        Case{1025, 0, "exceeds the largest that there is, 1024"},
+                        Case{0xffffffff, 0, "exceeds the largest that there is"}, Case{100, 37, "metadata of 37 bytes"},
+                        Case{1024, 300, "limit of 256"}}) {
     FrameReader reader(1024, 256);
     EXPECT_TRUE(feed(reader, header_bytes(c.length, c.metadata_length), 64).empty());
     EXPECT_TRUE(reader.failed());
