@@ -297,6 +297,7 @@ TEST_F(LocalCallsTest, OperatorsSeeWhatIsUndelivered) {
   EXPECT_EQ(tasks[0].function, "f");
   EXPECT_EQ(tasks[0].age, 4s);
   EXPECT_EQ(tasks[0].left, 6s);
+  EXPECT_FALSE(calls_.handle_result(now_, kWorker, cancelled->call, {Outcome::kCancelled, nullptr, {}}));
   now_ += 1s;
   ASSERT_TRUE(begin(99));
   tasks.clear();
