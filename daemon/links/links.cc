@@ -49,7 +49,9 @@ class Links::Link final : public ConnectionHandler {
   }
   void on_malformed(Connection&, const base::Status& reason) override {
     links_.machine_.malformed(links_.loop_.now(), id_, reason);
-    links_.act_on_batches();  // the goodbye goes out before the connection ends
+    // The goodbye goes out before the connection ends. What else this turn brings, deliveries that were lost among it,
+    // is not judged yet.
+    while (links_.machine_.has_batch()) links_.act_on_batch();
   }
   void on_stream_end(Connection&, const wire::FrameHeader& announced, wire::StreamEnd end,
                      wire::BodyFailure failure) override {
@@ -278,19 +280,13 @@ void Links::handle_timeout() {
   machine_.handle_timeout(loop_.now());
 }
 
-// In the middle of a turn: what else this turn brings, deliveries that were lost among it, is not judged yet.
-void Links::act_on_batches() {
-  while (machine_.has_batch()) {
-    act_on(machine_.ready());
-    machine_.advance();
-  }
+void Links::act_on_batch() {
+  act_on(machine_.ready());
+  machine_.advance();
 }
 
 void Links::on_turn_end(base::Instant now) {
-  while (machine_.has_ready()) {
-    act_on(machine_.ready());
-    machine_.advance();
-  }
+  while (machine_.has_ready()) act_on_batch();
   std::erase_if(finishing_, [&](ConnectionId id) {
     Link* const link = find_link(id);
     return link == nullptr || link->finish();

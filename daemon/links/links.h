@@ -90,7 +90,7 @@ class Links final : public TurnHook {
   void remove(ConnectionId id, const base::Status& reason);
   void dial(DialId id, const std::string& address);
   void dialed(DialId id, base::StatusOr<std::unique_ptr<Connection>> connection);
-  void act_on_batches();
+  void act_on_batch();
   void act_on(const Ready& ready);
   void act_on(const Command& command);
   void write(const LogEvent& event);

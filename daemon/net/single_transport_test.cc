@@ -64,6 +64,21 @@ class SocketTest : public TransportTest {
     EXPECT_TRUE(until([&] { return !servers_.empty(); }));
     return *servers_.back();
   }
+  // A raw client of a server of whose memory others have taken what they may.
+  int connect_while_memory_is_short(wire::MemoryBudget& memory, wire::Charge& others) {
+    server_act_ = nullptr;
+    others.set(6U << 20);
+    ListenOptions options;
+    options.connection.memory = &memory;
+    listen(options);
+    return raw_client();
+  }
+  // So long that some forty of them are a long turn.
+  static void take_long(Connection&, const FrameView&) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(500);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Sockets, SocketTest, testing::Values(Kind::kUnix, Kind::kTcp), name_of);
@@ -71,11 +86,7 @@ INSTANTIATE_TEST_SUITE_P(Sockets, SocketTest, testing::Values(Kind::kUnix, Kind:
 // One connection's frames, all of which came with one read, do not hold up another one's for longer than a turn.
 TEST_P(SocketTest, ALongTurnLeavesTheRestOfAFloodToTheNextOne) {
   constexpr std::uint64_t kFlood = 1500;
-  server_act_ = [](Connection&, const FrameView&) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(500);
-    while (std::chrono::steady_clock::now() < end) {
-    }
-  };
+  server_act_ = take_long;
   Peer flooding;
   Peer other;
   Peer& flooded = pair(flooding);
@@ -94,11 +105,7 @@ TEST_P(SocketTest, ALongTurnLeavesTheRestOfAFloodToTheNextOne) {
 // The turn was long and nothing is left of what was read: what comes later is read.
 TEST_P(SocketTest, ALongTurnThatHandledAllLeavesNothingBehind) {
   constexpr std::uint64_t kFlood = 63;  // where the look at the clock comes, there is none left
-  server_act_ = [](Connection&, const FrameView&) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(500);
-    while (std::chrono::steady_clock::now() < end) {
-    }
-  };
+  server_act_ = take_long;
   Peer flooding;
   Peer& flooded = pair(flooding);
   for (std::uint64_t i = 0; i < kFlood; ++i) flooding.connection->send({.kind = FrameKind::kCall, .call_id = i});
@@ -109,15 +116,10 @@ TEST_P(SocketTest, ALongTurnThatHandledAllLeavesNothingBehind) {
 
 // There is no memory for the frame that it has begun: its bytes wait in the kernel, and it is not silent.
 TEST_P(SocketTest, WhoIsNotReadForWantOfMemoryIsHeard) {
-  server_act_ = nullptr;
   constexpr std::size_t kMetadata = 1U << 20;
   wire::MemoryBudget memory(8U << 20);
   wire::Charge others(&memory, {7}, wire::MemoryKind::kInput);
-  others.set(6U << 20);
-  ListenOptions options;
-  options.connection.memory = &memory;
-  listen(options);
-  const int client = raw_client();
+  const int client = connect_while_memory_is_short(memory, others);
   Peer& server = accepted();
   std::vector<std::byte> bytes(wire::kHeaderBytes + kMetadata);
   wire::encode({.length = static_cast<std::uint32_t>(bytes.size()),
@@ -150,14 +152,9 @@ TEST_P(SocketTest, WhoIsNotReadForWantOfMemoryIsHeard) {
 
 // What is as small as a chunk passes all the same.
 TEST_P(SocketTest, WithoutMemoryLittleIsKeptOfAFrameThatHasBegun) {
-  server_act_ = nullptr;
   wire::MemoryBudget memory(8U << 20);
   wire::Charge others(&memory, {7}, wire::MemoryKind::kInput);
-  others.set(6U << 20);
-  ListenOptions options;
-  options.connection.memory = &memory;
-  listen(options);
-  const int client = raw_client();
+  const int client = connect_while_memory_is_short(memory, others);
   Peer& server = accepted();
   constexpr std::size_t kSmall = wire::kLeastReadBytes - wire::kHeaderBytes;
   constexpr std::size_t kLarge = wire::kReadBytes - wire::kHeaderBytes;

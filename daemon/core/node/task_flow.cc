@@ -96,16 +96,19 @@ void TaskFlow::cancel_call(std::uint32_t session, std::uint64_t call_id) {
   settle();
 }
 
+inline void TaskFlow::slot_freed() {
+  if (executor_.queued_count() == 0) return;
+  executor_.dispatch_freed(now_);
+  settle();
+}
+
 bool TaskFlow::worker_result(std::uint32_t session, std::uint64_t call, TaskResult&& result) {
   if (LocalCalls::owns(call)) return local_result(session, call, std::move(result));
   if (result.outcome == wire::Outcome::kSucceeded && !wire::travels_in_chunks(result.payload)) [[likely]] {
     if (const auto end = executor_.finish(now_, session, call)) {
       durations_.run.record(now_ - end->started);
       peers_->reply_result(end->key, std::move(result));
-      if (executor_.queued_count() != 0) {
-        executor_.dispatch_freed(now_);
-        settle();
-      }
+      slot_freed();
       return true;
     }
   }
@@ -120,10 +123,7 @@ bool TaskFlow::local_result(std::uint32_t session, std::uint64_t call, TaskResul
       durations_.run.record(now_ - end->since);
       durations_.task.record(now_ - end->since);
       hand_over(end->session, end->call_id, std::move(result));
-      if (executor_.queued_count() != 0) {
-        executor_.dispatch_freed(now_);
-        settle();
-      }
+      slot_freed();
       return true;
     }
   }

@@ -140,7 +140,8 @@ class TaskFlow {
   /// This node's own account of itself changed since the last call.
   [[nodiscard]] bool take_announcement() { return std::exchange(announce_due_, false); }
 
-  /// At most `limit` undelivered tasks of this node's apps, in no particular order; O(tasks).
+  /// The oldest undelivered tasks of this node's apps, at most `limit` of those that started here at once and as many
+  /// of the others, in no particular order; O(tasks).
   [[nodiscard]] std::vector<TaskSummary> tasks(base::Instant now, std::size_t limit) const;
   /// Tasks of this node's apps that are at the node now.
   [[nodiscard]] std::uint32_t in_flight(NodeIndex node) const {
@@ -162,6 +163,7 @@ class TaskFlow {
   void settle();
   void act(LedgerEffect& effect);
   void act(ExecutorEffect& effect);
+  void slot_freed();
   void act(LocalEffect& effect);
   void send_attempt(LedgerEffect& effect);
   void send_to_peer(NodeIndex node, const PeerAttempt& attempt);

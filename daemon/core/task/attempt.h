@@ -1,9 +1,11 @@
 /// The words that the origin's ledger and the executor share.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,7 +50,18 @@ struct SubmitRequest {
   base::Duration budget{0};  ///< until the deadline; 0: the placement's timeout, or none
   wire::TraceContext trace;
   Payload payload;
+
+  /// How long the task may take; not positive: for ever.
+  [[nodiscard]] base::Duration time() const {
+    return budget > base::Duration::zero() ? budget : placement->spec().timeout;
+  }
 };
+
+/// For lists: what is left until the deadline, 0 once it has passed; nothing without one.
+[[nodiscard]] inline std::optional<base::Duration> time_left(base::Instant now, base::Instant deadline) {
+  if (deadline == base::kNever) return std::nullopt;
+  return std::max(deadline - now, base::Duration(0));
+}
 
 /// One attempt as its executor knows it: whose task, and the how-manieth assignment of it.
 struct AttemptKey {

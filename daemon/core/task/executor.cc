@@ -541,9 +541,7 @@ std::vector<AttemptSummary> Executor::attempts(base::Instant now, std::size_t li
                          .function = record.function,
                          .session = record.state == State::kQueued ? 0 : workers_.session(record.worker),
                          .age = now - record.since,
-                         .left = record.deadline == kNever
-                                     ? std::nullopt
-                                     : std::optional(std::max(record.deadline - now, base::Duration(0)))});
+                         .left = time_left(now, record.deadline)});
   }
   return summaries;
 }

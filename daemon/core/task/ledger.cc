@@ -41,8 +41,7 @@ Ledger::Ledger(const LedgerOptions& options, Placer& placer)
 // ---------------------------------------------------------------- what every call passes through: inline, so first
 
 inline void Ledger::fill(base::Instant now, Record& record, const SubmitRequest& request) {
-  const base::Duration budget =
-      request.budget > base::Duration::zero() ? request.budget : request.placement->spec().timeout;
+  const base::Duration budget = request.time();
   record.session = request.session;
   record.state = TaskState::kWaiting;
   record.call_id = request.call_id;
@@ -453,9 +452,7 @@ std::vector<TaskSummary> Ledger::tasks(base::Instant now, std::size_t limit) con
                          .attempt = record.attempt,
                          .function = record.placement->spec().function_name,
                          .age = now - record.submitted,
-                         .left = record.deadline == kNever
-                                     ? std::nullopt
-                                     : std::optional(std::max(record.deadline - now, base::Duration(0)))});
+                         .left = time_left(now, record.deadline)});
   }
   return summaries;
 }

@@ -77,7 +77,7 @@ std::optional<LocalCalls::Begun> LocalCalls::begin(base::Instant now, SubmitRequ
   ledger_.local_begun();
   executor_.local_started(pick);
   Record& record = records_[slot];
-  base::Duration budget = request.budget > base::Duration(0) ? request.budget : request.placement->spec().timeout;
+  const base::Duration budget = request.time();
   record.session = request.session;
   record.at = pick;
   record.call_id = request.call_id;
@@ -255,9 +255,7 @@ void LocalCalls::add_tasks(base::Instant now, std::size_t limit, std::vector<Tas
                          .attempt = 1,
                          .function = record.placement->spec().function_name,
                          .age = now - record.since,
-                         .left = record.deadline == kNever
-                                     ? std::nullopt
-                                     : std::optional(std::max(record.deadline - now, base::Duration(0)))});
+                         .left = time_left(now, record.deadline)});
   }
 }
 
