@@ -29,6 +29,19 @@ def ask_meanwhile(*arguments):
     return sender
 
 
+def read_meanwhile(app):
+    """From a thread of its own, until the connection ends: what is sent now gets through, though it is more than the socket holds."""
+    def read():
+        try:
+            while True:
+                app.one()
+        except (OSError, EOFError):
+            pass
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    return reader
+
+
 @attack(memory_mib=160)
 def apps_that_never_read(site):
     a = site.one_node()
@@ -78,6 +91,7 @@ def results_that_are_never_let_go(site):
             announced += got.kind == kaido.RESULT and got.flags & STREAMED != 0
             if got.kind == kaido.PING:
                 app.send(kaido.PONG, call=got.call)
+        reader = read_meanwhile(app)
         for stream in (1, 2, 3, 999, (1 << 64) - 1):
             for offset in offsets:
                 app.send(WINDOW, call=stream, aux=offset)
@@ -85,6 +99,7 @@ def results_that_are_never_let_go(site):
         site.goes_on(site.callers[0], calls=20)
         app.close()
         sender.join()
+        reader.join()
         site.count("announced", announced)
 
 
