@@ -64,10 +64,7 @@ class Links::Link final : public ConnectionHandler {
     if (frame.header.kind == wire::FrameKind::kGoodbye && !waiting_.empty()) return wait(frame, metadata);
     switch (connection_->send(frame.header, metadata, frame.payload)) {
       case wire::SendResult::kTaken:
-        if (connection_->is_congested() && !std::exchange(told_, true)) {
-          links_.machine_.congested(links_.loop_.now(), id_);
-        }
-        return;
+        return tell_congested();
       case wire::SendResult::kNotOpen:
         return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kEnded);
       case wire::SendResult::kTooManyStreams:
@@ -78,6 +75,7 @@ class Links::Link final : public ConnectionHandler {
       case wire::SendResult::kTooLarge:
         return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kTooLarge);
       case wire::SendResult::kNoMemory:
+        tell_congested();
         return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kNoMemory);
       case wire::SendResult::kUnsendable:
         return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kUnsendable);
@@ -112,6 +110,11 @@ class Links::Link final : public ConnectionHandler {
   [[nodiscard]] Connection& connection() { return *connection_; }
 
  private:
+  void tell_congested() {
+    if (connection_->is_congested() && !std::exchange(told_, true)) {
+      links_.machine_.congested(links_.loop_.now(), id_);
+    }
+  }
   void wait(const FrameOut& frame, std::span<const std::byte> metadata) {
     waiting_.push_back({frame.header, wire::Payload::copy_of(metadata), frame.payload});
   }

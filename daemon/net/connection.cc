@@ -9,12 +9,18 @@
 namespace kaido::daemon {
 namespace {
 
-/// What is sent with fewer bytes is counted when the turn ends, not one by one.
+/// What is sent with fewer bytes is counted when the turn ends, not one by one: it leaves then.
 constexpr std::size_t kChargedBytes = 4U << 10;
 
+/// Where so much is left of earlier turns (the block that it lies in counts, too), it does not leave: every frame is
+/// charged before it is taken. Raising it lets each reader that does not read keep more before its share is asked for.
+constexpr std::size_t kWaitingBytes = wire::kOutputBlockBytes + (64U << 10);
+
 /// What one call can do without. All else is little, and the connection is of no use without it.
-bool carries_work(wire::FrameKind kind) {
-  return kind == wire::FrameKind::kCall || kind == wire::FrameKind::kResult || kind == wire::FrameKind::kRedirect;
+bool carries_work(wire::FrameKind kind, std::size_t metadata_bytes, std::size_t payload_bytes) {
+  if (kind == wire::FrameKind::kCall) return true;
+  const bool is_answer = kind == wire::FrameKind::kResult || kind == wire::FrameKind::kRedirect;
+  return is_answer && (payload_bytes != 0 || metadata_bytes > wire::kLeastErrorBytes);
 }
 
 /// A reader that stalls is looked at so many times before it is cut off; after one it is, when memory is tight.
@@ -42,7 +48,9 @@ Connection::Connection(Loop& loop, std::unique_ptr<ByteStream> stream, const Con
                 .budget = options.budget,
                 .memory = options.memory},
                [this] { note_output(); }),
-      last_received_(loop.now()) {}
+      last_received_(loop.now()),
+      charged_from_(kChargedBytes),
+      drained_at_(options.congested_bytes / 2) {}
 
 Connection::~Connection() {
   KAIDO_CHECK_ON(loop_);
@@ -70,9 +78,10 @@ wire::SendResult Connection::send(const wire::FrameHeader& header, std::span<con
   KAIDO_CHECK_ON(loop_);
   if (state_ != State::kOpen) return wire::SendResult::kNotOpen;
   const std::size_t held = payload.is_whole() ? payload.size() : std::min(payload.size(), wire::kChunkBytes);
-  if (!has_room(metadata.size(), held)) return wire::SendResult::kFull;
-  const bool is_charged = metadata.size() + held >= kChargedBytes;
-  if (is_charged && carries_work(header.kind) && !output_.grow(metadata.size() + held)) [[unlikely]]
+  if (!has_room(metadata.size() + held) && !has_reserve(header, metadata.size(), held)) [[unlikely]]
+    return wire::SendResult::kFull;
+  const bool is_charged = metadata.size() + held >= charged_from_;
+  if (is_charged && !charge(header, metadata.size(), held)) [[unlikely]]
     return wire::SendResult::kNoMemory;
   const wire::SendResult result = channel_.send(header, metadata, payload);
   if (is_charged) settle_output();
@@ -85,19 +94,43 @@ wire::SendResult Connection::send(const wire::FrameHeader& header, std::span<con
                                   std::span<const std::byte> payload) {
   KAIDO_CHECK_ON(loop_);
   if (state_ != State::kOpen) return wire::SendResult::kNotOpen;
-  if (!has_room(metadata.size(), payload.size())) return wire::SendResult::kFull;
+  if (!has_room(metadata.size() + payload.size()) && !has_reserve(header, metadata.size(), payload.size())) [[unlikely]]
+    return wire::SendResult::kFull;
   const wire::SendResult result = channel_.send(header, metadata, payload);
   if (result == wire::SendResult::kTaken) note_sent();
   return result;
 }
 
-bool Connection::has_room(std::size_t metadata_bytes, std::size_t payload_bytes) const {
-  return channel_.pending_bytes() + wire::kHeaderBytes + metadata_bytes + payload_bytes <= options_.queued_bytes_max;
+// Who does not take what waits for it, and has all that it may, gets no more work until it took half of it.
+bool Connection::charge(const wire::FrameHeader& header, std::size_t metadata_bytes, std::size_t payload_bytes) {
+  if (!carries_work(header.kind, metadata_bytes, payload_bytes)) return true;
+  const std::size_t bytes = metadata_bytes + payload_bytes;
+  if (output_.grow(bytes + (charged_from_ == 0 ? wire::kHeaderBytes : 0))) return true;
+  if (output_blocked_ && !std::exchange(congested_, true)) {
+    drained_at_ = std::min(options_.congested_bytes, channel_.framed_bytes()) / 2;
+  }
+  return false;
+}
+
+bool Connection::has_room(std::size_t bytes) const {
+  return channel_.pending_bytes() + wire::kHeaderBytes + bytes <= options_.queued_bytes_max;
+}
+
+// Full of work, a connection still takes what keeps it going, and an error for each answer that it did not take.
+bool Connection::has_reserve(const wire::FrameHeader& header, std::size_t metadata_bytes,
+                             std::size_t payload_bytes) const {
+  return !carries_work(header.kind, metadata_bytes, payload_bytes) &&
+         channel_.pending_bytes() + wire::kHeaderBytes + metadata_bytes + payload_bytes <=
+             options_.queued_bytes_max + wire::kReservedQueuedBytes;
 }
 
 void Connection::note_sent() {
   ++stats_.frames_out;
-  if (channel_.framed_bytes() > options_.congested_bytes) congested_ = true;
+  if (channel_.framed_bytes() > options_.congested_bytes && !std::exchange(congested_, true)) {
+    drained_at_ = options_.congested_bytes / 2;
+  }
+  if (output_blocked_) [[unlikely]]
+    return settle_output();  // no flush comes that would
   note_output();
 }
 
@@ -225,7 +258,7 @@ bool Connection::report_streams() {
 // False if the callback destroyed this connection.
 bool Connection::report_drained() {
   bool destroyed = false;
-  congested_ = channel_.framed_bytes() > options_.congested_bytes / 2;
+  congested_ = congested_ && channel_.framed_bytes() > drained_at_;
   stream_refused_ = false;
   destroyed_ = &destroyed;
   handler_->on_drained(*this);
@@ -270,8 +303,8 @@ void Connection::flush() {
     state_ = State::kFinished;
     stream_->finish_writing();
   }
-  const bool drained = (congested_ && channel_.framed_bytes() <= options_.congested_bytes / 2) ||
-                       (stream_refused_ && channel_.takes_streams());
+  const bool drained =
+      (congested_ && channel_.framed_bytes() <= drained_at_) || (stream_refused_ && channel_.takes_streams());
   if (drained && state_ == State::kOpen && !report_drained()) return;
   if (state_ == State::kEnded) {
     report_closed();  // may destroy this
@@ -294,7 +327,9 @@ void Connection::settle_memory() {
 void Connection::settle_output() {
   const std::size_t queued = channel_.pending_bytes();
   const std::size_t output = queued == 0 ? 0 : queued + wire::kOutputBlockBytes;
-  if (output != output_.bytes()) output_.set(output);
+  if (output == output_.bytes()) return;
+  output_.set(output);
+  charged_from_ = output > kWaitingBytes ? 0 : kChargedBytes;
 }
 
 // Not while a frame is being handled, whose metadata lies in the block.
@@ -393,8 +428,8 @@ void Connection::check_stall() {
   if (!output_blocked_ || state_ != State::kOpen) return;
   if (stats_.bytes_out != stall_bytes_out_) return watch_for_stall();
   channel_.compact_output();
-  const bool is_in_the_way =
-      options_.memory != nullptr && options_.memory->is_tight() && channel_.pending_bytes() >= options_.congested_bytes;
+  const bool is_in_the_way = options_.memory != nullptr && options_.memory->is_tight() &&
+                             (congested_ || channel_.pending_bytes() >= options_.congested_bytes);
   if (++stall_steps_ < kStallSteps && !is_in_the_way) return stall_->set_after(options_.stalled_after / kStallSteps);
   const auto waited =
       std::chrono::duration_cast<std::chrono::milliseconds>(stall_steps_ * options_.stalled_after / kStallSteps);

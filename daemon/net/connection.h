@@ -35,7 +35,7 @@ class ConnectionHandler {
   /// have failed (proto/wire/body.h), which is that call's misfortune alone.
   virtual void on_frame(Connection& connection, const wire::FrameView& frame) = 0;
 
-  /// After congestion: the output has drained to half of the mark, more may be sent.
+  /// After congestion: the output has drained to half of what it was congested at, more may be sent.
   virtual void on_drained(Connection& connection) = 0;
 
   /// A large payload that was sent is on its way to its last byte, or will never be: see wire::StreamEnd. `announced`
@@ -75,9 +75,10 @@ struct ConnectionOptions {
   /// none.
   wire::MemoryBudget* memory = nullptr;
   /// Above this much unsent output in frames is_congested() holds, and on_drained() follows: the sender should pause
-  /// its sources.
+  /// its sources. Below it, too, where the other side has all of `memory` that it may, and does not read.
   std::size_t congested_bytes = 1U << 20;
-  /// Above this much no frame is taken any more. The connection goes on: who sends must slow down or go elsewhere.
+  /// Above this much no call and no result is taken any more, and above wire::kReservedQueuedBytes more nothing at all.
+  /// The connection goes on: who sends must slow down or go elsewhere.
   std::size_t queued_bytes_max = wire::kMaxQueuedBytes;
   /// When the other side has taken nothing for so long although there is output, the connection ends; so it does when
   /// it sent a part of a frame and nothing more. A large payload that does not move is given up.
@@ -182,7 +183,10 @@ class Connection final : private IoSource, private TurnOutput, private wire::Str
   void on_stream_end(const wire::FrameHeader& announced, wire::StreamEnd end, wire::BodyFailure failure) override;
 
   [[nodiscard]] bool report_streams();
-  [[nodiscard]] bool has_room(std::size_t metadata_bytes, std::size_t payload_bytes) const;
+  [[nodiscard]] bool has_room(std::size_t bytes) const;
+  [[nodiscard]] bool has_reserve(const wire::FrameHeader& header, std::size_t metadata_bytes,
+                                 std::size_t payload_bytes) const;
+  [[nodiscard]] bool charge(const wire::FrameHeader& header, std::size_t metadata_bytes, std::size_t payload_bytes);
   void note_sent();
   void note_output();
   void read();
@@ -239,6 +243,8 @@ class Connection final : private IoSource, private TurnOutput, private wire::Str
   std::uint64_t stall_bytes_out_ = 0;  // sent when the stall timer was set
   int stall_steps_ = 0;
   wire::Charge output_;
+  std::size_t charged_from_;  // frames of so many bytes are charged one by one: all, where output waits
+  std::size_t drained_at_;    // while congested: of how few bytes in frames it is not any more
   wire::Charge input_;
   std::size_t granted_input_ = 0;   // of the frame that has begun, where it is larger than a read
   bool starved_ = false;            // there is no memory for the frame that has begun

@@ -35,6 +35,7 @@
 #include "proto/wire/body.h"
 #include "proto/wire/channel.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/memory_budget.h"
 #include "proto/wire/payload.h"
 
 namespace kaido::daemon {
@@ -199,6 +200,44 @@ TEST_P(TransportTest, AFullQueueTakesNoMoreAndTheConnectionGoesOn) {
   ASSERT_TRUE(until([&] { return server.frames == sent; }));
   EXPECT_EQ(client.connection->send({.kind = FrameKind::kCall}, {}, chunk), wire::SendResult::kTaken);
   ASSERT_TRUE(until([&] { return server.frames == sent + 1; }));
+}
+
+// Many small answers that nobody reads are as much memory as a few large ones.
+TEST_P(TransportTest, SmallAnswersThatWaitTakeTheirShareOfTheNodesMemoryAndNoMore) {
+  wire::MemoryBudget memory(2U << 20);
+  server_act_ = nullptr;
+  ListenOptions options;
+  options.connection.memory = &memory;
+  Peer slow;
+  Peer other;
+  Connection& to_slow = *pair(slow, options).connection;
+  Connection& to_other = *pair(other).connection;
+  slow.connection->pause_reading();
+  const wire::Payload answer = wire::Payload::copy_of(pattern(1000));
+  std::uint64_t taken = 0;
+  const auto take_turn = [&] {
+    bool is_over = false;
+    loop_.post([&] { is_over = true; });
+    return until([&] { return is_over; });
+  };
+  while (to_slow.send({.kind = FrameKind::kResult}, {}, answer) == wire::SendResult::kTaken) {
+    ASSERT_LT(++taken, 20000U);
+    if (taken % 16 != 0) continue;
+    ASSERT_TRUE(take_turn());
+  }
+  EXPECT_EQ(to_slow.send({.kind = FrameKind::kResult}, {}, answer), wire::SendResult::kNoMemory);
+  EXPECT_GT(memory.used(wire::MemoryKind::kOutput), memory.max() / 8);
+  EXPECT_LT(memory.used(wire::MemoryKind::kOutput), memory.max() / 3);
+  EXPECT_TRUE(to_slow.is_congested()) << "so that it is given no more work";
+  const FrameHeader error{.kind = FrameKind::kResult, .template_or_status = 6};
+  EXPECT_EQ(to_slow.send(error, pattern(200)), wire::SendResult::kTaken) << "said in place of what was not taken";
+  EXPECT_EQ(to_other.send({.kind = FrameKind::kResult}, {}, answer), wire::SendResult::kTaken)
+      << "whoever reads is not refused what leaves at once";
+  ASSERT_TRUE(until([&] { return other.frames == 1; }));
+  slow.connection->resume_reading();
+  ASSERT_TRUE(until([&] { return slow.frames == taken + 1; }));
+  EXPECT_FALSE(to_slow.is_congested());
+  EXPECT_EQ(memory.used(), 0U);
 }
 
 TEST_P(TransportTest, AReaderThatTakesNothingForTooLongIsGivenUp) {

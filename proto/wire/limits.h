@@ -53,6 +53,15 @@ inline constexpr std::size_t kMaxNameBytes = 512;
 /// kMaxFrameBytes, or the largest frame could not be sent. Setting: limits.queued_bytes_per_connection.
 inline constexpr std::size_t kMaxQueuedBytes = 256U << 20;
 
+/// An error of so few bytes of metadata is taken beyond an owner's share of memory: it is said in place of an answer
+/// that found no room, and there is nothing smaller. Must hold any text of the daemon's own; raising it lets errors
+/// that apps made pass as such.
+inline constexpr std::size_t kLeastErrorBytes = 1U << 10;
+
+/// What a connection that has kMaxQueuedBytes to send may have besides, of frames that carry no work: an announcement,
+/// and an error in place of each answer that finds it full. Raising it lets a reader who does not read keep more.
+inline constexpr std::size_t kReservedQueuedBytes = 8U << 20;
+
 /// What one read asks for. Larger reads gather more frames a turn; beyond 256 KiB nothing more was gained.
 inline constexpr std::size_t kReadBytes = 256U << 10;
 

@@ -129,15 +129,18 @@ TEST_F(Memory, IsBoundedWherePeersInventNodes) {
   expect_given_back("node_infos");
 }
 
-/// Apps that send as many calls as they can, each with 60 kB that come back, and read nothing. A daemon does not read
-/// them while they do not read, so each sends from a thread of its own until it is cut off.
+/// Apps that send as many calls as they can, each with some bytes that come back, and read nothing. A daemon does not
+/// read them while they do not read, so each sends from a thread of its own until it is cut off.
 class Unread {
  public:
-  Unread(const TestNode& node, int apps, bool is_idempotent) {
+  static constexpr std::size_t kLargeBytes = 60000;
+
+  Unread(const TestNode& node, int apps, bool is_idempotent, std::size_t bytes = kLargeBytes,
+         std::uint64_t calls = 800) {
     for (int i = 0; i < apps; ++i) {
       apps_.push_back(std::make_unique<Stranger>(Stranger::app(node)));
       apps_.back()->prepare_echo(1, is_idempotent);
-      for (std::uint64_t call = 1; call <= 800; ++call) apps_.back()->call(1, call, 60000);
+      for (std::uint64_t call = 1; call <= calls; ++call) apps_.back()->call(1, call, bytes);
       senders_.emplace_back([app = apps_.back().get()] { app->send(); });
     }
   }
@@ -152,6 +155,16 @@ TEST_F(Memory, IsBoundedWhereAppsDoNotReadTheirResults) {
   EXPECT_TRUE(wait_until([&] { return cluster["a"].metric("kaido_api_apps_refused_total{reason=\"stalled\"}") == 4; }))
       << "cut off after timeouts.stalled";
   expect_bounded();
+  expect_given_back("output");
+}
+
+// Each less than is charged one by one where it leaves at once, and far less than an app alone may have.
+TEST_F(Memory, IsBoundedWhereManyAppsDoNotReadSmallResults) {
+  {
+    const Unread apps(cluster["a"], 120, /*is_idempotent=*/false, 3900, 400);
+    EXPECT_TRUE(wait_until([&] { return refused("output") > 0; }));
+    expect_bounded();
+  }
   expect_given_back("output");
 }
 
