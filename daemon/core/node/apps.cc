@@ -13,18 +13,23 @@ namespace {
 
 constexpr const char* kRoom = "apps";
 
-// How a call ends whose arguments or result could not be passed on.
-TaskResult failure_of(const FrameOut& frame, Unsent why, const std::string& what) {
-  const std::string size = what + " of " + std::to_string(frame.payload.size()) + " bytes";
+// How a call ends whose arguments or result could not be passed on. What has no room now may have it soon.
+TaskResult failure_of(const FrameOut& frame, Unsent why, const std::string& what, base::Duration retry_after) {
+  const std::string size =
+      what + " of " + std::to_string(frame.payload.empty() ? frame.metadata_size : frame.payload.size()) + " bytes";
   switch (why) {
     case Unsent::kFull:
-      return {wire::Outcome::kRejected, make_error({.message = size + " found the app's connection full"}), {}};
+      return {wire::Outcome::kRejected,
+              make_error({.message = size + " found the app's connection full (limits.queued_bytes_per_connection)",
+                          .retry_after = retry_after}),
+              {}};
     case Unsent::kTooLarge:
       return {wire::Outcome::kRejected, make_error({.message = size + " are larger than the app takes"}), {}};
     case Unsent::kNoMemory:
       return {wire::Outcome::kRejected,
               make_error({.message = size + " were dropped: as much waits for the app as may (limits.memory); read "
-                                            "faster, or have fewer calls in flight"}),
+                                            "faster, or have fewer calls in flight",
+                          .retry_after = retry_after}),
               {}};
     case Unsent::kUnsendable:
     case Unsent::kEnded:
@@ -185,11 +190,12 @@ void Apps::unsent(const FrameOut& frame, Unsent why) {
   if (why == Unsent::kEnded) return;  // what the app had and wanted ends with it, in a moment
   const bool is_for_worker = frame.header.kind == wire::FrameKind::kCall;
   if (is_for_worker) {
-    tasks_.worker_result(frame.connection.value, frame.header.call_id, failure_of(frame, why, "the arguments"));
+    tasks_.worker_result(frame.connection.value, frame.header.call_id,
+                         failure_of(frame, why, "the arguments", options_.retry_after));
   } else if (frame.header.kind == wire::FrameKind::kResult && why == Unsent::kUnsendable) {
     lost_deliveries_.push_back({frame.connection, frame.header.call_id, failure_of(frame.payload)});
-  } else if (frame.header.kind == wire::FrameKind::kResult && why != Unsent::kFull) {
-    TaskResult failure = failure_of(frame, why, "the result");
+  } else if (frame.header.kind == wire::FrameKind::kResult && (why != Unsent::kFull || is_replaceable(frame))) {
+    TaskResult failure = failure_of(frame, why, "the result", options_.retry_after);
     if (!wire::travels_in_chunks(frame.payload)) return link->session().deliver_failure(frame.header.call_id, failure);
     tasks_.delivery_failed(frame.connection.value, frame.header.call_id, std::move(failure));
   } else {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -167,7 +168,46 @@ TEST_F(MachineEdges, AnAppIsCutOffOnlyWhenNotEvenAnErrorFits) {
   EXPECT_EQ(app.goodbye, "the app does not read what it is sent");
 }
 
-// What is said of an answer that has no room names it: arguments that come back are no result.
+// What fills an app's connection is its own results: each that finds no room is told to it in few words.
+TEST_F(MachineEdges, AResultWithoutRoomAtItsAppIsRejectedWithARetryAfter) {
+  a = &world.start({.name = "a", .number = 1});
+  TestApp& app = world.app(*a, "app");
+  world.worker(*a, "worker").answers_at_once = false;
+  world.settle();
+  const ConnectionId connection = app.wire->half_of(*a).id;
+  std::uint64_t calls = 0;
+  for (const Unsent why : {Unsent::kFull, Unsent::kNoMemory}) {
+    FrameOut result = frame_to(connection, FrameKind::kResult, ++calls);
+    result.payload = Payload::copy_of(wire::as_span("xxx"));
+    a->machine->unsent(world.now, result, why);
+    world.settle();
+    EXPECT_FALSE(app.goodbye) << *app.goodbye;
+    EXPECT_EQ(app.result(calls).find("rejected the result of 3 bytes"), 0U) << app.result(calls);
+    EXPECT_EQ(app.retry_after[calls], AppSessionOptions().retry_after);
+  }
+}
+
+TEST_F(MachineEdges, ArgumentsWithoutRoomAtTheirWorkerAreRejectedWithARetryAfter) {
+  a = &world.start({.name = "a", .number = 1});
+  TestApp& app = world.app(*a, "app");
+  TestApp& worker = world.worker(*a, "worker");
+  worker.answers_at_once = false;
+  world.settle();
+  std::uint64_t calls = 0;
+  for (const Unsent why : {Unsent::kFull, Unsent::kNoMemory}) {
+    app.call(++calls, spec_for("f"));
+    world.settle();
+    ASSERT_EQ(worker.work.size(), calls);
+    FrameOut call = frame_to(worker.wire->half_of(*a).id, FrameKind::kCall, worker.work.back().call);
+    call.payload = Payload::copy_of(wire::as_span("xxx"));
+    a->machine->unsent(world.now, call, why);
+    world.settle();
+    EXPECT_EQ(app.result(calls).find("rejected the arguments of 3 bytes"), 0U) << app.result(calls);
+    EXPECT_EQ(app.retry_after[calls], AppSessionOptions().retry_after);
+  }
+}
+
+// What is said of an answer that has no room names it: arguments that come back are no result. The link goes on.
 TEST_F(MachineEdges, AnAnswerWithoutRoomIsNamedToItsCaller) {
   join();
   world.worker(*a, "worker").answers_at_once = false;
@@ -175,8 +215,12 @@ TEST_F(MachineEdges, AnAnswerWithoutRoomIsNamedToItsCaller) {
   world.settle();
   const ConnectionId link = link_at(*a, *b);
   std::uint64_t calls = 0;
-  for (const auto& [kind, words] : {std::pair(FrameKind::kRedirect, "the arguments, handed back unstarted, of 3 bytes"),
-                                    std::pair(FrameKind::kResult, "the result of 3 bytes")}) {
+  const std::string arguments = "the arguments, handed back unstarted, of 3 bytes: ";
+  const std::string result = "the result of 3 bytes: ";
+  for (const auto& [kind, why, words] : {std::tuple(FrameKind::kRedirect, Unsent::kNoMemory, arguments),
+                                         std::tuple(FrameKind::kResult, Unsent::kNoMemory, result),
+                                         std::tuple(FrameKind::kRedirect, Unsent::kFull, arguments),
+                                         std::tuple(FrameKind::kResult, Unsent::kFull, result)}) {
     app.call(++calls, spec_for("f"));
     world.settle();
     const auto sent = std::find_if(b->sent.rbegin(), b->sent.rend(),
@@ -185,10 +229,12 @@ TEST_F(MachineEdges, AnAnswerWithoutRoomIsNamedToItsCaller) {
     FrameOut answer = frame_to(link, kind, sent->call_id);
     answer.header.set_attempt(sent->attempt());
     answer.payload = Payload::copy_of(wire::as_span("xxx"));
-    a->machine->unsent(world.now, answer, Unsent::kNoMemory);
+    a->machine->unsent(world.now, answer, why);
     world.settle();
-    EXPECT_EQ(app.result(calls).find("rejected " + std::string(words)), 0U) << app.result(calls);
+    EXPECT_EQ(app.result(calls).find("rejected " + words), 0U) << app.result(calls);
+    EXPECT_EQ(app.retry_after[calls], Peers::kLinkRetryAfter);
   }
+  EXPECT_TRUE(a->peers() == 1 && b->peers() == 1);
 }
 
 // ---------------------------------------------------------------- links

@@ -157,6 +157,7 @@ void TestApp::take(ConnectionId, const FrameInTransit& frame) {
       const auto outcome = wire::outcome_from(frame.header.template_or_status);
       v1::ResultError error;
       EXPECT_TRUE(outcome && error.ParseFromString(frame.metadata));
+      if (error.retry_after_ns() != 0) retry_after[frame.header.call_id] = to_duration(error.retry_after_ns());
       results[frame.header.call_id].push_back(
           std::string(wire::name(*outcome)) + " " +
           (*outcome == wire::Outcome::kSucceeded ? text_of(frame.payload) : error.message()));

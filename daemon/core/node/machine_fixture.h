@@ -125,6 +125,7 @@ class TestApp final : public WireEnd {
   std::vector<Work> work;
   std::vector<std::uint64_t> cancelled;
   std::map<std::uint64_t, std::vector<std::string>> results;
+  std::map<std::uint64_t, base::Duration> retry_after;  ///< of results that say one
   std::vector<wire::FrameHeader> received;
 
  private:

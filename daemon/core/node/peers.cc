@@ -13,6 +13,33 @@ namespace {
 
 constexpr const char* kRoom = "peers";
 
+// What is said in place of an answer that could not be sent.
+TaskResult failure_of(const FrameOut& frame, Unsent why) {
+  const std::string what =
+      frame.header.kind == wire::FrameKind::kResult ? "the result" : "the arguments, handed back unstarted,";
+  const std::string size =
+      what + " of " + std::to_string(frame.payload.empty() ? frame.metadata_size : frame.payload.size()) + " bytes: ";
+  switch (why) {
+    case Unsent::kTooLarge:
+      return {wire::Outcome::kRejected, make_error({.message = size + "larger than the origin takes"}), {}};
+    case Unsent::kNoMemory:
+      return {wire::Outcome::kRejected,
+              make_error({.message = size + "as much waits for the origin already as may (limits.memory)",
+                          .retry_after = Peers::kLinkRetryAfter}),
+              {}};
+    case Unsent::kFull:
+      return {wire::Outcome::kRejected,
+              make_error({.message = size + "the link to the origin is full (limits.queued_bytes_per_connection)",
+                          .retry_after = Peers::kLinkRetryAfter}),
+              {}};
+    case Unsent::kUnsendable:
+    case Unsent::kEnded:
+      break;
+  }
+  return {
+      wire::Outcome::kAppLost, make_error({.message = "the result was still on its way when its worker was lost"}), {}};
+}
+
 }  // namespace
 
 Peers::Peers(const base::Instant& now, PeersOptions options, TaskFlow& tasks, Outbox& outbox)
@@ -79,32 +106,16 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
                                      is_full ? kLinkRetryAfter : base::Duration(0), frame.payload);
   }
   if (is_answer(frame) && why == Unsent::kTooLarge && frame.payload.empty()) {
-    // An error, or a redirect: there is nothing smaller to say.
+    // Errors are cut to what the peer takes (PeerSession::send_result): this one takes not even a bare frame.
     return link->session().close(
         absl::FailedPreconditionError("the peer takes no answer of " + std::to_string(frame.metadata_size) + " bytes"));
   }
-  if (is_answer(frame) && why != Unsent::kFull) {
-    const std::string what =
-        frame.header.kind == wire::FrameKind::kResult ? "the result" : "the arguments, handed back unstarted,";
-    TaskResult failure{wire::Outcome::kAppLost,
-                       make_error({.message = "the result was still on its way when its worker was lost"}),
-                       {}};
-    if (why == Unsent::kTooLarge) {
-      failure = {wire::Outcome::kRejected,
-                 make_error({.message = what + " of " + std::to_string(frame.payload.size()) +
-                                        " bytes: larger than the origin takes"}),
-                 {}};
-    } else if (why == Unsent::kNoMemory) {
-      failure = {wire::Outcome::kRejected,
-                 make_error({.message = what + " of " + std::to_string(frame.payload.size()) +
-                                        " bytes: as much waits for the origin already as may (limits.memory)"}),
-                 {}};
-    }
+  if (is_answer(frame) && (why != Unsent::kFull || is_replaceable(frame))) {
     // The link may have retired since.
-    return reply_result(link->key(sequence, attempt), std::move(failure));
+    return reply_result(link->key(sequence, attempt), failure_of(frame, why));
   }
   if (why == Unsent::kFull && frame.header.kind != wire::FrameKind::kGoodbye) {
-    // Answers are bounded by what the origin asked for: who does not even take those has stopped reading.
+    // Beyond its full queue there is room for an error for each of thousands of answers: it has stopped reading.
     link->session().close(absl::ResourceExhaustedError("the peer does not read what it is sent"));
   }
 }

@@ -12,6 +12,7 @@
 #include "daemon/core/task/attempt.h"
 #include "proto/base/status.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/limits.h"
 
 namespace kaido::daemon {
 
@@ -36,6 +37,11 @@ struct FrameOut {
 /// Whether it ends an attempt or a call: there is nothing that could be said instead of it.
 [[nodiscard]] inline bool is_answer(const FrameOut& frame) {
   return frame.header.kind == wire::FrameKind::kResult || frame.header.kind == wire::FrameKind::kRedirect;
+}
+
+/// Whether it is an answer in whose place an error can be said that needs less room.
+[[nodiscard]] inline bool is_replaceable(const FrameOut& frame) {
+  return is_answer(frame) && (!frame.payload.empty() || frame.metadata_size > wire::kLeastErrorBytes);
 }
 
 /// Everything that is not a frame, and rare.
