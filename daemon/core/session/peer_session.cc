@@ -486,14 +486,21 @@ void PeerSession::send_result(PeerResult&& result, wire::Load load) {
   header.template_or_status = static_cast<std::uint32_t>(ended.outcome);
   if (ended.error == nullptr) return actions_.send(header, {}, std::move(ended.payload));
   std::string error = to_message(*ended.error).SerializeAsString();
-  if (error.size() > peer_->max_metadata_bytes) {
+  if (const std::size_t most = error_bytes_max(); error.size() > most) {
     error = to_message(TaskError{.message = "the error takes " + std::to_string(error.size()) +
                                             " bytes, more than the origin takes",
                                  .node = options_.node_name,
                                  .attempt = result.attempt})
                 .SerializeAsString();
+    if (error.size() > most) error.clear();  // its status says what happened
   }
   actions_.send(header, wire::as_span(error), {});
+}
+
+// Of the peer's two limits the smaller one.
+std::size_t PeerSession::error_bytes_max() const {
+  const std::size_t bare = frame_bytes(0, {});
+  return std::min<std::size_t>(peer_->max_metadata_bytes, std::max<std::size_t>(peer_->max_frame_bytes, bare) - bare);
 }
 
 void PeerSession::send_redirect(PeerRedirect redirect, wire::Load load) {

@@ -223,6 +223,7 @@ class PeerSession {
   void send_goodbye(const std::string& reason, bool may_return, bool replaced);
   void send_welcome();
   void drain(base::Instant now);
+  [[nodiscard]] std::size_t error_bytes_max() const;
   void violation(std::string what);
   [[nodiscard]] PlacementRef prepare(const wire::FrameView& frame, std::size_t& bytes);
   [[nodiscard]] bool send_message(wire::FrameKind kind, const std::string& message);

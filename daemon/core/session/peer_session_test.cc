@@ -148,14 +148,36 @@ TEST_F(PeerSessionTest, WhatThePeerDoesNotTakeIsNotSent) {
 }
 
 TEST_F(PeerSessionTest, AResultTooLargeForTheOriginBecomesAnErrorThatSaysSo) {
-  a.options.max_frame_bytes = 100;
+  a.options.max_frame_bytes = 1000;
   establish();
-  b.session->send_result({10, 1, {wire::Outcome::kSucceeded, nullptr, payload(std::string(37, 'x'))}}, {});
+  b.session->send_result({10, 1, {wire::Outcome::kSucceeded, nullptr, payload(std::string(937, 'x'))}}, {});
   exchange();
   ASSERT_EQ(a.events.size(), 1U);
-  EXPECT_EQ(a.events[0].rfind("result 10.1 rejected the result of 37 bytes is larger than the origin takes (100)", 0),
+  EXPECT_EQ(a.events[0].rfind("result 10.1 rejected the result of 937 bytes is larger than the origin takes (1000)", 0),
             0U)
       << a.events[0];
+}
+
+// The message of an error counts as a whole, as the origin said, not only its metadata.
+TEST_F(PeerSessionTest, AnErrorTooLargeForTheOriginIsCutToWhatItTakes) {
+  a.options.max_frame_bytes = 1000;
+  establish();
+  const auto error = make_error({.message = std::string(950, 'x')});
+  b.session->send_result({10, 1, {wire::Outcome::kPanicked, error, {}}}, {});
+  EXPECT_LE(wire::kHeaderBytes + b.out.at(0).metadata.size(), 1000U);
+  exchange();
+  ASSERT_EQ(a.events.size(), 1U);
+  EXPECT_EQ(a.events[0].rfind("result 10.1 panicked the error takes ", 0), 0U) << a.events[0];
+}
+
+TEST_F(PeerSessionTest, WhereNoWordFitsTheStatusSaysHowACallEnded) {
+  a.options.max_frame_bytes = 100;
+  establish();
+  b.session->send_result({10, 1, {wire::Outcome::kPanicked, make_error({.message = std::string(100, 'x')}), {}}}, {});
+  EXPECT_LE(wire::kHeaderBytes + b.out.at(0).metadata.size(), 100U);
+  exchange();
+  ASSERT_EQ(a.events.size(), 1U);
+  EXPECT_EQ(a.events[0].rfind("result 10.1 panicked", 0), 0U) << a.events[0];
 }
 
 TEST_F(PeerSessionTest, PingsMeasureTheRoundTripAndSilenceEndsTheConnection) {
