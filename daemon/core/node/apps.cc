@@ -181,7 +181,7 @@ void Apps::frame(ConnectionId connection, const wire::FrameView& frame) {
 }
 
 void Apps::malformed(ConnectionId connection, const base::Status& reason) {
-  if (Link* const link = links_.find(connection)) link->session().close(reason, /*retry=*/false);
+  if (Link* const link = links_.find(connection)) link->session().close(reason, /*retry=*/true);
 }
 
 void Apps::unsent(const FrameOut& frame, Unsent why) {

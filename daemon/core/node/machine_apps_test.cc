@@ -178,6 +178,7 @@ TEST_F(MachineAppsTest, AnAppThatBreaksTheProtocolLosesItsSessionAndNobodyElseNo
   world.settle();
   EXPECT_TRUE(bad.is_closed);
   EXPECT_NE(bad.goodbye.value_or("").find("a welcome frame (kind 2) has no place"), std::string::npos);
+  EXPECT_TRUE(bad.may_come_back);
   EXPECT_EQ(counters().closed_violation, 1U);
   EXPECT_EQ(node.machine->apps().count(), 1U);
   good.say(wire::FrameKind::kPing, {}, {}, 0, 5);
@@ -220,6 +221,7 @@ TEST_F(MachineAppsTest, BrokenFramingEndsTheConnectionWithAGoodbyeThatSaysWhy) {
   node.machine->malformed(world.now, app.wire->half_of(node).id, absl::InvalidArgumentError("a frame of 3 bytes"));
   world.settle();
   EXPECT_EQ(app.goodbye, "a frame of 3 bytes");
+  EXPECT_TRUE(app.may_come_back);
   EXPECT_EQ(counters().bad_frames, 1U);
 }
 

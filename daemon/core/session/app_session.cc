@@ -105,17 +105,17 @@ void AppSession::handle_hello(const wire::FrameView& frame) {
 void AppSession::handle_register(const wire::FrameView& frame) {
   if (has_registered_) return violation("functions are registered once, with all of them in one message");
   auto message = parse_metadata<v1::Register>(frame);
-  if (!message.ok()) return violation(std::string(message.status().message()));
+  if (!message.ok()) return refuse_offer(std::string(message.status().message()));
   std::vector<FunctionInfo> functions;
   functions.reserve(static_cast<std::size_t>(message->functions_size()));
   for (const v1::Function& function : message->functions()) {
     auto checked = to_function(function);
-    if (!checked.ok()) return violation(std::string(checked.status().message()));
+    if (!checked.ok()) return refuse_offer(std::string(checked.status().message()));
     // Or an app could offer what it likes under the id of another's function, and be in its way.
     if (checked->id != base::function_id_of(checked->name)) {
-      return violation("function " + checked->name +
-                       " was registered under an id that is not its name's (docs/protocol/arguments.md, schema and "
-                       "identity)");
+      return refuse_offer("function " + checked->name +
+                          " was registered under an id that is not its name's (docs/protocol/arguments.md, schema and "
+                          "identity)");
     }
     functions.push_back(*std::move(checked));
   }
@@ -341,7 +341,14 @@ void AppSession::close(base::Status reason, bool retry) {
   actions_.close(std::move(reason));
 }
 
+// What was said out of place once need not come again; what an app says first of all does.
 void AppSession::violation(std::string what) {
+  const bool may_come_back = state_ == AppState::kReady;
+  close(absl::InvalidArgumentError("protocol violation: " + std::move(what)), may_come_back);
+}
+
+// It would offer the same.
+void AppSession::refuse_offer(std::string what) {
   close(absl::InvalidArgumentError("protocol violation: " + std::move(what)), /*retry=*/false);
 }
 

@@ -91,7 +91,8 @@ class AppSessionActions {
 ///
 /// One fault harms one call: a template or call that cannot be served is answered with an error of its own. Only a
 /// broken handshake, or a frame that has no place in the session's state (frame_rules.h), ends the session, with a
-/// Goodbye that says why; nobody else notices, and the app may come back. A call beyond the credits is answered
+/// Goodbye that says why; nobody else notices, and the app may come back, unless its hello or its functions were
+/// refused, which would be the same again. A call beyond the credits is answered
 /// `rejected`, since an app may learn late of a smaller window.
 ///
 /// Threading: confined to the node strand.
@@ -152,6 +153,7 @@ class AppSession {
   void handle_call(const wire::FrameView& frame);
   void handle_result(const wire::FrameView& frame);
   void violation(std::string what);
+  void refuse_offer(std::string what);
   void send_message(wire::FrameHeader header, std::string_view metadata);
   void send_result(std::uint64_t call_id, wire::Outcome outcome, const TaskError& error);
 
