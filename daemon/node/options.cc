@@ -32,7 +32,8 @@ ListenOptions listen_options(const Settings& settings, std::uint32_t connections
   options.connections_max = connections_max;
   options.handshake_timeout = settings.timeouts.handshake;
   options.connection.frame_bytes_max = settings.limits.max_frame_bytes.count + headroom;
-  options.connection.queued_bytes_max = settings.limits.queued_bytes_per_connection.count;
+  // The largest frame fits into the smallest queue with what relays add to it.
+  options.connection.queued_bytes_max = settings.limits.queued_bytes_per_connection.count + wire::kFrameHeadroomBytes;
   options.connection.stalled_after = settings.timeouts.stalled;
   return options;
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <kaido/kaido.h>
@@ -111,6 +112,39 @@ TEST(RaisedLimits, AreTheAppsLimitsToo) {
   ASSERT_TRUE(refused.has_error());
   EXPECT_EQ(refused.error().kind(), ErrorKind::kInvalidArgument) << refused.error();
   EXPECT_NE(refused.error().message().find("limits.max_frame_bytes"), std::string::npos) << refused.error();
+}
+
+// The smallest queue that there may be takes the largest message with what relays add to it. What finds it full is told
+// so, and nobody is cut off.
+TEST(NarrowQueues, TakeTheLargestMessageAndRejectWhatDoesNotFit) {
+  const auto spec = [](const char* name) {
+    return NodeSpec(name).limit("max_frame_bytes", "64KiB").limit("queued_bytes_per_connection", "64KiB");
+  };
+  TestCluster cluster({spec("a"), spec("b")});
+  const auto worker = App::worker(cluster["b"]);
+  Client client(cluster["a"]);
+  constexpr std::size_t kHeaderBytes = 64;
+  constexpr std::size_t kFieldBytes = 4;  // before a text of this size, as an argument and as a result
+  constexpr std::size_t kLargest = (64U << 10) - kHeaderBytes - kFieldBytes;
+  ASSERT_TRUE(client.call(client.remote<&echo>().with_wait(kPatience).call("first")).ok());
+  const auto largest = client.call(client.remote<&echo>().call(std::string(kLargest, 'x')));
+  ASSERT_TRUE(largest.ok()) << largest.error();
+  EXPECT_EQ(largest->size(), kLargest);
+  std::vector<JoinHandle<std::string>> burst;
+  for (int i = 0; i < 100; ++i) burst.push_back(client.spawn(client.remote<&echo>().call(std::string(30'000, 'x'))));
+  int rejected = 0;
+  for (auto& call : burst) {
+    const auto result = client.wait(call);
+    if (result.ok()) continue;
+    EXPECT_EQ(result.error().kind(), ErrorKind::kRejected) << result.error();
+    ++rejected;
+  }
+  EXPECT_GT(rejected, 0) << "no queue was full";
+  for (const char* const name : {"a", "b"}) {
+    EXPECT_EQ(cluster[name].connected_peers(), 1);
+    EXPECT_EQ(cluster[name].log().find("does not read"), std::string::npos) << cluster[name].log();
+  }
+  EXPECT_TRUE(client.call(client.remote<&echo>().call("again")).ok());
 }
 
 TEST_F(Edges, AnAbortReachesFunctionsThoughTheyKeepEveryThread) {
