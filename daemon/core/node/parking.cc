@@ -25,8 +25,8 @@ struct Keep {
     return bytes_of(answer.result.payload) + bytes_of(answer.result.error);
   }
   std::size_t operator()(PeerRedirect& answer) const {
-    answer.payload = answer.payload.kept();
-    return bytes_of(answer.payload);
+    answer.redirect.payload = answer.redirect.payload.kept();
+    return bytes_of(answer.redirect.payload);
   }
   std::size_t operator()(PeerAttempt& attempt) const {
     attempt.payload = attempt.payload.kept();

@@ -41,7 +41,7 @@ TEST(Parking, GivesBackEverythingInOrderOnce) {
   EXPECT_TRUE(parking.add(attempt(1, 10)));
   EXPECT_TRUE(parking.add(result(2, 20)));
   EXPECT_TRUE(parking.add(Parking::Cancel{3, 1}));
-  EXPECT_TRUE(parking.add(PeerRedirect{4, 1, RedirectReason::kQueueFull, {}, bytes(30)}));
+  EXPECT_TRUE(parking.add(PeerRedirect{4, 1, {RedirectReason::kQueueFull, {}, bytes(30)}}));
   EXPECT_EQ(parking.bytes(), 60U);
   EXPECT_EQ(text_of(parking.take()), " attempt 1 result 2 cancel 3 redirect 4");
   EXPECT_EQ(parking.size(), 0U);

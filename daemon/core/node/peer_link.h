@@ -53,8 +53,7 @@ class Peers::Link final : public PeerSessionActions {
     peers_.reply_result(key(result.sequence, result.attempt), std::move(result.result));
   }
   void hand_back(PeerRedirect redirect) override {
-    peers_.reply_redirect(key(redirect.sequence, redirect.attempt), redirect.reason, redirect.retry_after,
-                          std::move(redirect.payload));
+    peers_.reply_redirect(key(redirect.sequence, redirect.attempt), std::move(redirect.redirect));
   }
   void inquired(std::uint64_t sequence, std::uint32_t attempt) override {
     peers_.tasks_.inquire(key(sequence, attempt));
@@ -69,8 +68,7 @@ class Peers::Link final : public PeerSessionActions {
     peers_.tasks_.attempt_result(report(result.sequence, result.attempt), std::move(result.result));
   }
   void redirected(PeerRedirect redirect) override {
-    peers_.tasks_.attempt_redirected(report(redirect.sequence, redirect.attempt), redirect.reason, redirect.retry_after,
-                                     std::move(redirect.payload));
+    peers_.tasks_.attempt_redirected(report(redirect.sequence, redirect.attempt), std::move(redirect.redirect));
   }
 
   /// Takes the link out of all tables; once.

@@ -102,8 +102,8 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
     }
     const bool is_full = why == Unsent::kFull || why == Unsent::kNoMemory;
     if (is_full) ++counters_.link_full;
-    return tasks_.attempt_redirected(report, is_full ? RedirectReason::kLinkFull : RedirectReason::kTooLarge,
-                                     is_full ? kLinkRetryAfter : base::Duration(0), frame.payload);
+    return tasks_.attempt_redirected(report, {is_full ? RedirectReason::kLinkFull : RedirectReason::kTooLarge,
+                                              is_full ? kLinkRetryAfter : base::Duration(0), frame.payload});
   }
   if (is_answer(frame) && why == Unsent::kTooLarge && frame.payload.empty()) {
     // Errors are cut to what the peer takes (PeerSession::send_result): this one takes not even a bare frame.
@@ -128,7 +128,7 @@ void Peers::ended_before(Link& link, const FrameOut& frame) {
   switch (frame.header.kind) {
     case wire::FrameKind::kCall:
       return tasks_.attempt_redirected({key.origin, key.origin_life, key.sequence, key.attempt},
-                                       RedirectReason::kLifeEnded, base::Duration(0), frame.payload);
+                                       {RedirectReason::kLifeEnded, base::Duration(0), frame.payload});
     case wire::FrameKind::kCancel:
       return send_cancel(key.origin, key.sequence, key.attempt);
     case wire::FrameKind::kResult:
@@ -405,10 +405,10 @@ void Peers::reply_result(const AttemptKey& key, TaskResult&& result) {
   park_answer(key, std::move(answer));
 }
 
-void Peers::reply_redirect(const AttemptKey& key, RedirectReason reason, base::Duration retry_after, Payload payload) {
+void Peers::reply_redirect(const AttemptKey& key, TaskRedirect redirect) {
   // What comes in chunks has come no further than its first one: its origin still has it.
-  if (!payload.is_whole()) payload = {};
-  PeerRedirect answer{key.sequence, key.attempt, reason, retry_after, std::move(payload)};
+  if (!redirect.payload.is_whole()) redirect.payload = {};
+  PeerRedirect answer{key.sequence, key.attempt, std::move(redirect)};
   if (Link* const link = active(key)) return link->session().send_redirect(std::move(answer), tasks_.load());
   park_answer(key, std::move(answer));
 }
@@ -435,8 +435,8 @@ void Peers::unpark(Node& node, Link& link) {
 }
 
 void Peers::hand_back(const Node& node, NodeIndex index, PeerAttempt attempt, RedirectReason reason) {
-  tasks_.attempt_redirected({index, node.life, attempt.sequence, attempt.attempt}, reason, base::Duration(0),
-                            std::move(attempt.payload));
+  tasks_.attempt_redirected({index, node.life, attempt.sequence, attempt.attempt},
+                            {reason, base::Duration(0), std::move(attempt.payload)});
 }
 
 // After a link broke: what was under way on it may not have arrived, either way.

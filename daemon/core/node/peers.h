@@ -117,7 +117,7 @@ class Peers {
   void reply_queued(const AttemptKey& key);
   void reply_started(const AttemptKey& key);
   void reply_result(const AttemptKey& key, TaskResult&& result);
-  void reply_redirect(const AttemptKey& key, RedirectReason reason, base::Duration retry_after, Payload payload);
+  void reply_redirect(const AttemptKey& key, TaskRedirect redirect);
 
   /// Every link is told what is new in it.
   void announce(const NodeInfo& self);

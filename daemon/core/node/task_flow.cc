@@ -233,9 +233,8 @@ void TaskFlow::attempt_result(const AttemptReport& report, TaskResult&& result) 
   settle();
 }
 
-void TaskFlow::attempt_redirected(const AttemptReport& report, RedirectReason reason, base::Duration retry_after,
-                                  Payload payload) {
-  ledger_.handle_redirect(now_, report, reason, retry_after, std::move(payload));
+void TaskFlow::attempt_redirected(const AttemptReport& report, TaskRedirect redirect) {
+  ledger_.handle_redirect(now_, report, std::move(redirect));
   settle();
 }
 
@@ -359,7 +358,7 @@ void TaskFlow::send_to_peer(NodeIndex node, const PeerAttempt& attempt) {
   const auto refusal = peers_->send_attempt(node, attempt);
   if (!refusal) return;
   const AttemptReport report{node, view().find(node)->info->life, attempt.sequence, attempt.attempt};
-  ledger_.handle_redirect(now_, report, refusal->reason, refusal->retry_after, attempt.payload);
+  ledger_.handle_redirect(now_, report, {refusal->reason, refusal->retry_after, attempt.payload});
   settle();
 }
 
@@ -398,11 +397,11 @@ void TaskFlow::act(ExecutorEffect& effect) {
       if (is_local) return ledger_.handle_result(now_, report, std::move(result));
       return peers_->reply_result(effect.key, std::move(result));
     }
-    case ExecutorEffect::Kind::kReplyRedirect:
-      if (is_local) {
-        return ledger_.handle_redirect(now_, report, effect.reason, effect.retry_after, std::move(effect.payload));
-      }
-      return peers_->reply_redirect(effect.key, effect.reason, effect.retry_after, std::move(effect.payload));
+    case ExecutorEffect::Kind::kReplyRedirect: {
+      TaskRedirect redirect{effect.reason, effect.retry_after, std::move(effect.payload)};
+      if (is_local) return ledger_.handle_redirect(now_, report, std::move(redirect));
+      return peers_->reply_redirect(effect.key, std::move(redirect));
+    }
   }
 }
 

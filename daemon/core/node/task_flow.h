@@ -115,8 +115,7 @@ class TaskFlow {
   void attempt_queued(const AttemptReport& report) { ledger_.handle_queued(report); }
   void attempt_started(const AttemptReport& report) { ledger_.handle_started(report); }
   void attempt_result(const AttemptReport& report, TaskResult&& result);
-  void attempt_redirected(const AttemptReport& report, RedirectReason reason, base::Duration retry_after,
-                          Payload payload);
+  void attempt_redirected(const AttemptReport& report, TaskRedirect redirect);
   /// Attempts of this node that are assigned to the other one, for the questions after a broken link.
   [[nodiscard]] std::vector<AttemptReport> attempts_at(NodeIndex node, const base::Life& life) const {
     return ledger_.attempts_at(node, life);

@@ -264,7 +264,7 @@ void PeerSession::handle_call(const wire::FrameView& frame) {
   if (known == nullptr || *known == nullptr) [[unlikely]] {
     // Refused here, or never told: somebody else has to run it.
     return actions_.hand_back(
-        {header.call_id, header.attempt(), RedirectReason::kQueueFull, base::Duration(0), frame.payload});
+        {header.call_id, header.attempt(), {RedirectReason::kQueueFull, base::Duration(0), frame.payload}});
   }
   if (has_failed(frame.payload)) [[unlikely]] {
     return actions_.answer(
@@ -286,13 +286,12 @@ void PeerSession::handle_result(const wire::FrameView& frame) {
 }
 
 void PeerSession::handle_redirect(const wire::FrameView& frame) {
-  PeerRedirect redirect{frame.header.call_id, frame.header.attempt(), RedirectReason::kMismatch, base::Duration(0),
-                        frame.payload};
+  TaskRedirect redirect{RedirectReason::kMismatch, base::Duration(0), frame.payload};
   if (auto message = parse_metadata<v1::RedirectReason>(frame); message.ok()) {
     redirect.reason = to_redirect_reason(*message);
     redirect.retry_after = to_duration(message->retry_after_ns());
   }
-  actions_.redirected(std::move(redirect));
+  actions_.redirected({frame.header.call_id, frame.header.attempt(), std::move(redirect)});
 }
 
 void PeerSession::handle_node_info(const wire::FrameView& frame) {
@@ -503,11 +502,12 @@ std::size_t PeerSession::error_bytes_max() const {
   return std::min<std::size_t>(peer_->max_metadata_bytes, std::max<std::size_t>(peer_->max_frame_bytes, bare) - bare);
 }
 
-void PeerSession::send_redirect(PeerRedirect redirect, wire::Load load) {
+void PeerSession::send_redirect(PeerRedirect answer, wire::Load load) {
   load_ = load;
   if (state_ != PeerState::kEstablished) return;
-  wire::FrameHeader header = header_of(wire::FrameKind::kRedirect, redirect.sequence, redirect.attempt);
+  wire::FrameHeader header = header_of(wire::FrameKind::kRedirect, answer.sequence, answer.attempt);
   header.set_load(load);
+  TaskRedirect& redirect = answer.redirect;
   actions_.send(header, wire::as_span(to_message(redirect.reason, redirect.retry_after).SerializeAsString()),
                 std::move(redirect.payload));
 }

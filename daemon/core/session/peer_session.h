@@ -74,13 +74,10 @@ struct PeerResult {
   TaskResult result;
 };
 
-/// An attempt that goes back unstarted, with its arguments.
 struct PeerRedirect {
   std::uint64_t sequence = 0;
   std::uint32_t attempt = 0;
-  RedirectReason reason = RedirectReason::kMismatch;
-  base::Duration retry_after{0};
-  Payload payload;
+  TaskRedirect redirect;
 };
 
 /// What a session does to the world; implemented by core/node. Spans are valid during the call only.
@@ -185,7 +182,7 @@ class PeerSession {
   void send_queued(std::uint64_t sequence, std::uint32_t attempt, wire::Load load);
   void send_started(std::uint64_t sequence, std::uint32_t attempt, wire::Load load);
   void send_result(PeerResult&& result, wire::Load load);
-  void send_redirect(PeerRedirect redirect, wire::Load load);
+  void send_redirect(PeerRedirect answer, wire::Load load);
   /// Measures a round trip now; its time is reported by round_trip(). Once the handshake is agreed on.
   void ping(base::Instant now, wire::Load load);
   /// Says goodbye. Whether the other side is told that it may come back follows from the reason: not where the same

@@ -100,10 +100,10 @@ class Side final : public PeerSessionActions {
                      std::string(wire::name(result.result.outcome)) + " " +
                      (result.result.error != nullptr ? result.result.error->message : text(result.result.payload)));
   }
-  void redirected(PeerRedirect redirect) override {
-    events.push_back("redirect " + named(redirect.sequence, redirect.attempt) + " " +
-                     std::string(name(redirect.reason)) + " " + std::to_string(redirect.retry_after / 1ms) + " " +
-                     text(redirect.payload));
+  void redirected(PeerRedirect answer) override {
+    const TaskRedirect& redirect = answer.redirect;
+    events.push_back("redirect " + named(answer.sequence, answer.attempt) + " " + std::string(name(redirect.reason)) +
+                     " " + std::to_string(redirect.retry_after / 1ms) + " " + text(redirect.payload));
   }
 
   [[nodiscard]] NodeInfo info() const {

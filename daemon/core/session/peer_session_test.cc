@@ -95,7 +95,7 @@ TEST_F(PeerSessionTest, AnswersCarryTheLoad) {
   TaskError error;
   error.message = "boom";
   b.session->send_result({11, 1, {wire::Outcome::kPanicked, make_error(error), {}}}, {1, 8});
-  b.session->send_redirect({12, 1, RedirectReason::kQueueFull, 7ms, payload("arguments")}, {9, 8});
+  b.session->send_redirect({12, 1, {RedirectReason::kQueueFull, 7ms, payload("arguments")}}, {9, 8});
   exchange();
   EXPECT_EQ(a.events, (Events{"load 4/8", "queued 10.1", "load 3/8", "started 10.1", "load 2/8",
                               "result 10.1 succeeded 42", "load 1/8", "result 11.1 panicked boom", "load 9/8",

@@ -101,6 +101,13 @@ enum class RedirectReason : std::uint8_t {
 
 inline constexpr std::size_t kRedirectReasonCount = 8;
 
+/// An attempt that goes back unstarted: why, when a later try may succeed, and its arguments.
+struct TaskRedirect {
+  RedirectReason reason = RedirectReason::kMismatch;
+  base::Duration retry_after{0};
+  Payload payload;
+};
+
 /// Words for people, e.g. "the run queue is full".
 [[nodiscard]] std::string_view name(RedirectReason reason);
 

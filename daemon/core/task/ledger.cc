@@ -210,8 +210,7 @@ void Ledger::handle_result(base::Instant now, const AttemptReport& report, TaskR
   }
 }
 
-void Ledger::handle_redirect(base::Instant now, const AttemptReport& report, RedirectReason reason,
-                             base::Duration retry_after, Payload payload) {
+void Ledger::handle_redirect(base::Instant now, const AttemptReport& report, TaskRedirect redirect) {
   const std::uint32_t slot = find_attempt(report);
   if (slot == kNone) {
     ++counters_.late_redirects_dropped;
@@ -222,11 +221,12 @@ void Ledger::handle_redirect(base::Instant now, const AttemptReport& report, Red
   leave_node(record);
   --record.starts;
   History& known = history(record);
-  if (reason != RedirectReason::kLifeEnded) known.refused.push_back({report.from, placer_.said(report.from)});
+  if (redirect.reason != RedirectReason::kLifeEnded) known.refused.push_back({report.from, placer_.said(report.from)});
   if (known.reasons.size() > options_.redirects_max) known.reasons.erase(known.reasons.begin());
-  known.reasons.push_back({placer_.node_name(report.from), std::string(name(reason))});
-  known.retry_after = std::max(known.retry_after, retry_after);
-  if (reason == RedirectReason::kQueueFull || reason == RedirectReason::kLinkFull) known.some_full = true;
+  known.reasons.push_back({placer_.node_name(report.from), std::string(name(redirect.reason))});
+  known.retry_after = std::max(known.retry_after, redirect.retry_after);
+  known.some_full |= redirect.reason == RedirectReason::kQueueFull || redirect.reason == RedirectReason::kLinkFull;
+  Payload& payload = redirect.payload;
   if (!record.streamed.empty()) payload = std::exchange(record.streamed, {});
   if (const wire::Body* const body = payload.body(); body != nullptr && !body->is_replayable()) [[unlikely]] {
     return fail(slot, Outcome::kNodeLost,

@@ -222,8 +222,7 @@ class Ledger {
   void delivery_failed(std::uint32_t session, std::uint64_t call_id, TaskResult why);
 
   /// The attempt was not started and comes back with its arguments.
-  void handle_redirect(base::Instant now, const AttemptReport& report, RedirectReason reason,
-                       base::Duration retry_after, Payload payload);
+  void handle_redirect(base::Instant now, const AttemptReport& report, TaskRedirect redirect);
 
   /// This life of the node is over: every attempt on it in `life` or an earlier one is settled. Tell the placer's view
   /// first, or retries choose the lost node again.

@@ -128,7 +128,7 @@ TEST_F(LedgerTest, ATaskThatBeganWithoutAnEffectGoesElsewhereWhenItIsHandedBack)
   const auto begun = ledger_.begin_at_once(now_, request, kB, FakePlacer::life(kB));
   ASSERT_TRUE(begun);
   const AttemptReport report{kB, FakePlacer::life(kB), begun->sequence, 1};
-  ledger_.handle_redirect(now_, report, RedirectReason::kQueueFull, 0ns, payload("args"));
+  ledger_.handle_redirect(now_, report, {RedirectReason::kQueueFull, 0ns, payload("args")});
   const auto second = only();
   EXPECT_EQ(second.kind, Kind::kSendAttempt);
   EXPECT_EQ(second.node, kC);
@@ -163,7 +163,7 @@ TEST_F(LedgerTest, EveryPartOfTheFenceCounts) {
   other_attempt.attempt += 1;
   for (const AttemptReport& bad : {other_node, other_epoch, other_nonce, other_sequence, other_attempt}) {
     ledger_.handle_result(now_, bad, {Outcome::kSucceeded, nullptr, {}});
-    ledger_.handle_redirect(now_, bad, RedirectReason::kDraining, 0ns, {});
+    ledger_.handle_redirect(now_, bad, {RedirectReason::kDraining, 0ns, {}});
     ledger_.handle_started(bad);
     ledger_.handle_queued(bad);
   }
@@ -328,12 +328,12 @@ TEST_F(LedgerTest, AFailureOfTheFunctionIsNeverRetried) {
 
 TEST_F(LedgerTest, ARedirectIsNoStartAndIsNotSentBack) {
   const auto first = sent(7);
-  ledger_.handle_redirect(now_, of(first), RedirectReason::kDraining, 0ns, payload("args"));
+  ledger_.handle_redirect(now_, of(first), {RedirectReason::kDraining, 0ns, payload("args")});
   const auto second = only();
   EXPECT_EQ(second.node, kC);
   EXPECT_EQ(second.attempt, 2U);
   EXPECT_EQ(text(second.payload), "args");
-  ledger_.handle_redirect(now_, of(first), RedirectReason::kDraining, 0ns, payload("args"));
+  ledger_.handle_redirect(now_, of(first), {RedirectReason::kDraining, 0ns, payload("args")});
   expect_none();
   ledger_.handle_result(now_, of(second), {Outcome::kSucceeded, nullptr, {}});
   EXPECT_EQ(only().outcome, Outcome::kSucceeded);
@@ -343,9 +343,9 @@ TEST_F(LedgerTest, ARedirectIsNoStartAndIsNotSentBack) {
 
 TEST_F(LedgerTest, FullNodesEndInRejectedWithTheLongestAdvice) {
   const auto first = sent(7, waiting(1h));
-  ledger_.handle_redirect(now_, of(first), RedirectReason::kQueueFull, 30ms, payload("args"));
+  ledger_.handle_redirect(now_, of(first), {RedirectReason::kQueueFull, 30ms, payload("args")});
   const auto second = only();
-  ledger_.handle_redirect(now_, of(second), RedirectReason::kQueueFull, 20ms, payload("args"));
+  ledger_.handle_redirect(now_, of(second), {RedirectReason::kQueueFull, 20ms, payload("args")});
   const auto delivered = only();
   EXPECT_EQ(delivered.outcome, Outcome::kRejected);
   EXPECT_EQ(delivered.error->retry_after, 30ms);
@@ -358,7 +358,7 @@ TEST_F(LedgerTest, AWaitingTaskGoesToANodeAgainThatHasSaidSomethingSince) {
   placer_.nodes = {kB};
   LedgerEffect attempt = sent(7, waiting(1h));
   for (int restart = 1; restart <= 50; ++restart) {
-    ledger_.handle_redirect(now_, of(attempt), RedirectReason::kNotOffered, 0ns, payload("args"));
+    ledger_.handle_redirect(now_, of(attempt), {RedirectReason::kNotOffered, 0ns, payload("args")});
     expect_none();
     ledger_.view_changed(now_);
     expect_none();
@@ -367,7 +367,7 @@ TEST_F(LedgerTest, AWaitingTaskGoesToANodeAgainThatHasSaidSomethingSince) {
     attempt = only();
     ASSERT_EQ(attempt.kind, Kind::kSendAttempt) << restart;
   }
-  ledger_.handle_redirect(now_, of(attempt), RedirectReason::kNotOffered, 0ns, payload("args"));
+  ledger_.handle_redirect(now_, of(attempt), {RedirectReason::kNotOffered, 0ns, payload("args")});
   now_ += 1h;
   ledger_.handle_timeout(now_);
   EXPECT_LE(only().error->reasons.size(), 5U) << "of the last ones, and what the node is now";
@@ -377,11 +377,11 @@ TEST_F(LedgerTest, RedirectsAreBounded) {
   placer_.nodes = {kB, kC, NodeIndex{3}, NodeIndex{4}};
   auto attempt = sent(7);
   for (int i = 0; i < 2; ++i) {
-    ledger_.handle_redirect(now_, of(attempt), RedirectReason::kMismatch, 0ns, payload("args"));
+    ledger_.handle_redirect(now_, of(attempt), {RedirectReason::kMismatch, 0ns, payload("args")});
     attempt = only();
     ASSERT_EQ(attempt.kind, Kind::kSendAttempt);
   }
-  ledger_.handle_redirect(now_, of(attempt), RedirectReason::kMismatch, 0ns, payload("args"));
+  ledger_.handle_redirect(now_, of(attempt), {RedirectReason::kMismatch, 0ns, payload("args")});
   const auto delivered = only();
   EXPECT_EQ(delivered.outcome, Outcome::kRejected);
   EXPECT_EQ(delivered.error->reasons.size(), 3U);
@@ -497,10 +497,10 @@ TEST_F(LedgerTest, WhatPendingEffectsPointToSurvivesFurtherCalls) {
 
 TEST_F(LedgerTest, AFullLinkCountsAsAFullNodeAndATooLargeFrameDoesNot) {
   const auto first = sent(1);
-  ledger_.handle_redirect(now_, of(first), RedirectReason::kLinkFull, 20ms, payload("args"));
+  ledger_.handle_redirect(now_, of(first), {RedirectReason::kLinkFull, 20ms, payload("args")});
   const auto second = only();
   EXPECT_EQ(second.node, kC);
-  ledger_.handle_redirect(now_, of(second), RedirectReason::kTooLarge, 0ns, payload("args"));
+  ledger_.handle_redirect(now_, of(second), {RedirectReason::kTooLarge, 0ns, payload("args")});
   auto delivered = only();
   EXPECT_EQ(delivered.outcome, Outcome::kRejected);
   EXPECT_EQ(delivered.error->retry_after, 20ms);
@@ -509,7 +509,7 @@ TEST_F(LedgerTest, AFullLinkCountsAsAFullNodeAndATooLargeFrameDoesNot) {
 
   placer_.nodes = {kB};
   const auto large = sent(2);
-  ledger_.handle_redirect(now_, of(large), RedirectReason::kTooLarge, 0ns, payload("args"));
+  ledger_.handle_redirect(now_, of(large), {RedirectReason::kTooLarge, 0ns, payload("args")});
   delivered = only();
   EXPECT_EQ(delivered.outcome, Outcome::kUnschedulable) << "a later try would end the same way";
   expect_quiescent();
@@ -537,13 +537,13 @@ TEST_F(LedgerTest, ANodeThatHasJustStartedWaitsForWhatItDoesNotKnowYet) {
 TEST_F(LedgerTest, ALifeThatEndedBeforeItWasSentToKeepsTheNextOneEligible) {
   placer_.nodes = {kB};
   const auto first = sent(1);
-  ledger_.handle_redirect(now_, of(first), RedirectReason::kLifeEnded, 0ns, payload("args"));
+  ledger_.handle_redirect(now_, of(first), {RedirectReason::kLifeEnded, 0ns, payload("args")});
   const auto second = only();
   EXPECT_EQ(second.kind, Kind::kSendAttempt);
   EXPECT_EQ(second.node, kB);
   EXPECT_EQ(second.attempt, 2U);
   EXPECT_EQ(text(second.payload), "args");
-  ledger_.handle_redirect(now_, of(second), RedirectReason::kUnreachable, 0ns, payload("args"));
+  ledger_.handle_redirect(now_, of(second), {RedirectReason::kUnreachable, 0ns, payload("args")});
   EXPECT_EQ(only().outcome, Outcome::kUnschedulable) << "any other reason is the node's own";
   expect_quiescent();
 }
@@ -551,7 +551,7 @@ TEST_F(LedgerTest, ALifeThatEndedBeforeItWasSentToKeepsTheNextOneEligible) {
 TEST_F(LedgerTest, KnowsWhatIsAssignedToALifeOfANode) {
   const auto first = sent(1);
   const auto second = sent(2);
-  ledger_.handle_redirect(now_, of(second), RedirectReason::kDraining, 0ns, payload("args"));
+  ledger_.handle_redirect(now_, of(second), {RedirectReason::kDraining, 0ns, payload("args")});
   EXPECT_EQ(only().node, kC);
   const auto at_b = ledger_.attempts_at(kB, FakePlacer::life(kB));
   ASSERT_EQ(at_b.size(), 1U);
