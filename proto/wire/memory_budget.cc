@@ -6,7 +6,7 @@ namespace kaido::wire {
 
 std::string_view name(MemoryKind kind) {
   static constexpr std::array<std::string_view, kMemoryKinds> kNames = {
-      "templates", "node_infos", "arguments", "answers", "streams", "output", "input"};
+      "templates", "node_infos", "arguments", "answers", "streams", "output", "input", "history"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

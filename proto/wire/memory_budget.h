@@ -19,8 +19,9 @@ enum class MemoryKind : std::uint8_t {
   kStreams,    ///< large payloads that are passed on: what came and was not taken
   kOutput,     ///< queued for a reader
   kInput,      ///< of frames that have not come whole
+  kHistory,    ///< what is remembered of tasks that were handed back or lost, while they are tried again
 };
-inline constexpr std::size_t kMemoryKinds = 7;
+inline constexpr std::size_t kMemoryKinds = 8;
 
 /// The label: "templates", "node_infos", …
 [[nodiscard]] std::string_view name(MemoryKind kind);

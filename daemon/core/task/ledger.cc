@@ -18,8 +18,8 @@ using base::kNever;
 // How many nodes that lost a task's attempts are remembered, to be avoided.
 constexpr std::size_t kFailedNodesMax = 8;
 
-// Bytes of why an attempt was lost that are kept while the task is tried again: nobody pays for them, and what a node
-// says may take 16 KiB. More tells more of the last loss where no other node is left.
+// Bytes of why an attempt was lost that are kept while the task is tried again: no budget refuses them, and what a
+// node says may take 16 KiB. More tells more of the last loss where no other node is left.
 constexpr std::size_t kLossTextMax = 256;
 
 // Cut between characters, and without the room that the whole took.
@@ -225,6 +225,7 @@ void Ledger::handle_redirect(base::Instant now, const AttemptReport& report, Tas
   if (known.reasons.size() > options_.redirects_max) known.reasons.erase(known.reasons.begin());
   known.reasons.push_back({placer_.node_name(report.from), std::string(name(redirect.reason))});
   known.retry_after = std::max(known.retry_after, redirect.retry_after);
+  account(known);
   known.some_full |= redirect.reason == RedirectReason::kQueueFull || redirect.reason == RedirectReason::kLinkFull;
   Payload& payload = redirect.payload;
   if (!record.streamed.empty()) payload = std::exchange(record.streamed, {});
@@ -260,6 +261,7 @@ void Ledger::attempt_lost(base::Instant now, std::uint32_t slot, Outcome outcome
   known.failed.push_back(record.node);
   known.loss = outcome;
   known.loss_error = {.message = shortened(why.message), .node = shortened(why.node), .attempt = why.attempt};
+  account(known);
   if (is_assigned(record)) leave_node(record);
   record.state = TaskState::kWaiting;
   place(now, slot, {});
@@ -342,8 +344,20 @@ std::optional<base::Instant> Ledger::next_timeout() const {
 // ---------------------------------------------------------------- records
 
 Ledger::History& Ledger::history(Record& record) {
-  if (record.history == nullptr) record.history = std::make_unique<History>();
+  if (record.history == nullptr) {
+    record.history = std::make_unique<History>();
+    record.history->charge =
+        wire::Charge(options_.memory, memory_owner_of_connection(record.session), wire::MemoryKind::kHistory);
+  }
   return *record.history;
+}
+
+void Ledger::account(History& history) {
+  std::size_t bytes = sizeof(History) + history.refused.capacity() * sizeof(Refusal) +
+                      history.failed.capacity() * sizeof(NodeIndex) + history.reasons.capacity() * sizeof(NodeReason) +
+                      history.loss_error.message.size() + history.loss_error.node.size();
+  for (const NodeReason& reason : history.reasons) bytes += reason.node.size() + reason.reason.size();
+  history.charge.set(bytes);
 }
 
 void Ledger::leave_node(Record& record) {

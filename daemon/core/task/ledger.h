@@ -21,6 +21,7 @@
 #include "proto/base/ids.h"
 #include "proto/base/time.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/memory_budget.h"
 #include "proto/wire/outcome.h"
 
 namespace kaido::daemon {
@@ -276,6 +277,7 @@ class Ledger {
     bool some_full = false;
     wire::Outcome loss = wire::Outcome::kSucceeded;  // of the last lost attempt
     TaskError loss_error;
+    wire::Charge charge;  // of the task's app; bounded by the entries, so never refused
   };
 
   struct Record {
@@ -325,6 +327,7 @@ class Ledger {
   }
   [[nodiscard]] std::uint32_t attempts_allowed(const PlacementSpec& spec) const;
   History& history(Record& record);
+  static void account(History& history);
   void leave_node(Record& record);
   void stop_waiting(Record& record);
   void arm(std::uint32_t slot);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/core/task/fake_placer.h"
+#include "proto/wire/memory_budget.h"
 
 namespace kaido::daemon {
 namespace {
@@ -68,14 +69,18 @@ class LedgerTest : public ::testing::Test {
     EXPECT_EQ(ledger_.task_count(), 0U);
     EXPECT_EQ(ledger_.waiting_count(), 0U);
     EXPECT_EQ(ledger_.kept_bytes(), 0U);
+    EXPECT_EQ(memory_.used(), 0U);
     EXPECT_EQ(ledger_.next_timeout(), std::nullopt);
     for (const auto& [node, count] : placer_.in_flight) EXPECT_EQ(count, 0) << "node " << node.value;
   }
 
   base::Instant now_{};
   FakePlacer placer_;
+  wire::MemoryBudget memory_{1U << 20};
   // Of 5 tasks that wait one session may have 2.
-  Ledger ledger_{LedgerOptions{.tasks_max = 4, .waiting_max = 5, .kept_bytes_max = 10, .redirects_max = 2}, placer_};
+  Ledger ledger_{
+      LedgerOptions{.tasks_max = 4, .waiting_max = 5, .kept_bytes_max = 10, .memory = &memory_, .redirects_max = 2},
+      placer_};
 };
 
 TEST_F(LedgerTest, AResultIsDeliveredOnce) {

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "daemon/core/task/executor.h"
+#include "daemon/core/task/fake_placer.h"
 #include "daemon/core/task/ledger.h"
+#include "proto/wire/memory_budget.h"
 
 namespace kaido::daemon {
 namespace {
@@ -191,6 +193,36 @@ TEST(Retries, OfWhyAnAttemptWasLostLittleIsKept) {
   EXPECT_EQ(effect.outcome, wire::Outcome::kAppLost);
   EXPECT_EQ(effect.error->message, why.substr(0, 255) + "…; no other node can run it");
   EXPECT_EQ(effect.error->node, why.substr(0, 255) + "…");
+}
+
+// ---------------------------------------------------------------- memory
+
+TEST(LedgerOwners, WhatIsRememberedOfATaskThatIsTriedAgainIsItsAppsMemory) {
+  wire::MemoryBudget memory(1U << 20);
+  const auto history = [&] { return memory.used(wire::MemoryKind::kHistory); };
+  FakePlacer placer;
+  Ledger ledger({.memory = &memory}, placer);
+  PlacementSpec spec;
+  spec.max_attempts = 3;
+  const auto placement = std::make_shared<const PreparedPlacement>(std::move(spec), 0, 1);
+  ASSERT_EQ(ledger.submit({}, {.session = 1, .call_id = 7, .placement = placement}), SubmitStatus::kAccepted);
+  const auto attempt = [&] {
+    LedgerEffect effect;
+    EXPECT_TRUE(ledger.poll_effect(effect));
+    return AttemptReport{effect.node, FakePlacer::life(effect.node), effect.sequence, effect.attempt};
+  };
+  const AttemptReport first = attempt();
+  EXPECT_EQ(history(), 0U) << "of a task that nothing happened to";
+  ledger.handle_redirect({}, first, {RedirectReason::kQueueFull, 0ns, {}});
+  const std::size_t handed_back = history();
+  EXPECT_GT(handed_back, 100U);
+  EXPECT_LT(handed_back, 1000U);
+  const auto loss = make_error({.message = std::string(5000, 'x'), .node = "c"});
+  ledger.handle_result({}, attempt(), {wire::Outcome::kAppLost, loss, {}});
+  EXPECT_GT(history(), handed_back + 256);
+  EXPECT_LT(history(), handed_back + 1000) << "a long text is cut";
+  ledger.session_closed({}, 1);
+  EXPECT_EQ(history(), 0U);
 }
 
 }  // namespace
