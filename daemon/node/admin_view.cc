@@ -3,25 +3,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 #include <map>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "proto/base/ids.h"
 #include "proto/base/version.h"
 
 namespace kaido::daemon {
 namespace {
 
 double seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
-std::string hex(std::uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
 
 std::uint32_t resident_kib() {
   std::ifstream statm("/proc/self/statm");
@@ -131,8 +125,8 @@ v1::ListFunctionsResponse AdminView::list_functions() {
     for (const FunctionInfo& function : node.info->functions) {
       v1::FunctionSummary& summary = functions[function.name];
       summary.set_name(function.name);
-      summary.set_id(hex(function.id.value));
-      summary.set_fingerprint(hex(function.fingerprint));
+      summary.set_id(base::to_hex(function.id.value));
+      summary.set_fingerprint(base::to_hex(function.fingerprint));
       if (summary.signature().empty()) summary.set_signature(function.signature);
       if (versions.emplace(function.name, function.fingerprint).second) summary.set_versions(summary.versions() + 1);
       v1::FunctionOffer& offer = *summary.add_offers();
@@ -157,8 +151,8 @@ base::StatusOr<v1::DescribeFunctionResponse> AdminView::describe_function(const 
     for (const FunctionInfo& function : node.info->functions) {
       if (function.name != name) continue;
       auto& [message, slots] = versions[{function.fingerprint, function.schema}];
-      message.set_id(hex(function.id.value));
-      message.set_fingerprint(hex(function.fingerprint));
+      message.set_id(base::to_hex(function.id.value));
+      message.set_fingerprint(base::to_hex(function.fingerprint));
       message.set_signature(function.signature);
       message.set_schema(std::string(function.schema.bytes()));
       v1::FunctionOffer& offer = *message.add_offers();

@@ -38,6 +38,12 @@ TEST(NodeId, BytesRoundTripAndRefuseOtherLengths) {
   EXPECT_FALSE(node_id_from_bytes(std::string(17, 'x')));
 }
 
+TEST(Hex, IsSixteenDigits) {
+  EXPECT_EQ(to_hex(0), "0000000000000000");
+  EXPECT_EQ(to_hex(0x1f), "000000000000001f");
+  EXPECT_EQ(to_hex(0xfedcba9876543210), "fedcba9876543210");
+}
+
 TEST(TaskId, TextIsShortAndNamesAllParts) {
   EXPECT_EQ(to_string(TaskId{counting_id(), Epoch{7}, 42}), "00112233-7-42");
 }

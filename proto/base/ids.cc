@@ -44,6 +44,12 @@ std::optional<NodeId> node_id_from_bytes(std::string_view bytes) {
   return id;
 }
 
+std::string to_hex(std::uint64_t value) {
+  std::string text(16, '0');
+  for (auto digit = text.rbegin(); value != 0; value >>= 4) *digit++ = kDigits[value & 15];
+  return text;
+}
+
 std::string to_string(const TaskId& id) {
   return to_string(id.origin).substr(0, 8) + "-" + std::to_string(id.epoch.value) + "-" + std::to_string(id.sequence);
 }

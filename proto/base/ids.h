@@ -59,6 +59,9 @@ struct TaskId {
 /// "<first 8 digits of the origin>-<epoch>-<sequence>": short enough for a log line, unique in practice.
 [[nodiscard]] std::string to_string(const TaskId& id);
 
+/// 16 lower-case hexadecimal digits, as function ids and fingerprints are written for people.
+[[nodiscard]] std::string to_hex(std::uint64_t value);
+
 /// 64 bits of a hash of a function's fully qualified name, computed by the SDK at compile time.
 struct FunctionId {
   std::uint64_t value = 0;

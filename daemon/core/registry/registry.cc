@@ -1,21 +1,19 @@
 #include "daemon/core/registry/registry.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "daemon/core/schema/parsed_schema.h"
+#include "proto/base/ids.h"
 
 namespace kaido::daemon {
 namespace {
 
 std::string describe(const FunctionInfo& function) {
-  char fingerprint[17];
-  std::snprintf(fingerprint, sizeof fingerprint, "%016llx", static_cast<unsigned long long>(function.fingerprint));
   return function.name + " " + function.signature + (function.signature.empty() ? "" : " ") + "(fingerprint " +
-         fingerprint + ")";
+         base::to_hex(function.fingerprint) + ")";
 }
 
 /// An app's part of what other apps' functions have left.

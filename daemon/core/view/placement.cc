@@ -1,9 +1,9 @@
 #include "daemon/core/view/placement.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "daemon/core/schema/compatibility.h"
+#include "proto/base/ids.h"
 
 namespace kaido::daemon {
 namespace {
@@ -28,12 +28,6 @@ const Taint* first_untolerated(const PlacementSpec& spec, const NodeInfo& node) 
   return nullptr;
 }
 
-std::string hex(std::uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
 std::string describe_tag(const Tag& wanted, const NodeInfo& node) {
   const Tag* has = find_tag(node, wanted.key);
   const std::string text = "tag " + wanted.key + "=" + wanted.value + " missing";
@@ -46,7 +40,7 @@ std::string describe_taint(const Taint& taint) {
 }
 
 std::string version_text(const std::string& signature, std::uint64_t fingerprint) {
-  return signature.empty() ? "fingerprint " + hex(fingerprint) : signature;
+  return signature.empty() ? "fingerprint " + base::to_hex(fingerprint) : signature;
 }
 
 }  // namespace
@@ -119,14 +113,15 @@ std::string PreparedPlacement::describe_mismatch(const NodeView& node) const {
     case Mismatch::kDraining:
       return "draining";
     case Mismatch::kNodeName:
-      return "not the node named " + spec.node_name;
+      return (base::parse_node_id(spec.node_name) ? "not the node with the id " : "not the node named ") +
+             spec.node_name;
     case Mismatch::kTag:
       return describe_tag(*first_missing_tag(spec, info), info);
     case Mismatch::kTaint:
       return describe_taint(*first_untolerated(spec, info));
     case Mismatch::kNotOffered:
       return "no app offers " +
-             (spec.function_name.empty() ? "function " + hex(spec.function.value) : spec.function_name);
+             (spec.function_name.empty() ? "function " + base::to_hex(spec.function.value) : spec.function_name);
     case Mismatch::kSignature:
       return describe_signature(*node.find_function(spec.function));
   }

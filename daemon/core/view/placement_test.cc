@@ -79,6 +79,19 @@ TEST(Placement, EveryRuleExcludesAndSaysWhy) {
   EXPECT_EQ(prepared(wanted()).describe_mismatch(lost), "lost");
 }
 
+TEST(Placement, ANodeIsNamedByItsIdToo) {
+  const NodeView a = view_of(worker(1, "same"));
+  const NodeView b = view_of(worker(2, "same"));
+  PlacementSpec spec = wanted();
+  spec.node_name = "same";
+  EXPECT_EQ(prepared(spec).find_mismatch(a), Mismatch::kNone);
+  EXPECT_EQ(prepared(spec).find_mismatch(b), Mismatch::kNone);
+  spec.node_name = to_string(b.info->id);
+  EXPECT_EQ(prepared(spec).find_mismatch(a), Mismatch::kNodeName) << "an id tells two of one name apart";
+  EXPECT_EQ(prepared(spec).find_mismatch(b), Mismatch::kNone);
+  EXPECT_EQ(prepared(spec).describe_mismatch(a), "not the node with the id " + spec.node_name);
+}
+
 TEST(Placement, AFingerprintOfZeroIsNotCompared) {
   PlacementSpec spec = wanted();
   spec.fingerprint = 0;

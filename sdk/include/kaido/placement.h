@@ -106,7 +106,7 @@ class PlacementVerbs {
   using Field = detail::PlacementField;
 
  public:
-  /// Only on the node of this name.
+  /// Only on the node of this name, or of this id (32 hexadecimal digits, as `kaidoctl nodes -o json` has it).
   Self& on_node(std::string_view name) & { return rule(Field::kNodeName, name); }
   Self&& on_node(std::string_view name) && { return std::move(on_node(name)); }
 
