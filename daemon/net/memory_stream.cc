@@ -141,7 +141,7 @@ base::Status MemoryStream::error() const {
 
 // The other end is this very process.
 PeerIdentity MemoryStream::identity() const {
-  return {.credentials = PeerCredentials{::getpid(), ::getuid(), ::getgid()}};
+  return {.credentials = PeerCredentials{::getpid(), ::getuid(), ::getgid()}, .has_owner = true};
 }
 
 }  // namespace kaido::daemon

@@ -91,7 +91,7 @@ std::unique_ptr<ByteStream> tcp_stream(Descriptor socket) {
 }
 
 std::unique_ptr<ByteStream> unix_stream(Descriptor socket) {
-  PeerIdentity identity;
+  PeerIdentity identity{.has_owner = true};
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {

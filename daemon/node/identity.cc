@@ -42,18 +42,6 @@ base::Status cannot_create(const std::string& path, int error) {
                                      "): set node.state_dir to a folder that this user may write");
 }
 
-/// Makes the folder for this user alone. One that is there already is not touched.
-base::Status make_folder(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  if (error) return cannot_create(path, error.value());
-  if (::mkdir(path.c_str(), 0700) == 0) {
-    // The umask may have taken bits from its owner.
-    return ::chmod(path.c_str(), 0700) == 0 ? absl::OkStatus() : cannot_create(path, errno);
-  }
-  return errno == EEXIST ? absl::OkStatus() : cannot_create(path, errno);
-}
-
 /// A folder that exists. A symbolic link to it is its owner's choice.
 base::Status check_folder(const std::string& path, const struct stat& found) {
   const auto why = base::why_not_private(
@@ -139,7 +127,7 @@ base::Status StateFolder::check(const std::string& path) {
 
 base::StatusOr<std::unique_ptr<StateFolder>> StateFolder::open(const std::string& name, base::Duration wait_max) {
   const std::string path = without_slashes(name);
-  KAIDO_RETURN_IF_ERROR(make_folder(path));
+  if (const int error = make_durable_folder(path); error != 0) return cannot_create(path, error);
   KAIDO_RETURN_IF_ERROR(check(path));
   auto lock = FileLock::acquire(path + "/lock", wait_max);
   if (absl::IsAlreadyExists(lock.status())) {

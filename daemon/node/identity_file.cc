@@ -69,7 +69,37 @@ base::Status sync_folder(const std::string& path) {
   return absl::OkStatus();
 }
 
+/// Has the name of `folder` on disk. A parent that this user may not read can only be synced with all of its disk.
+int sync_name_of(const std::string& folder) {
+  const std::string above = std::filesystem::absolute(folder).parent_path().string();
+  const Descriptor parent(::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (parent.valid()) return ::fsync(parent.get()) == 0 ? 0 : errno;
+  if (errno != EACCES) return errno;
+  const Descriptor itself(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return itself.valid() && ::syncfs(itself.get()) == 0 ? 0 : errno;
+}
+
+int make_folder(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0) return errno == EEXIST ? 0 : errno;
+  return sync_name_of(path);
+}
+
 }  // namespace
+
+int make_durable_folder(const std::string& path) {
+  struct stat found{};
+  if (::stat(path.c_str(), &found) == 0) return 0;
+  const std::filesystem::path whole(path);
+  std::filesystem::path above;
+  for (const auto& part : whole.parent_path()) {
+    above /= part;
+    if (const int error = make_folder(above.string(), 0777); error != 0) return error;
+  }
+  if (::mkdir(path.c_str(), 0700) != 0) return errno == EEXIST ? 0 : errno;
+  // The umask may have taken bits from its owner.
+  if (::chmod(path.c_str(), 0700) != 0) return errno;
+  return sync_name_of(path);
+}
 
 base::StatusOr<std::optional<std::string>> read_identity_file(const std::string& path) {
   // Without O_NONBLOCK a pipe of that name would be waited for.

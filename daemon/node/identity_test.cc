@@ -6,13 +6,38 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
+
+namespace {
+
+/// What this program syncs, and what a disk says to it.
+struct Disk {
+  std::vector<std::string> synced;
+  int error = 0;
+};
+Disk disk;
+
+}  // namespace
+
+/// In place of the C library's: no disk that is full, or loses its power, can be had in a test.
+extern "C" int fsync(int file) {
+  const std::string link = "/proc/self/fd/" + std::to_string(file);
+  std::error_code error;
+  disk.synced.push_back(std::filesystem::read_symlink(link, error).string());
+  if (disk.error == 0) return 0;
+  errno = disk.error;
+  return -1;
+}
 
 namespace kaido::daemon {
 namespace {
@@ -238,6 +263,51 @@ TEST(StateFolder, AnEpochThatCannotBeWrittenLeavesTheFormerOne) {
   const auto next = (*folder)->begin_epoch();
   ASSERT_TRUE(next.ok()) << next.status();
   EXPECT_EQ(next->epoch.value, 2U);
+}
+
+TEST(StateFolder, ADiskWithoutSpaceIsSaidAndLeavesTheFormerEpoch) {
+  const std::string path = fresh_folder();
+  auto folder = StateFolder::open(path);
+  ASSERT_TRUE(folder.ok());
+  ASSERT_TRUE((*folder)->begin_epoch().ok());
+  for (const int full : {ENOSPC, EDQUOT}) {
+    disk.error = full;
+    const base::Status refused = (*folder)->begin_epoch().status();
+    disk.error = 0;
+    EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+    EXPECT_NE(refused.message().find("no space is left to write " + path + "/identity.new"), std::string::npos)
+        << refused;
+    EXPECT_NE(refused.message().find("set node.state_dir to another file system"), std::string::npos) << refused;
+    EXPECT_FALSE(std::filesystem::exists(path + "/identity.new"));
+  }
+  const auto next = (*folder)->begin_epoch();
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(next->epoch.value, 2U);
+}
+
+TEST(StateFolder, WhatWasMadeIsOnDiskUpToTheFolderThatWasThere) {
+  const std::string path = fresh_folder();
+  const std::string top = std::filesystem::canonical(std::filesystem::path(path).parent_path());
+  const auto is_synced = [](const std::string& name) {
+    return std::find(disk.synced.begin(), disk.synced.end(), name) != disk.synced.end();
+  };
+  disk.synced.clear();
+  auto folder = StateFolder::open(path + "/a/b");
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  for (const std::string& name : {top, top + "/state", top + "/state/a"}) EXPECT_TRUE(is_synced(name)) << name;
+  disk.synced.clear();
+  ASSERT_TRUE((*folder)->begin_epoch().ok());
+  EXPECT_TRUE(is_synced(top + "/state/a/b/identity.new"));
+  EXPECT_TRUE(is_synced(top + "/state/a/b"));
+
+  folder->reset();
+  disk.synced.clear();
+  ASSERT_TRUE(StateFolder::open(path + "/a/b").ok());
+  EXPECT_FALSE(is_synced(top + "/state/a")) << "was there";
+  disk.error = ENOSPC;
+  const base::Status refused = StateFolder::open(path + "/c").status();
+  disk.error = 0;
+  EXPECT_NE(refused.message().find("cannot create the state folder"), std::string::npos) << refused;
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ struct PeerCredentials {
 /// Who is at the other end, as far as the stream can vouch for it. Empty fields: it cannot.
 struct PeerIdentity {
   std::optional<PeerCredentials> credentials;   // by the kernel: Unix sockets, memory
+  bool has_owner = false;                       // a process of this host: a Unix socket, memory; the kernel knows whose
   std::optional<std::string> certificate_name;  // by a verified certificate: mutual TLS
   bool encrypted = false;
 };

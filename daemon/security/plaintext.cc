@@ -34,8 +34,15 @@ std::unique_ptr<HandshakeOperation> PlaintextProvider::secure(Loop&, std::unique
 // The kernel says who is at the other end of a Unix socket; of others nobody does.
 base::Status PlaintextProvider::judge(const ByteStream& stream) const {
   if (policy_ == Policy::kThisHostOnly) return base::Status();
-  const auto credentials = stream.identity().credentials;
-  if (!credentials || credentials->uid == ::geteuid() || credentials->uid == 0) return base::Status();
+  const PeerIdentity identity = stream.identity();
+  if (!identity.has_owner && policy_ == Policy::kAnyNetwork) return base::Status();
+  const auto& credentials = identity.credentials;
+  if (!credentials) {
+    return absl::PermissionDeniedError("the kernel does not say to which user the process at the other end (" +
+                                       stream.remote() +
+                                       ") belongs: nodes that meet over a Unix socket must belong to one user");
+  }
+  if (credentials->uid == ::geteuid() || credentials->uid == 0) return base::Status();
   return absl::PermissionDeniedError(
       "the process at the other end belongs to user " + std::to_string(credentials->uid) + ", and this node to user " +
       std::to_string(::geteuid()) + ": nodes that meet over a Unix socket must belong to one user");
