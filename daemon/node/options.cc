@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <vector>
 
 #include "proto/wire/limits.h"
 
@@ -41,11 +42,23 @@ ListenOptions listen_options(const Settings& settings, std::uint32_t connections
 }  // namespace
 
 std::optional<std::string> plaintext_warning(const Settings& settings) {
+  const std::string what = "peers speak plain text (security.insecure_plaintext): ";
+  const auto is_tcp = [](const AddressSetting& address) { return address.kind == AddressSetting::Kind::kTcp; };
+  const auto is_far = [&](const AddressSetting& address) { return is_tcp(address) && !address.is_local(); };
   const auto& peer = settings.listen.peer;
-  if (!peer || peer->kind != AddressSetting::Kind::kTcp) return std::nullopt;
-  const std::string who = peer->is_local() ? "every user of this host" : "whoever reaches " + to_string(*peer);
-  return "peers speak plain text (security.insecure_plaintext): " + who +
-         " can pose as a node, call every function and forge results";
+  if (peer && is_tcp(*peer)) {
+    const std::string who = peer->is_local() ? "every user of this host" : "whoever reaches " + to_string(*peer);
+    return what + who + " can pose as a node, call every function and forge results";
+  }
+  // One that only dials trusts whoever answers there.
+  const std::vector<AddressSetting>& peers = settings.peers;
+  auto dialed = std::find_if(peers.begin(), peers.end(), is_far);
+  if (dialed == peers.end()) dialed = std::find_if(peers.begin(), peers.end(), is_tcp);
+  if (dialed == peers.end()) return std::nullopt;
+  const std::string place = "at " + to_string(*dialed) + (peers.size() > 1 ? " or another of \"peers\"" : "");
+  const std::string who = dialed->is_local() ? "whichever user of this host listens " + place
+                                             : "whoever answers " + place + ", or is on the way there,";
+  return what + who + " can pose as a node, call every function and forge results";
 }
 
 Address to_address(const AddressSetting& setting) {

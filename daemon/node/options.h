@@ -12,7 +12,8 @@
 
 namespace kaido::daemon {
 
-/// What plain text between nodes gives away here; nothing where they meet over Unix sockets only.
+/// What plain text between nodes gives away here, whether they come or are dialed; nothing where they meet over Unix
+/// sockets only.
 [[nodiscard]] std::optional<std::string> plaintext_warning(const Settings& settings);
 
 [[nodiscard]] Address to_address(const AddressSetting& setting);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <google/protobuf/struct.pb.h>
@@ -68,6 +69,16 @@ TEST(StateFolder, ServesOneDaemonAtATime) {
   EXPECT_NE(read_file(folder / "errors").find("state"), std::string::npos) << read_file(folder / "errors");
   EXPECT_TRUE(cluster["a"].is_ready());
   EXPECT_TRUE(RawSocket::connect_unix(cluster["a"].app_socket()).is_connected());
+}
+
+TEST(Plaintext, IsSaidInTheLogAndByStatusWhereANodeOnlyDialsToo) {
+  TestCluster cluster({NodeSpec("a"), NodeSpec("b").peers_over_unix()});
+  const std::string listens = "every user of this host can pose as a node, call every function and forge results";
+  const std::string dials = "whichever user of this host listens at " + cluster["a"].peer_address() + " can pose as";
+  for (const auto& [name, words] : {std::pair{"a", listens}, std::pair{"b", dials}}) {
+    EXPECT_NE(cluster[name].log().find(words), std::string::npos) << cluster[name].log();
+    EXPECT_NE(cluster[name].ctl("status").find(words), std::string::npos) << cluster[name].ctl("status");
+  }
 }
 
 TEST(Restart, KeepsTheIdAndRaisesTheEpoch) {
