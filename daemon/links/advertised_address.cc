@@ -5,34 +5,50 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 
 namespace kaido::daemon {
 namespace {
 
-// The first IPv4 address of an interface that is up and no loopback; empty if there is none.
-std::string first_address() {
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return {};
-  std::string found;
-  for (const ifaddrs* each = list; each != nullptr && found.empty(); each = each->ifa_next) {
-    if (each->ifa_addr == nullptr || each->ifa_addr->sa_family != AF_INET) continue;
-    if ((each->ifa_flags & IFF_UP) == 0 || (each->ifa_flags & IFF_LOOPBACK) != 0) continue;
-    std::array<char, INET_ADDRSTRLEN> text{};
-    const auto* const address = reinterpret_cast<const sockaddr_in*>(each->ifa_addr);
-    if (::inet_ntop(AF_INET, &address->sin_addr, text.data(), text.size()) != nullptr) found = text.data();
+bool is_v6(const std::string& host) { return host.find(':') != std::string::npos; }
+
+// Empty for an address that means nothing on another host.
+std::string text_of(const sockaddr& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* bytes = nullptr;
+  if (address.sa_family == AF_INET) {
+    bytes = &reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+  } else if (address.sa_family == AF_INET6) {
+    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+    if (!IN6_IS_ADDR_LINKLOCAL(&v6) && !IN6_IS_ADDR_LOOPBACK(&v6)) bytes = &v6;
   }
-  ::freeifaddrs(list);
-  return found;
+  if (bytes == nullptr || ::inet_ntop(address.sa_family, bytes, text.data(), text.size()) == nullptr) return {};
+  return text.data();
 }
 
 }  // namespace
 
-std::string advertised_address(const Address& bound) {
+std::string advertised_address(const Address& bound, std::span<const std::string> hosts) {
   if (bound.kind() != Address::Kind::kTcp) return bound.to_string();
-  if (bound.host() != "0.0.0.0" && bound.host() != "::") return bound.to_string();
-  const std::string host = first_address();
-  return Address::tcp(host.empty() ? "127.0.0.1" : host, bound.port()).to_string();
+  const bool all_v4 = bound.host() == "0.0.0.0";
+  const bool all_v6 = bound.host() == "::";
+  if (!all_v4 && !all_v6) return bound.to_string();
+  auto found = std::find_if_not(hosts.begin(), hosts.end(), is_v6);
+  if (found == hosts.end() && all_v6) found = std::find_if(hosts.begin(), hosts.end(), is_v6);
+  return Address::tcp(found == hosts.end() ? "127.0.0.1" : *found, bound.port()).to_string();
+}
+
+std::vector<std::string> reachable_hosts() {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return {};
+  std::vector<std::string> hosts;
+  for (const ifaddrs* each = list; each != nullptr; each = each->ifa_next) {
+    if (each->ifa_addr == nullptr || (each->ifa_flags & IFF_UP) == 0 || (each->ifa_flags & IFF_LOOPBACK) != 0) continue;
+    if (std::string host = text_of(*each->ifa_addr); !host.empty()) hosts.push_back(std::move(host));
+  }
+  ::freeifaddrs(list);
+  return hosts;
 }
 
 }  // namespace kaido::daemon

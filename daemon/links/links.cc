@@ -184,7 +184,8 @@ base::Status Links::start() {
                                [this](std::unique_ptr<Connection> connection) { accept_peer(std::move(connection)); });
     if (!peers.ok()) return peers.status();
     peer_listener_ = *std::move(peers);
-    advertised = options_.advertise ? options_.advertise->to_string() : advertised_address(peer_listener_->address());
+    advertised = options_.advertise ? options_.advertise->to_string()
+                                    : advertised_address(peer_listener_->address(), reachable_hosts());
     log_.info("listening for peers", {"address", peer_listener_->address().to_string()}, {"advertised", advertised});
   }
   machine_.start(loop_.now(), advertised);

@@ -16,6 +16,7 @@ class CrossChecker {
 
   void run() {
     check_listenable();
+    check_advertised();
     check_exposure();
     check_sockets();
     check_limits();
@@ -47,6 +48,21 @@ class CrossChecker {
     };
     check("listen.peer", settings_.listen.peer);
     check("listen.http", settings_.listen.http);
+  }
+
+  void check_advertised() {
+    const std::optional<AddressSetting>& advertise = settings_.listen.advertise;
+    if (!advertise) return;
+    if (!settings_.listen.peer) {
+      complain({"listen.advertise", "listen.peer"},
+               "other nodes would be told to dial " + in_quotes(to_string(*advertise)) +
+                   ", but this node takes none; set listen.peer too, or remove it");
+    }
+    if (advertise->is_wildcard() || (advertise->kind == AddressSetting::Kind::kTcp && advertise->port == 0)) {
+      complain({"listen.advertise"}, in_quotes(to_string(*advertise)) +
+                                         " is nothing that another node could dial; write the host and the port at "
+                                         "which others reach this one, or remove it: an address of this host is found");
+    }
   }
 
   void check_exposure() {

@@ -206,6 +206,27 @@ TEST(Loader, RefusesToListenOnNames) {
   EXPECT_TRUE(load("peers: [node-b:7600]\nsecurity: {insecure_plaintext: true}").ok()) << "dialled, not listened on";
 }
 
+TEST(Loader, RefusesToAdvertiseWhatNobodyCanDial) {
+  const auto advertise = [](const std::string& address, const std::string& peer = "127.0.0.1:7600") {
+    return problems("security: {insecure_plaintext: true}\nlisten: {peer: " + peer + ", advertise: \"" + address +
+                    "\"}");
+  };
+  for (const char* const nothing : {"0.0.0.0:7600", "[::]:7600", "[::ffff:0.0.0.0]:7600", "10.0.0.7:0", "0.0.0.0:0"}) {
+    const Problems found = advertise(nothing);
+    ASSERT_EQ(found.size(), 1U) << nothing;
+    EXPECT_NE(found[0].find("\"listen.advertise\": \"" + std::string(nothing) + "\" is nothing that another node"),
+              std::string::npos)
+        << found[0];
+  }
+  EXPECT_EQ(advertise("10.0.0.7:7601"), Problems{});
+  EXPECT_EQ(advertise("[fd00::7]:7601"), Problems{});
+  EXPECT_EQ(advertise("node-a:7601"), Problems{}) << "resolved by who dials";
+  EXPECT_EQ(advertise("unix:/shared/peer.sock"), Problems{});
+  const Problems useless = advertise("10.0.0.7:7601", "none");
+  ASSERT_EQ(useless.size(), 1U);
+  EXPECT_NE(useless[0].find("but this node takes none; set listen.peer too"), std::string::npos) << useless[0];
+}
+
 TEST(Loader, ChecksSettingsAgainstEachOther) {
   const auto complains = [](std::string_view text, std::string_view about) {
     const Problems found = problems(text);

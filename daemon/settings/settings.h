@@ -40,6 +40,8 @@ struct AddressSetting {
 
   /// Whether only this host can reach it: a Unix path, 127.0.0.0/8, ::1 or "localhost". Names are not resolved.
   [[nodiscard]] bool is_local() const;
+  /// Every address of this host, where it is listened on (0.0.0.0, ::); nothing that can be dialed.
+  [[nodiscard]] bool is_wildcard() const;
   /// A Unix path, a numeric address or "localhost": names would have to be resolved, and may mean several hosts.
   [[nodiscard]] bool can_be_listened_on() const;
 };
