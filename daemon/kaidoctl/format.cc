@@ -145,7 +145,10 @@ std::string format_nodes(const v1::ListNodesResponse& response, Style style) {
                {tags_of(node)},
                {taints_of(node)}});
   }
-  return table.render(style);
+  std::string text = table.render(style);
+  for (const std::string& warning : response.warnings())
+    text += paint("warning: " + warning, Colour::kYellow, style) + "\n";
+  return text;
 }
 
 std::string format_functions(const v1::ListFunctionsResponse& response, Style style) {

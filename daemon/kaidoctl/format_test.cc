@@ -136,6 +136,16 @@ TEST(FormatNodes, TellsSelfSeenAndNeverSeenApart) {
             "gamma  unknown  -              0/0   0          0          -         -      -                   -\n");
 }
 
+TEST(FormatNodes, EndsWithWhatSomebodyShouldMend) {
+  v1::ListNodesResponse nodes;
+  nodes.add_nodes()->set_name("a");
+  const std::string table = format_nodes(nodes, kPlain);
+  nodes.add_warnings("two nodes have the id 01");
+  nodes.add_warnings("two nodes are named \x1b[2J");
+  EXPECT_EQ(format_nodes(nodes, kPlain),
+            table + "warning: two nodes have the id 01\nwarning: two nodes are named \\x1b[2J\n");
+}
+
 TEST(FormatFunctions, NamesWhoOffersThem) {
   v1::ListFunctionsResponse functions;
   EXPECT_NE(format_functions(functions, kPlain).find("no function is offered"), std::string::npos);

@@ -84,6 +84,7 @@ v1::ListNodesResponse AdminView::list_nodes() {
   for (PeerSummary& peer : rooms_.machine.peers().list()) peers.emplace(peer.node.value, std::move(peer));
   const LoadTable& loads = rooms_.machine.tasks().chooser().loads();
   v1::ListNodesResponse response;
+  for (const Conflict& conflict : rooms_.machine.peers().conflicts()) response.add_warnings(describe(conflict));
   for (const NodeView& node : rooms_.machine.tasks().view().nodes()) {
     if (!node.is_known) continue;
     v1::NodeSummary& summary = *response.add_nodes();

@@ -49,14 +49,20 @@ TEST(Twins, ACopiedIdentityIsSaidOnceAndTheFirstStays) {
   ASSERT_TRUE(clone->start());
 
   ASSERT_TRUE(wait_until([&] { return count(cluster["c"].log(), kConflict) > 0; }));
-  const std::string status = cluster["c"].ctl("status");
-  EXPECT_NE(status.find("two nodes have the id "), std::string::npos) << status;
-  EXPECT_NE(status.find("remove the file identity in its node.state_dir"), std::string::npos) << status;
+  ASSERT_TRUE(wait_until([&] { return count(clone->log(), kConflict) > 0; })) << clone->log();
+  for (TestNode* const node : {&cluster["c"], &*clone}) {
+    for (const char* const command : {"status", "nodes"}) {
+      const std::string answer = node->ctl(command);
+      EXPECT_NE(answer.find("two nodes have the id "), std::string::npos) << answer;
+      EXPECT_NE(answer.find("remove the file identity in its node.state_dir"), std::string::npos) << answer;
+    }
+  }
 
   // It goes on trying, and is refused each time, without another word and without touching the first.
   EXPECT_TRUE(wait_until([&] { return cluster["c"].metric("kaido_gossip_connects_total{result=\"refused\"}") >= 3; }));
   EXPECT_EQ(cluster["c"].connected_peers(), 1);
   EXPECT_EQ(count(cluster["c"].log(), kConflict), 1U) << cluster["c"].log();
+  EXPECT_EQ(count(clone->log(), kConflict), 1U) << clone->log();
   EXPECT_EQ(count(cluster["c"].log(), "node lost"), 0U) << cluster["c"].log();
   EXPECT_EQ(count(cluster["a"].log(), "node lost"), 0U) << cluster["a"].log();
   EXPECT_EQ(clone->connected_peers(), 0);
@@ -68,9 +74,11 @@ TEST(Twins, OneNameOfTwoNodesIsSaidAndNotGuessedAt) {
   other->write_config({cluster["c"].peer_address()});
   ASSERT_TRUE(other->start());
   ASSERT_TRUE(wait_until([&] { return count(cluster["c"].log(), kConflict) > 0; }));
-  const std::string status = cluster["c"].ctl("status");
-  EXPECT_NE(status.find("two nodes are named same: "), std::string::npos) << status;
-  EXPECT_NE(status.find("give one of them another node.name"), std::string::npos) << status;
+  for (const char* const command : {"status", "nodes"}) {
+    const std::string answer = cluster["c"].ctl(command);
+    EXPECT_NE(answer.find("two nodes are named same: "), std::string::npos) << answer;
+    EXPECT_NE(answer.find("give one of them another node.name"), std::string::npos) << answer;
+  }
   EXPECT_TRUE(wait_until([&] { return cluster["c"].connected_peers() == 2; })) << "both are nodes";
 
   const TempFolder folder;

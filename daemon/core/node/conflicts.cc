@@ -1,19 +1,10 @@
 #include "daemon/core/node/conflicts.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace kaido::daemon {
-namespace {
-
-bool is_same(const Conflict& a, const Conflict& b) {
-  if (a.kind != b.kind) return false;
-  if (a.kind == Conflict::Kind::kId) return a.id == b.id;
-  return a.first.name == b.first.name;
-}
-
-}  // namespace
-
 std::string describe(const Conflict& conflict) {
   const std::string who = conflict.first.name + " (" + conflict.first.address + ") and " + conflict.second.name + " (" +
                           conflict.second.address + ")";
@@ -26,28 +17,39 @@ std::string describe(const Conflict& conflict) {
          "again";
 }
 
+void Conflicts::say(const Conflict& conflict) {
+  outbox_.error("node", "nodes are in each other's way", {{"what", describe(conflict)}});
+}
+
 void Conflicts::noticed(base::Instant now, Conflict conflict) {
+  if (conflict.kind == Conflict::Kind::kName) {
+    if (names_.contains(conflict.first.name)) return;
+    if (names_.size() < kMax) names_.insert(conflict.first.name);
+    return say(conflict);
+  }
+  std::erase_if(known_, [&](const Conflict& other) { return now - other.last > shown_for_; });
   const auto known =
-      std::find_if(known_.begin(), known_.end(), [&](const Conflict& other) { return is_same(other, conflict); });
+      std::find_if(known_.begin(), known_.end(), [&](const Conflict& other) { return other.id == conflict.id; });
+  conflict.since = known == known_.end() ? now : known->since;
+  conflict.last = now;
   if (known != known_.end()) {
-    const bool is_news = now - known->last > kShownFor;
-    conflict.since = is_news ? now : known->since;
-    conflict.last = now;
     *known = std::move(conflict);
-    if (is_news) outbox_.error("node", "nodes are in each other's way", {{"what", describe(*known)}});
     return;
   }
-  conflict.since = conflict.last = now;
-  outbox_.error("node", "nodes are in each other's way", {{"what", describe(conflict)}});
-  std::erase_if(known_, [&](const Conflict& other) { return now - other.last > kShownFor; });
+  say(conflict);
   if (known_.size() < kMax) known_.push_back(std::move(conflict));
 }
 
 std::vector<Conflict> Conflicts::list(base::Instant now) const {
   std::vector<Conflict> current;
   std::copy_if(known_.begin(), known_.end(), std::back_inserter(current),
-               [&](const Conflict& conflict) { return now - conflict.last <= kShownFor; });
+               [&](const Conflict& conflict) { return now - conflict.last <= shown_for_; });
   return current;
+}
+
+bool Conflicts::is_current(base::Instant now, const base::NodeId& id) const {
+  return std::any_of(known_.begin(), known_.end(),
+                     [&](const Conflict& conflict) { return conflict.id == id && now - conflict.last <= shown_for_; });
 }
 
 }  // namespace kaido::daemon

@@ -1,6 +1,8 @@
 /// Two nodes with one id, or with one name: what was noticed, and what to do about it.
 #pragma once
 
+#include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,31 +25,45 @@ struct Conflict {
   base::NodeId id;
   Claimant first;
   Claimant second;
-  base::Instant since;
-  base::Instant last;  ///< noticed
+  base::Instant since;  ///< of an id's
+  base::Instant last;   ///< noticed
 };
 
 /// What is wrong and what mends it, in one sentence.
 [[nodiscard]] std::string describe(const Conflict& conflict);
 
-/// Logs each conflict once, and lists it for as long as it is noticed again and again.
+/// Logs each conflict once. One of an id is noticed when somebody knocks, and lasts for as long as that comes again and
+/// again; one of a name lasts for as long as both nodes are known, which its owner sees.
 ///
 /// Threading: confined to the node strand.
 class Conflicts {
  public:
-  /// How many are listed; more are logged only.
+  /// How many of a kind are remembered; more are logged each time.
   static constexpr std::size_t kMax = 16;
-  /// How long one is listed after it was noticed last.
-  static constexpr base::Duration kShownFor = std::chrono::minutes(2);
+  /// The least that one of an id is listed for after it was noticed last.
+  static constexpr base::Duration kShownForMin = std::chrono::minutes(2);
 
-  explicit Conflicts(Outbox& outbox) : outbox_(outbox) {}
+  /// `knocks`: the longest time between two tries of somebody who is turned away. A conflict is listed for twice that,
+  /// or for kShownForMin: one that goes on has no gaps.
+  Conflicts(Outbox& outbox, base::Duration knocks) : outbox_(outbox), shown_for_(std::max(kShownForMin, 2 * knocks)) {}
 
   void noticed(base::Instant now, Conflict conflict);
+  /// Those of ids.
   [[nodiscard]] std::vector<Conflict> list(base::Instant now) const;
+  [[nodiscard]] bool is_current(base::Instant now, const base::NodeId& id) const;
+
+  /// No two living nodes have the name any more: if two have it again, that is news.
+  void name_is_free(const std::string& name) { names_.erase(name); }
+
+  [[nodiscard]] base::Duration shown_for() const { return shown_for_; }
 
  private:
+  void say(const Conflict& conflict);
+
   Outbox& outbox_;
-  std::vector<Conflict> known_;
+  const base::Duration shown_for_;
+  std::vector<Conflict> known_;  ///< of ids
+  std::set<std::string> names_;  ///< that two have, and that was said
 };
 
 }  // namespace kaido::daemon

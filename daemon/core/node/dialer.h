@@ -42,11 +42,18 @@ class Dialer {
   /// The next try comes after the longest pause: the answer would be the same today.
   void wait_long(base::Instant now) {
     state_ = State::kWaiting;
-    due_ = base::after(now, kLongPauseFactor * pause_max_);
+    due_ = base::after(now, long_pause(pause_max_));
   }
   /// No try until somebody says so.
   void rest() { state_ = State::kResting; }
-  void succeeded() { backoff_.reset(); }
+  void succeeded() {
+    backoff_.reset();
+    was_refused_ = false;
+  }
+
+  /// Between two tries of an address that leads to this node itself, to a copy of its identity, or to somebody who
+  /// refuses for good: it may lead to somebody else tomorrow.
+  [[nodiscard]] static base::Duration long_pause(base::Duration pause_max) { return kLongPauseFactor * pause_max; }
 
   /// Who was found at the address the last time.
   void reached(const base::NodeId& id) { id_ = id; }
@@ -55,6 +62,8 @@ class Dialer {
   /// That nobody answers is worth one line, until somebody has.
   [[nodiscard]] bool take_first_failure() { return !std::exchange(has_failed_, true); }
   void answered() { has_failed_ = false; }
+  /// As is that who answers there cannot be a peer, until he is.
+  [[nodiscard]] bool take_first_refusal() { return !std::exchange(was_refused_, true); }
 
   [[nodiscard]] const std::string& address() const { return address_; }
   [[nodiscard]] State state() const { return state_; }
@@ -68,8 +77,7 @@ class Dialer {
   [[nodiscard]] NodeIndex sought() const { return sought_; }
 
  private:
-  /// Of the longest ordinary pause. An address that leads to this node itself, or to a copy of its identity, may lead
-  /// to somebody else tomorrow: it is tried again, seldom.
+  /// Of the longest ordinary pause.
   static constexpr int kLongPauseFactor = 6;
 
   const std::string address_;
@@ -80,6 +88,7 @@ class Dialer {
   base::Instant due_;
   std::optional<base::NodeId> id_;
   bool has_failed_ = false;
+  bool was_refused_ = false;
   NodeIndex sought_ = kNoNode;
 };
 

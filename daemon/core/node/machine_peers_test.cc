@@ -213,11 +213,63 @@ TEST(MachinePeers, AClonedIdIsReportedOnceAndNeitherFlaps) {
       EXPECT_EQ(a.peers(), 1U) << "who was there stays";
       EXPECT_EQ(clone.peers(), 0U);
       EXPECT_EQ(c.machine->peers().counters().nodes_lost, 0U) << "seed " << seed << ", epoch " << epoch;
-      EXPECT_EQ(c.count_log("nodes are in each other's way"), 1) << c.log_text();
-      ASSERT_EQ(c.machine->peers().conflicts().size(), 1U);
+      for (TestNode* const node : {&c, &clone}) {
+        EXPECT_EQ(node->count_log("nodes are in each other's way"), 1) << node->log_text();
+        EXPECT_EQ(node->count_log("two nodes have the id"), 1) << node->log_text();
+        ASSERT_EQ(node->machine->peers().conflicts().size(), 1U) << node->options.name;
+      }
       EXPECT_LT(c.machine->peers().counters().handshakes_failed, 100U) << "it knocks at the pace of reconnect_max";
     }
   }
+}
+
+TEST(MachinePeers, AConflictThatKnocksSeldomIsSaidOnceAndShownWithoutGaps) {
+  World world;
+  const auto seldom = [](NodeMachineOptions& options) { options.peers.reconnect_max = 1min; };
+  TestNode& c = world.start({.name = "c", .number = 3, .tune = seldom});
+  TestNode& a = world.start({.name = "a", .number = 1, .life = {{2}, 0}, .peers = {"c"}, .tune = seldom});
+  ASSERT_TRUE(world.run_until([&] { return a.peers() == 1; }));
+  TestNode& clone = world.start({.name = "b", .number = 1, .life = {{2}, 0}, .peers = {"c"}, .tune = seldom});
+  world.run_for(10s);
+  for (int minute = 0; minute < 60; ++minute) {
+    for (TestNode* const node : {&c, &clone}) {
+      ASSERT_EQ(node->machine->peers().conflicts().size(), 1U) << node->options.name << ", minute " << minute;
+    }
+    world.run_for(1min);
+  }
+  for (TestNode* const node : {&c, &clone}) {
+    EXPECT_EQ(node->count_log("nodes are in each other's way"), 1) << node->log_text();
+  }
+  const Conflict told = clone.machine->peers().conflicts()[0];
+  EXPECT_EQ(told.first.address, "this node");
+  EXPECT_EQ(told.second.name, "a");
+  EXPECT_NE(told.second.address.find(", linked with c"), std::string::npos) << told.second.address;
+  EXPECT_EQ(clone.count_log("there can be no link"), 0) << "that was said already";
+}
+
+TEST(MachinePeers, AnAddressThatCannotBeJoinedHasOneLine) {
+  World world;
+  TestNode& a = world.start({.name = "a", .number = 1, .peers = {"b"}});
+  const auto newer = [](NodeMachineOptions& options) { options.peers.session.versions = {98, 99}; };
+  TestNode& b = world.start({.name = "b", .number = 2, .peers = {"a"}, .tune = newer});
+  world.run_for(1h);
+  EXPECT_EQ(a.peers() + b.peers(), 0U);
+  for (TestNode* const node : {&a, &b}) {
+    EXPECT_EQ(node->count_log("there can be no link"), 1) << node->log_text();
+    EXPECT_EQ(node->count_log("upgrade"), 1) << node->log_text();
+    EXPECT_GT(node->machine->peers().counters().handshakes_failed, 10U) << "it is tried again";
+  }
+}
+
+TEST(MachinePeers, WhatTwoNodesDoAnywayIsNoRefusal) {
+  World world;
+  // Each dials the other, and itself; then one of them stops in good order, and the other waits for it.
+  TestNode& a = world.start({.name = "a", .number = 1, .peers = {"a", "b"}});
+  TestNode& b = world.start({.name = "b", .number = 2, .peers = {"a", "b"}});
+  ASSERT_TRUE(world.run_until([&] { return a.peers() == 1 && b.peers() == 1; }));
+  b.machine->say_goodbye(world.now, "stopping");
+  world.run_for(1min);
+  EXPECT_EQ(a.count_log("there can be no link") + b.count_log("there can be no link"), 0) << a.log_text();
 }
 
 TEST(MachinePeers, TwoClonesThatMeetSayWhatIsWrong) {
@@ -236,13 +288,20 @@ TEST(MachinePeers, TwoNodesOfOneNameAreBothThereAndReportedOnce) {
   World world;
   TestNode& a = world.start({.name = "a", .number = 1});
   world.start({.name = "same", .number = 2, .peers = {"a"}, .address = "x"});
-  world.start({.name = "same", .number = 3, .peers = {"a"}, .address = "y"});
+  TestNode& second = world.start({.name = "same", .number = 3, .peers = {"a"}, .address = "y"});
   ASSERT_TRUE(world.run_until([&] { return a.peers() == 2; }));
-  world.run_for(1min);
+  world.run_for(1h);
   EXPECT_EQ(a.peers(), 2U);
   EXPECT_EQ(a.count_log("nodes are in each other's way"), 1) << a.log_text();
-  ASSERT_EQ(a.machine->peers().conflicts().size(), 1U);
+  ASSERT_EQ(a.machine->peers().conflicts().size(), 1U) << "for as long as it lasts";
   EXPECT_EQ(a.machine->peers().conflicts()[0].kind, Conflict::Kind::kName);
+  world.kill(second);
+  ASSERT_TRUE(world.run_until([&] { return a.machine->peers().counters().nodes_lost == 1; }));
+  EXPECT_TRUE(a.machine->peers().conflicts().empty());
+  world.start({.name = "same", .number = 4, .peers = {"a"}, .address = "z"});
+  ASSERT_TRUE(world.run_until([&] { return a.peers() == 2; }));
+  EXPECT_EQ(a.machine->peers().conflicts().size(), 1U);
+  EXPECT_EQ(a.count_log("nodes are in each other's way"), 2) << "it is back: " << a.log_text();
 }
 
 TEST(MachinePeers, ANodeNamedLikeThisOneIsReportedByBoth) {

@@ -259,7 +259,7 @@ std::size_t lines_of(Outbox& outbox) {
 
 TEST(Conflicts, IsLoggedOnceAndListedWhileItLasts) {
   Outbox outbox;
-  Conflicts conflicts(outbox);
+  Conflicts conflicts(outbox, 10s);
   conflicts.noticed(kStart, conflict_of(1));
   EXPECT_EQ(lines_of(outbox), 1U);
   for (int minute = 1; minute <= 10; ++minute) conflicts.noticed(kStart + minute * 1min, conflict_of(1));
@@ -267,30 +267,49 @@ TEST(Conflicts, IsLoggedOnceAndListedWhileItLasts) {
   ASSERT_EQ(conflicts.list(kStart + 10min).size(), 1U);
   EXPECT_EQ(conflicts.list(kStart + 10min)[0].since, kStart);
   EXPECT_EQ(conflicts.list(kStart + 10min)[0].last, kStart + 10min);
-  EXPECT_TRUE(conflicts.list(kStart + 10min + Conflicts::kShownFor + 1ns).empty());
+  EXPECT_TRUE(conflicts.is_current(kStart + 10min, conflict_of(1).id));
+  EXPECT_FALSE(conflicts.is_current(kStart + 10min, conflict_of(2).id));
+  const base::Instant over = kStart + 10min + Conflicts::kShownForMin + 1ns;
+  EXPECT_TRUE(conflicts.list(over).empty());
+  EXPECT_FALSE(conflicts.is_current(over, conflict_of(1).id));
   conflicts.noticed(kStart + 1h, conflict_of(1));
   EXPECT_EQ(lines_of(outbox), 1U) << "it is back";
   EXPECT_EQ(conflicts.list(kStart + 1h)[0].since, kStart + 1h);
 }
 
-TEST(Conflicts, IdsAndNamesAreDifferentMatters) {
+TEST(Conflicts, OneThatKnocksSeldomHasNoGaps) {
   Outbox outbox;
-  Conflicts conflicts(outbox);
+  Conflicts conflicts(outbox, 6h);
+  for (int knock = 0; knock < 10; ++knock) {
+    conflicts.noticed(kStart + knock * 6h, conflict_of(1));
+    EXPECT_EQ(conflicts.list(kStart + (knock + 1) * 6h).size(), 1U);
+  }
+  EXPECT_EQ(lines_of(outbox), 1U);
+}
+
+TEST(Conflicts, ANameIsSaidOnceUntilItIsFree) {
+  Outbox outbox;
+  Conflicts conflicts(outbox, 10s);
   conflicts.noticed(kStart, conflict_of(1));
   conflicts.noticed(kStart, conflict_of(1, Conflict::Kind::kName));
-  EXPECT_EQ(lines_of(outbox), 2U);
-  EXPECT_EQ(conflicts.list(kStart).size(), 2U);
+  EXPECT_EQ(lines_of(outbox), 2U) << "ids and names are different matters";
+  EXPECT_EQ(conflicts.list(kStart).size(), 1U) << "of names the view knows better";
+  conflicts.noticed(kStart + 24h, conflict_of(1, Conflict::Kind::kName));
+  EXPECT_EQ(lines_of(outbox), 0U);
+  conflicts.name_is_free("n1");
+  conflicts.noticed(kStart + 24h, conflict_of(1, Conflict::Kind::kName));
+  EXPECT_EQ(lines_of(outbox), 1U);
 }
 
 TEST(Conflicts, TheListIsBounded) {
   Outbox outbox;
-  Conflicts conflicts(outbox);
+  Conflicts conflicts(outbox, 10s);
   for (std::uint8_t id = 1; id <= 40; ++id) conflicts.noticed(kStart, conflict_of(id));
   EXPECT_EQ(conflicts.list(kStart).size(), Conflicts::kMax);
-  conflicts.noticed(kStart + Conflicts::kShownFor + 1s, conflict_of(50));
-  const auto later = conflicts.list(kStart + Conflicts::kShownFor + 1s);
-  ASSERT_EQ(later.size(), 1U) << "old ones make room";
-  EXPECT_EQ(later[0].id.bytes[0], 50);
+  const base::Instant later = kStart + Conflicts::kShownForMin + 1s;
+  conflicts.noticed(later, conflict_of(50));
+  ASSERT_EQ(conflicts.list(later).size(), 1U) << "old ones make room";
+  EXPECT_EQ(conflicts.list(later)[0].id.bytes[0], 50);
 }
 
 TEST(Conflicts, TheSentenceNamesBothAndWhatToDo) {

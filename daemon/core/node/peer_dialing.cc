@@ -71,6 +71,17 @@ void Peers::dial_failed(DialId dial, const base::Status& reason) {
   check_liveness();
 }
 
+// Why who answers at an address is no peer: one line, until he is. Two links that cross, and a node that stops, are
+// nothing to mend; a twin has a line of its own.
+void Peers::note_refusal(const Link& link, const base::Status& reason) {
+  Dialer* const dialer = link.dialer();
+  if (dialer == nullptr || closing_ || link.is_of_twins()) return;
+  if (reason.ok() || absl::IsUnavailable(reason) || absl::IsAlreadyExists(reason)) return;
+  if (!dialer->take_first_refusal()) return;
+  outbox_.warn(kRoom, "peer answers, and there can be no link; trying on",
+               {{"address", dialer->address()}, {"reason", std::string(reason.message())}});
+}
+
 // Dialers of configured addresses that led to the node, and rest because it had a link, go on. False: none led there.
 bool Peers::rouse(const base::NodeId& id, void (Dialer::*resume)(base::Instant)) {
   bool is_configured = false;

@@ -1,5 +1,8 @@
-// Which greeting wins: of two links to one node, of two lives of one node, of two daemons with one id.
+// Which greeting wins: of two links to one node, of two lives of one node, of two daemons with one id. And who has the
+// name of another.
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "daemon/core/node/outbox.h"
@@ -18,6 +21,7 @@ base::Status Peers::judge_greeting(Link& link, const PeerGreeting& peer) {
     const bool is_replacement = link.dialer() != nullptr && link.dialer()->sought() != kNoNode;
     if (peer.life != other.life() && other.session().is_established()) {
       challenge(other, kNoConnection);
+      if (conflicts_.is_current(now_, peer.id)) link.session().report_twin({other.name(), other.remote()});
       return absl::UnavailableError("another life of this node is connected; it is asked whether it lives");
     }
     if (!is_replacement) return absl::AlreadyExistsError("the nodes are connected already");
@@ -35,7 +39,19 @@ base::Status Peers::greeted_self(Link& link, const PeerGreeting& peer) {
   conflict.second = {peer.name, link.remote()};
   const std::string what = describe(conflict);
   conflicts_.noticed(now_, std::move(conflict));
+  link.set_twins();
   return absl::FailedPreconditionError(what);
+}
+
+// A third node has met both, and turns this one away.
+void Peers::told_of_twin(Link& link, const PeerTwin& twin) {
+  const std::string teller = link.session().peer() ? link.name() : link.remote();
+  Conflict conflict;
+  conflict.id = options_.session.node_id;
+  conflict.first = {options_.session.node_name, "this node"};
+  conflict.second = {twin.name, twin.address + ", linked with " + teller};
+  conflicts_.noticed(now_, std::move(conflict));
+  link.set_twins();
 }
 
 void Peers::judge_commitment(Link& link, const PeerGreeting& peer) {
@@ -82,7 +98,9 @@ void Peers::incumbent_lives(const Link& incumbent, base::Instant asked) {
     conflict.second = challenger != nullptr ? challenger->claimant() : Claimant{"another daemon", "turned away before"};
     const std::string what = describe(conflict);
     conflicts_.noticed(now_, std::move(conflict));
-    if (challenger != nullptr) challenger->session().close(absl::FailedPreconditionError(what));
+    if (challenger == nullptr) continue;
+    challenger->session().report_twin({incumbent.name(), incumbent.remote()});
+    challenger->session().close(absl::FailedPreconditionError(what));
   }
 }
 
@@ -114,6 +132,56 @@ void Peers::expire_challenges() {
   }
   // Whoever had no link any more when it was looked for.
   std::erase_if(challenges_, [&](const Challenge& challenge) { return challenge.deadline <= now_; });
+}
+
+// ---------------------------------------------------------------- names
+
+std::string Peers::whereabouts(const NodeView& node) const {
+  if (node.index == kSelf) return "this node";
+  const Link* const link = active(node.index);
+  return link != nullptr ? link->remote() : "no link";
+}
+
+void Peers::note_name_conflict(const Link& link, const NodeInfo& info) {
+  for (const NodeView& other : tasks_.view().nodes()) {
+    if (!other.is_known || !other.alive || other.info->name != info.name || other.info->id == info.id) continue;
+    Conflict conflict;
+    conflict.kind = Conflict::Kind::kName;
+    conflict.id = info.id;
+    conflict.first = {info.name, whereabouts(other)};
+    conflict.second = {info.name, link.remote()};
+    conflicts_.noticed(now_, std::move(conflict));
+  }
+}
+
+void Peers::look_whether_name_is_free(const std::string& name) {
+  const auto nodes = tasks_.view().nodes();
+  const auto has_it = [&](const NodeView& node) { return node.is_known && node.alive && node.info->name == name; };
+  if (std::count_if(nodes.begin(), nodes.end(), has_it) < 2) conflicts_.name_is_free(name);
+}
+
+std::vector<Conflict> Peers::name_conflicts() const {
+  std::vector<Conflict> found;
+  std::map<std::string_view, const NodeView*> first_of;
+  for (const NodeView& node : tasks_.view().nodes()) {
+    if (!node.is_known || !node.alive) continue;
+    const auto [first, is_alone] = first_of.emplace(node.info->name, &node);
+    if (is_alone) continue;
+    Conflict conflict;
+    conflict.kind = Conflict::Kind::kName;
+    conflict.id = node.info->id;
+    conflict.first = {node.info->name, whereabouts(*first->second)};
+    conflict.second = {node.info->name, whereabouts(node)};
+    found.push_back(std::move(conflict));
+    if (found.size() == Conflicts::kMax) break;
+  }
+  return found;
+}
+
+std::vector<Conflict> Peers::conflicts() const {
+  std::vector<Conflict> all = conflicts_.list(now_);
+  for (Conflict& conflict : name_conflicts()) all.push_back(std::move(conflict));
+  return all;
 }
 
 }  // namespace kaido::daemon

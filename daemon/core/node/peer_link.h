@@ -30,6 +30,7 @@ class Peers::Link final : public PeerSessionActions {
     peers_.outbox_.send(connection_, header, metadata, std::move(payload));
   }
   void close(base::Status reason, bool said_goodbye) override;
+  void twin_reported(PeerTwin twin) override { peers_.told_of_twin(*this, twin); }
   void finish() override { peers_.outbox_.command(Command::Kind::kFinish).connection = connection_; }
   base::Status greeted(const PeerGreeting& peer) override;
   void committed(const PeerGreeting& peer) override { peers_.judge_commitment(*this, peer); }
@@ -80,6 +81,8 @@ class Peers::Link final : public PeerSessionActions {
   /// It carries work for this node from here on.
   void set_index(NodeIndex index) { index_ = index; }
   void set_congested(bool congested) { congested_ = congested; }
+  /// This node's id is the other side's, too, or a third one's: that was said.
+  void set_twins() { is_of_twins_ = true; }
   /// Its dialer has other things to do.
   void forget_dialer() { dialer_ = nullptr; }
 
@@ -92,6 +95,7 @@ class Peers::Link final : public PeerSessionActions {
   [[nodiscard]] const base::Life& life() const { return session_.peer()->life; }
   [[nodiscard]] const std::string& name() const { return session_.peer()->name; }
   [[nodiscard]] bool was_established() const { return was_established_; }
+  [[nodiscard]] bool is_of_twins() const { return is_of_twins_; }
   [[nodiscard]] bool is_congested() const { return congested_; }
   [[nodiscard]] const std::optional<base::Duration>& last_round_trip() const { return round_trip_; }
   [[nodiscard]] Claimant claimant() const { return {name(), remote_}; }
@@ -113,6 +117,7 @@ class Peers::Link final : public PeerSessionActions {
   NodeIndex index_ = kNoNode;
   bool was_established_ = false;
   bool congested_ = false;
+  bool is_of_twins_ = false;
   bool left_ = false;
   std::uint64_t announced_ = 0;  ///< the version that the peer was told last
   bool said_refused_ = false;

@@ -48,7 +48,7 @@ Peers::Peers(const base::Instant& now, PeersOptions options, TaskFlow& tasks, Ou
       tasks_(tasks),
       outbox_(outbox),
       liveness_(options_.reconnect_grace),
-      conflicts_(outbox),
+      conflicts_(outbox, Dialer::long_pause(options_.reconnect_max)),
       links_(Half::kPeers) {
   std::uint64_t seed = options_.seed;
   for (const std::string& address : options_.addresses) {
@@ -159,6 +159,7 @@ void Peers::closed(ConnectionId connection, const base::Status& reason) {
   if (absl::IsInvalidArgument(reason)) ++counters_.bad_frames;
   if (!link->was_established()) {
     ++counters_.handshakes_failed;
+    note_refusal(*link, reason);
   } else if (absl::IsDeadlineExceeded(reason)) {
     ++counters_.lost_silent;
   } else if (absl::IsInvalidArgument(reason)) {
@@ -276,19 +277,6 @@ void Peers::introduced(Link& link) {
   tasks_.cluster_changed();
 }
 
-void Peers::note_name_conflict(const Link& link, const NodeInfo& info) {
-  for (const NodeView& other : tasks_.view().nodes()) {
-    if (!other.is_known || !other.alive || other.info->name != info.name || other.info->id == info.id) continue;
-    const Link* const theirs = active(other.index);
-    Conflict conflict;
-    conflict.kind = Conflict::Kind::kName;
-    conflict.id = info.id;
-    conflict.first = {info.name, other.index == kSelf ? "this node" : theirs != nullptr ? theirs->remote() : "no link"};
-    conflict.second = {info.name, link.remote()};
-    conflicts_.noticed(now_, std::move(conflict));
-  }
-}
-
 void Peers::left(Link& link, Departure how) {
   const auto& peer = link.session().peer();
   if (peer) {
@@ -342,6 +330,7 @@ void Peers::lose(NodeIndex index) {
   Node lost = std::move(found->second);
   nodes_.erase(found);
   tasks_.node_forsaken(index);
+  look_whether_name_is_free(tasks_.view().find(index)->info->name);
   end_life(index, lost);
 }
 

@@ -134,7 +134,8 @@ class Peers {
 
   [[nodiscard]] bool has(ConnectionId connection) const { return links_.find(connection) != nullptr; }
   [[nodiscard]] std::vector<PeerSummary> list() const;
-  [[nodiscard]] std::vector<Conflict> conflicts() const { return conflicts_.list(now_); }
+  /// What is in the way now: of ids as noticed, of names as the view has it; Conflicts::kMax of each at most.
+  [[nodiscard]] std::vector<Conflict> conflicts() const;
   [[nodiscard]] std::uint32_t connected_count() const;
   [[nodiscard]] std::size_t configured_count() const { return options_.addresses.size(); }
   [[nodiscard]] const PeerCounters& counters() const { return counters_; }
@@ -173,6 +174,7 @@ class Peers {
   [[nodiscard]] base::Status judge_greeting(Link& link, const PeerGreeting& peer);
   void judge_commitment(Link& link, const PeerGreeting& peer);
   [[nodiscard]] base::Status greeted_self(Link& link, const PeerGreeting& peer);
+  void told_of_twin(Link& link, const PeerTwin& twin);
   void challenge(Link& incumbent, ConnectionId challenger);
   void incumbent_lives(const Link& incumbent, base::Instant asked);
   void forget_challenges(const Link& link);
@@ -183,6 +185,10 @@ class Peers {
   [[nodiscard]] base::Status apply_delta(Link& link, const NodeInfoDelta& delta);
   void introduced(Link& link);
   void note_name_conflict(const Link& link, const NodeInfo& info);
+  void look_whether_name_is_free(const std::string& name);
+  [[nodiscard]] std::vector<Conflict> name_conflicts() const;
+  [[nodiscard]] std::string whereabouts(const NodeView& node) const;
+  void note_refusal(const Link& link, const base::Status& reason);
   void left(Link& link, Departure how);
   void lose(NodeIndex index);
   void end_life(NodeIndex index, Node& lost);

@@ -33,6 +33,11 @@ bool carries_load(wire::FrameKind kind) {
   }
 }
 
+// Short enough to be shown: they are somebody's word.
+bool are_names(const v1::Twin& twin) {
+  return twin.name().size() <= wire::kMaxNameBytes && twin.address().size() <= wire::kMaxNameBytes;
+}
+
 std::size_t frame_bytes(std::size_t metadata, const Payload& payload) {
   return wire::kHeaderBytes + metadata + payload.size();
 }
@@ -98,6 +103,9 @@ void PeerSession::handle_goodbye(const wire::FrameView& frame) {
   state_ = PeerState::kClosed;
   received_templates_.clear();
   if (was_replaced) return actions_.close(absl::OkStatus(), /*said_goodbye=*/false);
+  if (goodbye.ok() && goodbye->has_twin() && are_names(goodbye->twin())) {
+    actions_.twin_reported({goodbye->twin().name(), goodbye->twin().address()});
+  }
   const std::string what = "the peer said goodbye: " + (goodbye.ok() ? goodbye->reason() : "no readable reason");
   const bool may_return = !goodbye.ok() || goodbye->retry();
   actions_.close(may_return ? absl::UnavailableError(what) : absl::FailedPreconditionError(what),
@@ -529,6 +537,10 @@ void PeerSession::send_goodbye(const std::string& reason, bool may_return, bool 
   goodbye.set_reason(reason);
   goodbye.set_retry(may_return);
   goodbye.set_replaced(replaced);
+  if (twin_ && !replaced) {
+    goodbye.mutable_twin()->set_name(twin_->name);
+    goodbye.mutable_twin()->set_address(twin_->address);
+  }
   actions_.send(header_of(wire::FrameKind::kGoodbye, 0, 0), wire::as_span(goodbye.SerializeAsString()), {});
 }
 

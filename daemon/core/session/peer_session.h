@@ -80,6 +80,12 @@ struct PeerRedirect {
   TaskRedirect redirect;
 };
 
+/// Another daemon with the id of whom it is told.
+struct PeerTwin {
+  std::string name;
+  std::string address;  ///< of its connection with whoever tells
+};
+
 /// What a session does to the world; implemented by core/node. Spans are valid during the call only.
 class PeerSessionActions {
  public:
@@ -87,6 +93,8 @@ class PeerSessionActions {
   /// A Goodbye has been sent where one was due; the connection ends. Nothing more is called. `said_goodbye`: the other
   /// side did, so that it is known to leave.
   virtual void close(base::Status reason, bool said_goodbye) = 0;
+  /// The other side says goodbye because another daemon has this node's id. close() follows.
+  virtual void twin_reported(PeerTwin twin) = 0;
   /// Nothing more is said on either side: the connection ends in good order once no large payload is under way on it.
   virtual void finish() = 0;
 
@@ -185,6 +193,8 @@ class PeerSession {
   void send_redirect(PeerRedirect answer, wire::Load load);
   /// Measures a round trip now; its time is reported by round_trip(). Once the handshake is agreed on.
   void ping(base::Instant now, wire::Load load);
+  /// A goodbye from here on tells the other side of another daemon with its id.
+  void report_twin(PeerTwin twin) { twin_ = std::move(twin); }
   /// Says goodbye. Whether the other side is told that it may come back follows from the reason: not where the same
   /// would happen again (kFailedPrecondition, kInvalidArgument).
   void close(base::Status reason);
@@ -240,8 +250,9 @@ class PeerSession {
   base::Instant retire_deadline_;
   bool info_wanted_ = false;  ///< all of the peer's node info was asked for
   bool is_retired_ = false;
-  bool peer_retired_ = false;  ///< the other side sends nothing more here
-  wire::Load load_;            ///< as last told to us by handle_timeout(), ping() or an answer: for pongs
+  bool peer_retired_ = false;     ///< the other side sends nothing more here
+  wire::Load load_;               ///< as last told to us by handle_timeout(), ping() or an answer: for pongs
+  std::optional<PeerTwin> twin_;  ///< the other side's
   SentTemplates sent_templates_;
   TemplateTable<PlacementRef> received_templates_;  ///< null: refused
 };

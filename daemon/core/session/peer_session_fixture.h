@@ -35,6 +35,7 @@ class Side final : public PeerSessionActions {
     closed = std::move(reason);
     heard_goodbye = said_goodbye;
   }
+  void twin_reported(PeerTwin twin) override { events.push_back("twin " + twin.name + " at " + twin.address); }
   void finish() override {
     EXPECT_TRUE(session->is_retired());
     EXPECT_EQ(session->state(), PeerState::kDraining);

@@ -216,6 +216,28 @@ TEST_F(PeerSessionTest, AGoodbyeSaysWhetherComingBackMakesSense) {
   }
 }
 
+TEST_F(PeerSessionTest, AGoodbyeMayTellOfATwin) {
+  a.session->start();
+  b.session->start();
+  b.session->report_twin({"twin", "tcp:192.0.2.7:1"});
+  b.session->close(absl::FailedPreconditionError("two nodes have the id"));
+  exchange();
+  ASSERT_FALSE(a.events.empty());
+  EXPECT_EQ(a.events.back(), "twin twin at tcp:192.0.2.7:1");
+  ASSERT_TRUE(a.closed);
+  EXPECT_TRUE(absl::IsFailedPrecondition(*a.closed)) << *a.closed;
+}
+
+TEST_F(PeerSessionTest, ATwinWhoseNameNobodyCouldShowIsNotTold) {
+  a.session->start();
+  a.out.clear();
+  b.session->report_twin({std::string(wire::kMaxNameBytes + 1, 'x'), "tcp:1"});
+  b.session->close(absl::FailedPreconditionError("two nodes have the id"));
+  exchange();
+  EXPECT_TRUE(a.events.empty()) << a.events.back();
+  EXPECT_TRUE(a.closed);
+}
+
 TEST_F(PeerSessionTest, OneFaultHarmsOneCall) {
   establish();
   const auto say = [&](wire::FrameKind kind, std::uint32_t template_or_status, std::uint64_t call_id,
