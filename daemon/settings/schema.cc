@@ -76,8 +76,8 @@ constexpr SettingKey kTable[] = {
      "Largest message, arguments included. Raising it lets one call take more memory at each hop."},
     {"limits.queued_bytes_per_connection",
      SizeType{FIELD(limits.queued_bytes_per_connection), Bytes{64 * kKiB.count}, Bytes{16 * kGiB.count}},
-     "Bytes that may wait for a reader that does not keep up; beyond it the connection is closed as stalled. At least "
-     "max_frame_bytes."},
+     "Bytes that may wait for a reader that does not keep up; beyond it further calls for it are rejected or go "
+     "elsewhere, and the connection goes on. At least max_frame_bytes."},
     {"limits.calls_per_app", CountType{FIELD(limits.calls_per_app), 1, kMillion},
      "Calls of one app in flight; further ones wait in the app."},
     {"limits.calls_per_peer", CountType{FIELD(limits.calls_per_peer), 1, 10 * kMillion},

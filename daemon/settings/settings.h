@@ -84,7 +84,7 @@ struct SecuritySettings {
 struct LimitSettings {
   Bytes memory{512ULL << 20};                       // what is kept for apps and peers, in all
   Bytes max_frame_bytes{64ULL << 20};               // one frame: header, metadata and payload
-  Bytes queued_bytes_per_connection{256ULL << 20};  // unsent; beyond it the connection counts as stalled and is closed
+  Bytes queued_bytes_per_connection{256ULL << 20};  // unsent; what finds it full is not taken
   std::uint32_t calls_per_app = 4096;               // in flight, per connected app: its credits
   std::uint32_t calls_per_peer = 65536;             // in flight from one peer
   std::uint32_t calls_per_node = 262144;            // in flight in all

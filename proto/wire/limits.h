@@ -7,8 +7,9 @@
 
 namespace kaido::wire {
 
-/// The largest frame, header included. Raising it lets one call occupy more memory at each hop (a frame is held whole);
-/// lowering it refuses large arguments. Setting: limits.max_frame_bytes.
+/// The largest frame, header included. Raising it lets one call occupy more memory at its two ends, and where
+/// it waits for a node; hops between hold kStreamWindowBytes of it. Lowering it refuses large arguments. Setting:
+/// limits.max_frame_bytes.
 inline constexpr std::uint32_t kMaxFrameBytes = 64U << 20;
 
 /// What a relay may add to a frame that it was given (a worker's CallInfo, a redirect's reason). Who receives relayed
@@ -49,8 +50,8 @@ inline constexpr std::size_t kMaxFunctionBytesPerNode = 3U << 20;
 /// The longest name of a function, node, app, tag key or tag value.
 inline constexpr std::size_t kMaxNameBytes = 512;
 
-/// How many bytes may wait for one connection's socket before it counts as stalled and is closed. Must exceed
-/// kMaxFrameBytes, or the largest frame could not be sent. Setting: limits.queued_bytes_per_connection.
+/// How many bytes may wait for one connection's socket; beyond it no further frame is taken, and the connection goes
+/// on. At least kMaxFrameBytes, or the largest frame could not be sent. Setting: limits.queued_bytes_per_connection.
 inline constexpr std::size_t kMaxQueuedBytes = 256U << 20;
 
 /// An error of so few bytes of metadata is taken beyond an owner's share of memory: it is said in place of an answer
