@@ -47,8 +47,7 @@ struct TaskFlowOptions {
 /// Threading: confined to the node strand.
 /// Lifetime: `now`, apps, peers and outbox outlive it; bind() before anything else.
 /// Cost: about 700 instructions for a call that starts here, in submit() and worker_result() without the sessions'
-/// part;
-/// //tests/bench:instructions counts them.
+/// part, and at most 900: the row `tasks` of //tests/bench:instructions counts them, and bounds their growth.
 class TaskFlow {
  public:
   TaskFlow(const base::Instant& now, TaskFlowOptions options, Outbox& outbox);

@@ -41,3 +41,7 @@ class Profile:
     def under(self, name):
         """Instructions of all calls of the function, with what it called; 0 if it was never called."""
         return self.inclusive.get(name, 0)
+
+    def under_any(self, beginning):
+        """The same of all functions whose names begin so."""
+        return sum(cost for name, cost in self.inclusive.items() if name.startswith(beginning))

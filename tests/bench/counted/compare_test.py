@@ -35,7 +35,7 @@ fn=(3)
 totals: 170
 """
 
-BASELINE = {part: 1000 for part in instructions.PARTS}
+BASELINE = {row: 1000 for row in instructions.ROWS}
 
 
 class CallgrindOutput(unittest.TestCase):
@@ -47,6 +47,19 @@ class CallgrindOutput(unittest.TestCase):
 
     def test_a_function_that_was_never_called_costs_nothing(self):
         self.assertEqual(Profile(OUTPUT).under("measured_worker"), 0)
+
+
+class Shares(unittest.TestCase):
+    SHARE = instructions.Share(part="local", entries=("measured_local",), others=("helper",))
+    NAMED = OUTPUT.replace(" measured_local", " measured_local(int)").replace(" helper", " helper()")
+
+    def test_a_share_is_what_its_entries_cost_without_what_they_hand_on(self):
+        self.assertEqual(instructions.share_of(Profile(self.NAMED), self.SHARE), 100 - 55)
+
+    def test_a_function_that_is_gone_makes_it_nothing(self):
+        for old in ("measured_local(", "helper("):
+            gone = Profile(self.NAMED.replace(old, "other("))
+            self.assertEqual(instructions.share_of(gone, self.SHARE), 0)
 
 
 class Judgement(unittest.TestCase):
@@ -61,7 +74,7 @@ class Judgement(unittest.TestCase):
         self.assertEqual(instructions.compare({**BASELINE, "local": 10}, BASELINE), [])
 
     def test_a_part_that_the_baseline_does_not_know_is_a_complaint(self):
-        known = {part: 1000 for part in instructions.PARTS if part != "client"}
+        known = {part: 1000 for part in instructions.ROWS if part != "client"}
         self.assertEqual(instructions.compare(BASELINE, known), ["client: not in the baseline"])
 
     def test_the_remedy_says_how_and_asks_for_the_reason(self):
