@@ -173,7 +173,8 @@ class Drain : public ::testing::Test {
     ASSERT_TRUE(wait_until([&] { return http_get(cluster["a"].http_port(), "/readyz").status == 503; }));
   }
 
-  TestCluster cluster{{NodeSpec("a")}};
+  // A frame of 64 MiB has a header, too.
+  TestCluster cluster{{NodeSpec("a").limit("max_frame_bytes", "65MiB")}};
   TempFolder folder;
   const std::string journal = folder / "journal";
   std::unique_ptr<App> worker = App::worker(cluster["a"]);
@@ -194,7 +195,7 @@ TEST_F(Drain, LetsTheRunningFinishAndRefusesTheNew) {
 }
 
 TEST_F(Drain, WaitsForTheLastByteOfALargeResult) {
-  constexpr std::size_t kSize = 48U << 20;
+  constexpr std::size_t kSize = 64U << 20;
   auto running = client.spawn(client.remote<&echo>().call(std::string(kSize, 'x')));
   ASSERT_TRUE(wait_until([&] { return cluster["a"].ctl("tasks").find("kaido::test::echo") != std::string::npos; }));
   cluster["a"].process().send(SIGTERM);
