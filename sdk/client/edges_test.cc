@@ -100,6 +100,37 @@ kaido::Task<double> call_back_by_handles() {
 }
 KAIDO_FUNCTION_AS("call_back_by_handles", &call_back_by_handles);
 
+kaido::Task<double> fetch(double seconds) {
+  while (!may_call) co_await kaido::sleep(1ms);
+  co_return (co_await kaido::remote<&seconds_of>().call(std::chrono::duration<double>(seconds))).value();
+}
+kaido::Task<double> fetch_by_another(double seconds) {
+  auto fetched = co_await kaido::spawn(fetch(seconds));
+  co_return fetched.value();
+}
+
+/// Waits for calls that it does not make itself: tasks do that it has spawned, and theirs.
+kaido::Task<double> call_back_by_tasks() {
+  has_begun = true;
+  kaido::JoinSet<double> tasks;
+  tasks.spawn(fetch(1));
+  tasks.spawn(fetch_by_another(1));
+  double sum = 0;
+  while (auto seconds = co_await tasks.join_next()) sum += seconds->value();
+  while (!may_end) co_await kaido::sleep(1ms);
+  co_return sum;
+}
+KAIDO_FUNCTION_AS("call_back_by_tasks", &call_back_by_tasks);
+
+std::atomic<double> left_behind{0};
+
+/// Leaves a task that calls when its function has long ended.
+kaido::Task<void> leave_a_task() {
+  static_cast<void>(kaido::spawn([]() -> kaido::Task<void> { left_behind = co_await fetch(5); }));
+  co_return;
+}
+KAIDO_FUNCTION_AS("leave_a_task", &leave_a_task);
+
 /// Its thread gives its worker away, and another thread has it from then on.
 int block_until_another_thread_goes_on() {
   std::atomic<bool> goes_on{false};
@@ -265,12 +296,15 @@ TEST_P(EdgesTest, CancellationsAndPingsArriveThoughEveryThreadComputes) {
 }
 
 TEST_P(EdgesTest, AFunctionThatAwaitsARemoteCallGivesItsSlotBack) {
-  for (const bool by_handles : {false, true}) {
+  enum class By { kItself, kHandles, kTasks };
+  for (const By by : {By::kItself, By::kHandles, By::kTasks}) {
     has_begun = may_call = may_end = false;
     kaido::testing::FakeNode fake(path_);
     runtime_.block_on([&]() -> kaido::Task<void> {
       auto node = (co_await kaido::NodeRuntime::connect(options(path_))).value();
-      auto outer = by_handles ? node.spawn_fn<&call_back_by_handles>() : node.spawn_fn<&call_back>();
+      auto outer = by == By::kItself    ? node.spawn_fn<&call_back>()
+                   : by == By::kHandles ? node.spawn_fn<&call_back_by_handles>()
+                                        : node.spawn_fn<&call_back_by_tasks>();
       while (!has_begun) co_await kaido::sleep(1ms);
       EXPECT_TRUE(co_await node.remote<&seconds_of>().call(1s));  // It waits meanwhile, but for no call.
       fake.hold();
@@ -279,9 +313,24 @@ TEST_P(EdgesTest, AFunctionThatAwaitsARemoteCallGivesItsSlotBack) {
       fake.release();
       co_await wait_for([&] { fake.await_resumes(1); });
       may_end = true;
-      EXPECT_EQ((co_await outer).value(), by_handles ? 3 : 2);
+      EXPECT_EQ((co_await outer).value(), by == By::kHandles ? 3 : 2);
     });
   }
+}
+
+TEST_P(EdgesTest, ATaskMayCallWhenTheFunctionThatSpawnedItHasEnded) {
+  may_call = false;
+  left_behind = 0;
+  kaido::testing::FakeNode fake(path_);
+  runtime_.block_on([&]() -> kaido::Task<void> {
+    auto node = (co_await kaido::NodeRuntime::connect(options(path_))).value();
+    EXPECT_TRUE(co_await node.remote<&leave_a_task>().call());
+    may_call = true;
+    while (left_behind == 0) co_await kaido::sleep(1ms);
+    EXPECT_EQ(left_behind, 5);
+    // Nothing of it is told to the node as if the function still ran.
+    EXPECT_EQ((co_await node.remote<&seconds_of>().call(3s)).value(), 3);
+  });
 }
 
 TEST_P(EdgesTest, ALargeResultReachesTheNodeThoughTheProgramShutsDown) {

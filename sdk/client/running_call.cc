@@ -6,25 +6,6 @@
 #include "sdk/client/messages.h"
 
 namespace kaido::inline abi0::detail {
-namespace {
-
-constinit thread_local CallScope* current_scope = nullptr;
-
-/// What runs on this thread meanwhile belongs to the function.
-class ScopeGuard {
- public:
-  explicit ScopeGuard(CallScope* scope) noexcept : previous_(std::exchange(current_scope, scope)) {}
-  ScopeGuard(const ScopeGuard&) = delete;
-  ScopeGuard& operator=(const ScopeGuard&) = delete;
-  ~ScopeGuard() { current_scope = previous_; }
-
- private:
-  CallScope* const previous_;
-};
-
-}  // namespace
-
-CallScope* CallScope::current() noexcept { return current_scope; }
 
 RunningCall::RunningCall(RuntimeCore* core, ReplyTarget& target, IncomingCall& call)
     : JoinCell<void>(core),
@@ -41,12 +22,10 @@ RunningCall::RunningCall(RuntimeCore* core, ReplyTarget& target, IncomingCall& c
   control_.node = call.node;
   control_.trace = call.trace;
   control_.set_task(call.info, &task_text);
-  if (function_->start != nullptr) scope_ = new CallScope();
+  set_own_scope(scope_);
 }
 
-RunningCall::~RunningCall() {
-  if (scope_ != nullptr) scope_->drop_ref();
-}
+RunningCall::~RunningCall() { leave_own_scope(); }
 
 void RunningCall::cancel() noexcept {
   control_.cancel();
@@ -55,9 +34,8 @@ void RunningCall::cancel() noexcept {
 
 bool RunningCall::poll(PollContext& context) noexcept {
   if (is_yielded()) set_yielded(false);
-  const ScopeGuard guard(scope_);
   if (!run(context)) {
-    if (scope_->has_calls()) set_yielded(true);
+    if (scope_.has_calls()) set_yielded(true);
     return false;
   }
   answer();
@@ -66,7 +44,6 @@ bool RunningCall::poll(PollContext& context) noexcept {
 
 /// What it did before it could be cancelled is not dropped: then that is the answer.
 Dropped RunningCall::poll_drop(PollContext& context) noexcept {
-  const ScopeGuard guard(scope_);
   const Dropped dropped = slot_.poll_drop(context);
   if (dropped == Dropped::kOutcome) answer();
   return dropped;
@@ -96,7 +73,6 @@ void RunningCall::set_yielded(bool yielded) noexcept {
 
 void RunningCall::drop_frame() noexcept {
   if (frame_) {
-    const ScopeGuard guard(scope_);
     std::exchange(frame_, nullptr).destroy();
   }
   if (target_ == nullptr) return;

@@ -89,7 +89,7 @@ class RunningCall final : public JoinCell<void> {
   const FunctionEntry* const function_;
   const std::uint64_t call_id_;
   const std::uint64_t connection_;
-  CallScope* scope_ = nullptr;  ///< of a function that can wait
+  CallScope scope_{*this};
   std::atomic<bool> is_yielded_{false};
   CallControl control_;
   wire::Payload large_;  ///< arguments that came in chunks

@@ -7,6 +7,7 @@
 ///   interest   a JoinHandle exists
 ///   waker      the JoinHandle has left a waker, which belongs to whoever completes the task
 ///   stale      shutdown claimed it while it was queued, and the queue still has it: it must not be queued again
+#include <kaido/detail/call_scope.h>
 #include <kaido/detail/task_header.h>
 
 #include <chrono>
@@ -57,6 +58,10 @@ class CurrentTaskScope {
 TaskHeader::TaskHeader(Scheduler* scheduler) noexcept
     : WakeTarget(kNotified | kInterest | 3 * kOneRef), scheduler_(scheduler), id_(next_task_id()) {
   add_scheduler_ref(*scheduler_);
+  if (const TaskHeader* const spawner = thread_state.task; spawner != nullptr && spawner->scope_ != nullptr) {
+    scope_ = spawner->scope_;
+    scope_->add_ref();
+  }
 }
 TaskHeader::TaskHeader(RuntimeCore* core) noexcept : TaskHeader(static_cast<Scheduler*>(core)) {}
 
@@ -71,12 +76,18 @@ std::uint64_t this_thread_number() noexcept {
 }
 
 TaskHeader::~TaskHeader() {
+  if (scope_ != nullptr) scope_->drop_ref();
   delete name_;
   drop_scheduler_ref(*scheduler_);
 }
 
 std::string_view TaskHeader::name() const noexcept { return name_ != nullptr ? *name_ : std::string_view(); }
 void TaskHeader::set_name(const std::string& name) { name_ = new std::string(name); }
+
+void TaskHeader::set_own_scope(CallScope& scope) noexcept {
+  if (scope_ != nullptr) scope_->drop_ref();
+  scope_ = &scope;
+}
 
 void TaskHeader::note_scheduled() noexcept {
   scheduled_at_ = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);

@@ -46,6 +46,16 @@ TEST_F(Nested, FiftyCallsWithinEachOtherEndWithOneSlotPerNode) {
   });
 }
 
+TEST_F(Nested, CallsThatTasksOfTheFunctionMakeEndWithOneSlotPerNodeToo) {
+  Client client(cluster["a"]);
+  for (const bool by_set : {false, true}) {
+    const auto passed = by_set ? client.call(client.remote<&dive_by_set>().call(12))
+                               : client.call(client.remote<&dive_by_spawn>().call(12));
+    ASSERT_TRUE(passed.has_value()) << (by_set ? "by a JoinSet: " : "by spawn: ") << passed.error();
+    EXPECT_EQ(passed->size(), 13U);
+  }
+}
+
 constexpr std::int64_t fibonacci(std::int64_t n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
 
 TEST_F(Nested, ATreeOfCallsSpreadsOverTheNodesAndEnds) {

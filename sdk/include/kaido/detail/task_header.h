@@ -20,6 +20,7 @@
 #pragma GCC visibility push(default)
 namespace kaido::inline abi0::detail {
 
+class CallScope;
 class RuntimeCore;
 class Scheduler;
 
@@ -40,6 +41,8 @@ class TaskHeader : public WakeTarget {
   /// When it was last queued, if its runtime measures that: nanoseconds of the steady clock.
   [[nodiscard]] std::int64_t scheduled_at() const noexcept { return scheduled_at_; }
   void note_scheduled() noexcept;
+  /// The function of this program for which it runs, at first that of the task that spawned it; null if there is none.
+  [[nodiscard]] CallScope* scope() const noexcept { return scope_; }
 
   void wake_by_ref() noexcept override;
   void wake_by_value() noexcept override;
@@ -53,8 +56,8 @@ class TaskHeader : public WakeTarget {
   /// Gives up the JoinHandle's interest and reference; an outcome already there is destroyed.
   void detach() noexcept;
 
-  /// For Context::defer(), while it is polled or dropped: has it queued once the drivers have been polled. False if it
-  /// is not `core`'s to queue.
+  /// For PollContext::defer(), while it is polled or dropped: has it queued once the drivers have been polled. False if
+  /// it is not `core`'s to queue.
   [[nodiscard]] bool yield_after_poll(RuntimeCore& core) noexcept;
 
   /// Polls once, consuming the queue's reference. For the scheduler.
@@ -69,6 +72,11 @@ class TaskHeader : public WakeTarget {
   explicit TaskHeader(Scheduler* scheduler) noexcept;
   explicit TaskHeader(RuntimeCore* core) noexcept;
   ~TaskHeader() override;
+
+  /// Before the task is handed to its scheduler: it is the function's own, and counts no reference of its own scope.
+  void set_own_scope(CallScope& scope) noexcept;
+  /// In the destructor of such a task, before the scope goes.
+  void leave_own_scope() noexcept { scope_ = nullptr; }
 
   /// True when finished and the outcome stands.
   virtual bool poll(PollContext& context) noexcept = 0;
@@ -102,6 +110,7 @@ class TaskHeader : public WakeTarget {
   SourceLocation spawned_at_;
   std::int64_t scheduled_at_ = 0;
   const std::string* name_ = nullptr;  // Most have none.
+  CallScope* scope_ = nullptr;
   Waker join_waker_;
   bool is_owned_ = false;
   bool has_yielded_ = false;               // In the poll under way.
