@@ -24,6 +24,7 @@
 #include <kaido/coop.h>
 #include <kaido/detail/io.h>
 #include <kaido/detail/turn_hook.h>
+#include <kaido/interval.h>
 #include <kaido/runtime.h>
 #include <kaido/runtime_context.h>
 #include <kaido/select.h>
@@ -276,11 +277,18 @@ TEST(BlockingPool, TheHighestLimitIsNotTheLowest) {
   EXPECT_TRUE(runtime.block_on(within));
 }
 
-TEST(BlockingPool, TheLongestKeepAliveIsNotTheShortest) {
+// The longest time, in whatever unit it is said, is not the shortest: as nanoseconds most would be less than nothing.
+template <typename D>
+class LongestTimes : public ::testing::Test {};
+using Units = ::testing::Types<std::chrono::nanoseconds, std::chrono::milliseconds, std::chrono::hours,
+                               std::chrono::duration<double>>;
+TYPED_TEST_SUITE(LongestTimes, Units);
+
+TYPED_TEST(LongestTimes, KeepAnIdleThread) {
   constexpr int kRounds = 3;
   std::atomic<int> ended = 0;
   Runtime runtime = RuntimeBuilder::new_current_thread()
-                        .thread_keep_alive(std::chrono::nanoseconds::max())
+                        .thread_keep_alive(TypeParam::max())
                         .on_thread_stop([&] { ++ended; })
                         .build()
                         .value();
@@ -294,7 +302,7 @@ TEST(BlockingPool, TheLongestKeepAliveIsNotTheShortest) {
   EXPECT_EQ(ended, 1);
 }
 
-TEST(Shutdown, TheLongestLimitIsNotTheShortest) {
+TYPED_TEST(LongestTimes, WaitForAShutdown) {
   Runtime runtime = multi_thread();
   std::atomic<bool> has_run = false;
   std::promise<void> started;
@@ -304,8 +312,38 @@ TEST(Shutdown, TheLongestLimitIsNotTheShortest) {
     has_run = true;
   }));
   started.get_future().wait();
-  std::move(runtime).shutdown_timeout(std::chrono::nanoseconds::max());
+  std::move(runtime).shutdown_timeout(TypeParam::max());
   EXPECT_TRUE(has_run);
+}
+
+TYPED_TEST(LongestTimes, AreBucketsOfAHistogram) {
+  EXPECT_GT(LogHistogram().max_value(TypeParam::max()).max_value(), 24h * 365);
+  EXPECT_GT(LogHistogram().min_value(TypeParam::max()).min_value(), 24h * 365);
+  EXPECT_GT(HistogramConfiguration::linear(TypeParam::max(), 2).width(), 24h * 365);
+}
+
+TYPED_TEST(LongestTimes, AreForward) {
+  Runtime runtime = RuntimeBuilder::new_current_thread().enable_all().start_paused().build().value();
+  runtime.block_on([]() -> Task<void> {
+    const Instant begin = Clock::now();
+    co_await advance_clock(TypeParam::max());
+    EXPECT_GT(Clock::now(), begin + 24h * 365);
+  });
+}
+
+TYPED_TEST(LongestTimes, ArePeriods) {
+  Runtime runtime = RuntimeBuilder::new_current_thread().enable_all().start_paused().build().value();
+  const auto guard = runtime.enter();
+  EXPECT_GT(Interval(Clock::now(), TypeParam::max()).period(), 24h * 365);
+}
+
+TYPED_TEST(LongestTimes, AreNotToBeWaitedBeforeAnotherTry) {
+  EXPECT_GT(Error(ErrorKind::kRejected).with_retry_after(TypeParam::max()).retry_after(), 24h * 365);
+}
+
+TEST(RetryAfter, IsRoundedUp) {
+  EXPECT_EQ(Error(ErrorKind::kRejected).with_retry_after(1ns).retry_after(), 1ms);
+  EXPECT_EQ(Error(ErrorKind::kRejected).with_retry_after(2s).retry_after(), 2s);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@ namespace kaido::inline abi0 {
 namespace {
 
 constexpr Duration kTolerance = std::chrono::milliseconds(5);
+constexpr Duration kForever = detail::saturate(Duration::max());
 
 // Without overflow: what is beyond the clock's range is its end.
 Instant saturating_add(Instant instant, Duration duration) noexcept {
@@ -20,6 +21,8 @@ Duration checked_period(Duration period) {
 }
 
 Instant next_tick(MissedTickBehavior behavior, Instant scheduled, Instant now, Duration period) noexcept {
+  // It cannot be caught up with, and what is between may be more than a Duration holds.
+  if (now > saturating_add(scheduled, kForever)) return saturating_add(now, period);
   if (now > saturating_add(scheduled, kTolerance)) {
     switch (behavior) {
       case MissedTickBehavior::kBurst:

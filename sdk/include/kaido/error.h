@@ -70,6 +70,11 @@ class Error {
   Error&& with_node(std::string node) &&;
   Error&& with_attempt(std::uint32_t attempt) &&;
   Error&& with_retry_after(std::chrono::milliseconds delay) &&;
+  /// Rounded up.
+  template <typename Rep, typename Period>
+  Error&& with_retry_after(std::chrono::duration<Rep, Period> delay) && {
+    return std::move(*this).with_retry_after(std::chrono::ceil<std::chrono::milliseconds>(detail::saturate(delay)));
+  }
   Error&& with_reasons(std::vector<NodeReason> reasons) &&;
 
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }

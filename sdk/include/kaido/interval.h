@@ -14,8 +14,9 @@
 #pragma GCC visibility push(default)
 namespace kaido::inline abi0 {
 
-/// What happens after a tick that was taken late, by more than 5 ms (less counts as in time). With a period of 100 ms
-/// and a tick due at 100 ms taken at 350 ms:
+/// What happens after a tick that was taken late, by more than 5 ms (less counts as in time). After one that is more
+/// than 30 years late, such as that of a start at Instant::min(), the period always starts anew. With a period of 100
+/// ms and a tick due at 100 ms taken at 350 ms:
 enum class MissedTickBehavior {
   kBurst,  ///< the missed ones follow at once: 200 and 300 now, then 400, 500 ...
   kDelay,  ///< the period starts anew: 450, 550 ...
@@ -31,6 +32,8 @@ class [[nodiscard]] Interval {
   class Tick;
 
   Interval(Instant start, Duration period);
+  template <typename Rep, typename Period>
+  Interval(Instant start, std::chrono::duration<Rep, Period> period) : Interval(start, detail::saturate(period)) {}
 
   /// Awaiting it waits for the next tick and gives the time for which that was scheduled, which may have passed.
   ///

@@ -26,8 +26,16 @@ class LogHistogram {
 
   /// What is shorter falls into the first bucket.
   LogHistogram& min_value(std::chrono::nanoseconds value);
+  template <typename Rep, typename Period>
+  LogHistogram& min_value(std::chrono::duration<Rep, Period> value) {
+    return min_value(detail::saturate(value));
+  }
   /// What is longer falls into the last bucket.
   LogHistogram& max_value(std::chrono::nanoseconds value);
+  template <typename Rep, typename Period>
+  LogHistogram& max_value(std::chrono::duration<Rep, Period> value) {
+    return max_value(detail::saturate(value));
+  }
   /// Between 0 and 1, both excluded; rounded down to a power of two, at least 2^-10.
   LogHistogram& max_error(double error);
   /// The error as the exponent of two: 0 (100 %) to 10.
@@ -48,6 +56,10 @@ class HistogramConfiguration {
  public:
   /// `count` buckets of the same width; the last has no upper end. Throws std::invalid_argument if one is not positive.
   [[nodiscard]] static HistogramConfiguration linear(std::chrono::nanoseconds width, std::size_t count);
+  template <typename Rep, typename Period>
+  [[nodiscard]] static HistogramConfiguration linear(std::chrono::duration<Rep, Period> width, std::size_t count) {
+    return linear(detail::saturate(width), count);
+  }
   [[nodiscard]] static HistogramConfiguration log(const LogHistogram& buckets = LogHistogram());
 
   /// Internal.

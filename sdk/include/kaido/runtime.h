@@ -147,6 +147,10 @@ class Runtime {
   /// Like the destructor, but waits at most `limit` for workers and blocking closures; what is left goes on alone. A
   /// local runtime still waits for its tasks' operations of Asio's, and throws std::logic_error on another thread.
   void shutdown_timeout(std::chrono::nanoseconds limit) &&;
+  template <typename Rep, typename Period>
+  void shutdown_timeout(std::chrono::duration<Rep, Period> limit) && {
+    std::move(*this).shutdown_timeout(detail::saturate(limit));
+  }
   /// shutdown_timeout(0): returns at once; allowed inside a task.
   void shutdown_background() &&;
 
@@ -178,6 +182,10 @@ class RuntimeBuilder {
   RuntimeBuilder& max_blocking_threads(std::size_t count);
   /// How long an idle blocking thread stays, default 10 s.
   RuntimeBuilder& thread_keep_alive(std::chrono::nanoseconds duration);
+  template <typename Rep, typename Period>
+  RuntimeBuilder& thread_keep_alive(std::chrono::duration<Rep, Period> duration) {
+    return thread_keep_alive(detail::saturate(duration));
+  }
   /// Of workers and blocking threads alike, default "kaido-worker". The system shows the first 15 characters.
   RuntimeBuilder& thread_name(std::string name);
   /// Called on each new thread for its name.

@@ -40,19 +40,13 @@ void resume_clock();
 /// Moves a paused clock on by exactly `duration` and yields once: timers that are due have fired when it returns, and
 /// their tasks run afterwards.
 [[nodiscard]] Task<void> advance_clock(std::chrono::nanoseconds duration);
+template <typename Rep, typename Period>
+[[nodiscard]] KAIDO_CORO_WRAPPER Task<void> advance_clock(std::chrono::duration<Rep, Period> duration) {
+  return advance_clock(detail::saturate(duration));
+}
 
 namespace detail {
 
-/// Any duration as nanoseconds, without overflow: what is too long becomes 30 years, what is not a number nothing.
-template <typename Rep, typename Period>
-[[nodiscard]] constexpr Duration saturate(std::chrono::duration<Rep, Period> duration) noexcept {
-  constexpr std::chrono::hours kForever(24 * 365 * 30);
-  using Seconds = std::chrono::duration<double>;
-  if (Seconds(duration) >= Seconds(kForever)) return kForever;
-  if (Seconds(duration) <= -Seconds(kForever)) return -kForever;
-  if (Seconds(duration) != Seconds(duration)) return Duration::zero();
-  return std::chrono::duration_cast<Duration>(duration);
-}
 [[nodiscard]] Instant deadline_after(Duration duration) noexcept;
 
 }  // namespace detail
