@@ -80,7 +80,13 @@ class NodeConnection::Turn {
     if (self_.session_.has_output() && !self_.is_write_blocked_)
       self_.has_output_.store(true, std::memory_order_release);
     if (timers_ == Timers::kSet) self_.arm_timer();
-    if (is_quiet()) return;
+    std::shared_ptr<NodeConnection> alive;
+    if (self_.session_.has_unwoken()) [[unlikely]]
+      alive = wake_one_by_one();
+    if (is_quiet()) {
+      lock_.unlock();
+      return;
+    }
     std::vector<Waker> wakes = std::move(self_.session_.wakes());
     RunningCall* to_spawn = self_.to_spawn_.take();
     std::vector<RunningCallRef> to_cancel = std::move(self_.to_cancel_);
@@ -100,6 +106,18 @@ class NodeConnection::Turn {
   }
 
  private:
+  /// Of calls that became done when there was no memory to gather their wakers. What it gives is to be let go without
+  /// the lock.
+  std::shared_ptr<NodeConnection> wake_one_by_one() noexcept {
+    std::shared_ptr<NodeConnection> alive = self_.weak_from_this().lock();
+    while (self_.session_.has_unwoken()) {
+      Waker waker = self_.session_.take_unwoken();
+      lock_.unlock();
+      waker.wake();
+      lock_.lock();
+    }
+    return alive;
+  }
   /// Nothing is to be done without the lock: the rule for a call that is started or answered.
   [[nodiscard]] bool is_quiet() const {
     return self_.session_.wakes().empty() && self_.to_spawn_.is_empty() && self_.to_cancel_.empty() &&
@@ -134,7 +152,9 @@ std::shared_ptr<NodeConnection> NodeConnection::create(Handle handle, const Node
     const Turn turn(object);
     object.connect(now());
   }
-  register_turn_hook(handle, object);  // not before: the stand-by thread serves who is registered
+  register_turn_hook(handle,
+                     std::shared_ptr<TurnHook>(object.shared_from_this(),
+                                               &object));  // not before: the stand-by thread serves who is registered
   object.keeper_ = handle.spawn(keep(AtEnd([weak = object.weak_from_this()] {
     if (const auto self = weak.lock()) self->close();
   })));

@@ -358,7 +358,8 @@ void Session::drop(PendingCall& call) {
   if (call.is_done.load(std::memory_order_relaxed)) return;
   call.waker.reset();
   if (call.is_waiting) return unlink(call);
-  if (call.slot == PendingCall::kNoSlot) return;  // It was never taken up: start() threw.
+  // It has ended without being told, or was never taken up: start() threw.
+  if (call.slot == PendingCall::kNoSlot) return forget_unwoken(call);
   // The slot stays taken until the node has answered: only then is its credit back.
   Slot& slot = slots_[call.slot];
   slot.call = nullptr;
@@ -403,16 +404,16 @@ inline void Session::handle_result(wire::FrameView& frame, TimePoint now) {
 void Session::finish(PendingCall& call, std::optional<Error> error) {
   call.error = std::move(error);
   call.slot = PendingCall::kNoSlot;
-  Waker waker = std::move(call.waker);
-  // From here on the call belongs to its task again, which may end it at once.
-  call.is_done.store(true, std::memory_order_release);
   try {
     if (wakes_.capacity() == 0) wakes_.reserve(kWakesAtOnce);  // The owner took what it was in.
     wakes_.emplace_back();
   } catch (const std::bad_alloc&) {
-    return waker.wake();
+    call.next = std::exchange(unwoken_, &call);
+    return;
   }
-  wakes_.back() = std::move(waker);
+  wakes_.back() = std::move(call.waker);
+  // From here on the call belongs to its task again, which may end it at once.
+  call.is_done.store(true, std::memory_order_release);
 }
 
 Error Session::unavailable(std::string_view what) const { return Error(ErrorKind::kUnavailable, std::string(what)); }

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <kaido/detail/pending_call.h>
@@ -142,6 +143,14 @@ class Session final : private wire::HoldListener {
 
   /// Wakers of what became done; the owner wakes them outside its lock.
   [[nodiscard]] std::vector<Waker>& wakes() { return wakes_; }
+  /// Of calls for whose wakers there was no memory: done only now, to be woken outside the lock one by one.
+  [[nodiscard]] bool has_unwoken() const { return unwoken_ != nullptr; }
+  [[nodiscard]] Waker take_unwoken() {
+    PendingCall& call = *std::exchange(unwoken_, unwoken_->next);
+    Waker waker = std::move(call.waker);
+    call.is_done.store(true, std::memory_order_release);
+    return waker;
+  }
 
   [[nodiscard]] State state() const { return state_; }
   /// The node has acknowledged the functions, or there are none and it has said welcome.
@@ -204,6 +213,11 @@ class Session final : private wire::HoldListener {
   void enqueue(PendingCall& call);
   void enqueue_front(PendingCall& call);
   void unlink(PendingCall& call);
+  void forget_unwoken(const PendingCall& call) {
+    PendingCall** link = &unwoken_;
+    while (*link != nullptr && *link != &call) link = &(*link)->next;
+    if (*link != nullptr) *link = call.next;
+  }
 
   SessionOptions options_;
   FunctionTable functions_;
@@ -245,6 +259,7 @@ class Session final : private wire::HoldListener {
   PendingCall* last_waiting_ = nullptr;
   std::size_t waiting_count_ = 0;
   std::vector<Waker> wakes_;
+  PendingCall* unwoken_ = nullptr;  ///< a list by `next`
   std::uint64_t late_results_ = 0;
 
   TemplateCache templates_;

@@ -46,7 +46,7 @@ struct SentFrame {
   std::string payload;
 };
 
-class SessionTest : public testing::Test, private SessionEvents {
+class SessionTest : public ::testing::Test, private SessionEvents {
  protected:
   using Kind = wire::FrameKind;
 

@@ -151,10 +151,11 @@ TEST(BlockInPlace, OutputOfTheRestOfThePollGoesOut) {
     std::atomic<bool> has_output = false;
     std::promise<void> is_out;
   };
-  Hook hook;
+  const auto shared = std::make_shared<Hook>();
+  Hook& hook = *shared;
   Runtime runtime = RuntimeBuilder::new_multi_thread().worker_threads(1).build().value();
   detail::RuntimeCore& core = *runtime.handle().core();
-  core.hooks.add(hook);  // Without the stand-by, which would look after it some time.
+  core.hooks.add(shared);  // Without the stand-by, which would look after it some time.
   auto handle = runtime.spawn([&]() -> Task<void> {
     const std::uint32_t parks = core.shared_driver.parks;
     block_in_place([&] {
@@ -166,6 +167,43 @@ TEST(BlockInPlace, OutputOfTheRestOfThePollGoesOut) {
   EXPECT_EQ(hook.is_out.get_future().wait_for(10s), std::future_status::ready);
   EXPECT_TRUE(runtime.block_on(handle).has_value());
   core.hooks.remove(hook);
+}
+
+// What a hook wakes or spawns may be what ends it or another, and registers a third.
+TEST(TurnHooks, MayBeUnregisteredAndEndWhileTheyAreCalled) {
+  struct Hook final : detail::TurnHook {
+    void end_of_turn() noexcept override { on_end(); }
+    std::function<void()> on_end = [] {};
+  };
+  for (const bool has_threads : {false, true}) {
+    Runtime runtime = has_threads ? multi_thread() : RuntimeBuilder::new_current_thread().build().value();
+    const Handle handle = runtime.handle();
+    auto last = std::make_shared<Hook>();
+    auto other = std::make_shared<Hook>();
+    auto owner = std::make_shared<Hook>();
+    std::promise<void> is_over;
+    std::once_flag once;
+    owner->on_end = [&, hook = owner.get()] {
+      std::call_once(once, [&] {
+        detail::unregister_turn_hook(handle, *other);
+        other.reset();
+        detail::unregister_turn_hook(handle, *hook);
+        owner.reset();
+        detail::register_turn_hook(handle, last);
+      });
+    };
+    last->on_end = [&, is_told = false]() mutable {
+      if (!std::exchange(is_told, true)) is_over.set_value();
+    };
+    detail::register_turn_hook(handle, owner);
+    detail::register_turn_hook(handle, other);
+    auto over = is_over.get_future();
+    runtime.block_on([&]() -> Task<void> {
+      while (over.wait_for(0s) != std::future_status::ready) co_await yield_now();
+    });
+    EXPECT_EQ(owner, nullptr);
+    detail::unregister_turn_hook(handle, *last);
+  }
 }
 
 // Of its operation nobody would tell it any more.

@@ -220,7 +220,7 @@ void block_on_root(RuntimeCore& core, Root& root, bool with_drivers) {
   }
 }
 
-void register_turn_hook(const Handle& handle, TurnHook& hook) {
+void register_turn_hook(const Handle& handle, const std::shared_ptr<TurnHook>& hook) {
   handle.core()->hooks.add(hook);
   handle.core()->start_standby();
 }
@@ -229,7 +229,7 @@ bool is_in_turn_of(const Handle& handle) noexcept {
   const RuntimeCore* const turns = local != nullptr ? &local->core : thread_state.rooted;
   return turns == handle.core().get() && thread_state.core == turns;
 }
-void unregister_turn_hook(const Handle& handle, TurnHook& hook) noexcept { handle.core()->hooks.remove(hook); }
+void unregister_turn_hook(const Handle& handle, const TurnHook& hook) noexcept { handle.core()->hooks.remove(hook); }
 
 }  // namespace detail
 

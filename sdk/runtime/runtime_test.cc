@@ -393,17 +393,17 @@ TEST_P(RuntimeTest, TurnHooksRunBeforeAnyoneWaits) {
     Hook& hook;
     int calls_before = -1;
   };
-  Hook hook;
+  const auto hook = std::make_shared<Hook>();
   detail::register_turn_hook(runtime_.handle(), hook);
   auto wait = [&hook]() -> Task<void> {
-    WaitForTurn turn{hook};
+    WaitForTurn turn{*hook};
     co_await turn;
   };
   runtime_.block_on(wait);
   auto spawned = runtime_.spawn(wait);
   runtime_.block_on(spawned).value();
-  detail::unregister_turn_hook(runtime_.handle(), hook);
-  EXPECT_GE(hook.calls, 2);
+  detail::unregister_turn_hook(runtime_.handle(), *hook);
+  EXPECT_GE(hook->calls, 2);
 }
 
 Task<long> fan_out(int depth) {

@@ -38,14 +38,21 @@ bool compute_until(const std::atomic<bool>& flag) {
   return true;
 }
 
-struct Hook final : detail::TurnHook {
-  explicit Hook(Runtime& runtime) : handle(runtime.handle()) { detail::register_turn_hook(handle, *this); }
-  ~Hook() { detail::unregister_turn_hook(handle, *this); }
+struct Served final : detail::TurnHook {
   void end_of_turn() noexcept override {}
   void serve_without_driver() noexcept override { is_served = true; }
 
-  Handle handle;
   std::atomic<bool> is_served{false};
+};
+
+/// Registered for a scope.
+class Hook {
+ public:
+  explicit Hook(Runtime& runtime) { detail::register_turn_hook(runtime.handle(), served_); }
+  [[nodiscard]] std::atomic<bool>& is_served() { return served_->is_served; }
+
+ private:
+  std::shared_ptr<Served> served_ = std::make_shared<Served>();
 };
 
 Runtime make_runtime(std::size_t workers) {
@@ -176,12 +183,12 @@ TEST(StandBy, ServesThoseWhoAskWhileTheOnlyThreadComputes) {
   Runtime runtime = RuntimeBuilder::new_current_thread().enable_all().build().value();
   Hook hook(runtime);
   runtime.block_on([&]() -> Task<void> {
-    EXPECT_TRUE(compute_until(hook.is_served));
+    EXPECT_TRUE(compute_until(hook.is_served()));
     co_await sleep(1ms);
     // Again after it has slept.
     co_await sleep(100ms);
-    hook.is_served = false;
-    EXPECT_TRUE(compute_until(hook.is_served));
+    hook.is_served() = false;
+    EXPECT_TRUE(compute_until(hook.is_served()));
   });
 }
 
@@ -190,7 +197,7 @@ TEST(StandBy, ARuntimeThatNobodyDrivesIsLeftAlone) {
   Hook hook(runtime);
   Runtime other = make_runtime(1);
   other.block_on([]() -> Task<void> { co_await sleep(20ms); });
-  EXPECT_FALSE(hook.is_served);
+  EXPECT_FALSE(hook.is_served());
 }
 
 }  // namespace

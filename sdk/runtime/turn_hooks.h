@@ -3,41 +3,74 @@
 
 #include <atomic>
 #include <cstddef>
-#include <shared_mutex>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include <kaido/detail/turn_hook.h>
 
 namespace kaido::inline abi0::detail {
 
-/// Threading: thread-safe. remove() waits for calls under way.
+/// No lock is held while hooks are called: they wake, cancel and spawn, which may be what ends one of them.
+///
+/// Threading: thread-safe.
 class TurnHooks {
  public:
-  void add(TurnHook& hook) {
-    std::unique_lock lock(mutex_);
-    hooks_.push_back(&hook);
-    count_.store(hooks_.size(), std::memory_order_release);
+  void add(const std::shared_ptr<TurnHook>& hook) {
+    std::shared_ptr<const List> replaced;  // Goes after the lock.
+    const std::lock_guard lock(mutex_);
+    auto next = std::make_shared<List>(*hooks_);
+    next->push_back({hook.get(), hook});
+    replace(replaced, std::move(next));
   }
-  void remove(TurnHook& hook) noexcept {
-    std::unique_lock lock(mutex_);
-    std::erase(hooks_, &hook);
-    count_.store(hooks_.size(), std::memory_order_release);
+  /// Does not wait: a call under way goes on.
+  void remove(const TurnHook& hook) noexcept {
+    std::shared_ptr<const List> replaced;
+    const std::lock_guard lock(mutex_);
+    try {
+      auto next = std::make_shared<List>(*hooks_);
+      std::erase_if(*next, [&hook](const Entry& entry) { return entry.hook == &hook; });
+      replace(replaced, std::move(next));
+    } catch (const std::bad_alloc&) {
+      // Then it is called until it is gone.
+    }
   }
+
   /// Costs one load where there are none.
   void end_of_turn() noexcept {
     if (count_.load(std::memory_order_acquire) == 0) return;
-    std::shared_lock lock(mutex_);
-    for (TurnHook* hook : hooks_) hook->end_of_turn();
+    const std::shared_ptr<const List> hooks = snapshot();
+    for (const Entry& entry : *hooks) {
+      if (const auto alive = entry.owner.lock()) alive->end_of_turn();
+    }
   }
-
   void serve_without_driver() noexcept {
-    std::shared_lock lock(mutex_);
-    for (TurnHook* hook : hooks_) hook->serve_without_driver();
+    const std::shared_ptr<const List> hooks = snapshot();
+    for (const Entry& entry : *hooks) {
+      if (const auto alive = entry.owner.lock()) alive->serve_without_driver();
+    }
   }
 
  private:
-  std::shared_mutex mutex_;
-  std::vector<TurnHook*> hooks_;
+  struct Entry {
+    const TurnHook* hook;
+    std::weak_ptr<TurnHook> owner;
+  };
+  using List = std::vector<Entry>;
+
+  [[nodiscard]] std::shared_ptr<const List> snapshot() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return hooks_;
+  }
+  void replace(std::shared_ptr<const List>& replaced, std::shared_ptr<const List> next) noexcept {
+    count_.store(next->size(), std::memory_order_release);
+    replaced = std::exchange(hooks_, std::move(next));
+  }
+
+  mutable std::mutex mutex_;  ///< guards which list it is; none is changed
+  std::shared_ptr<const List> hooks_ = std::make_shared<List>();
   std::atomic<std::size_t> count_ = 0;
 };
 

@@ -2,6 +2,8 @@
 /// once.
 #pragma once
 
+#include <memory>
+
 #include <kaido/handle.h>
 
 #pragma GCC visibility push(default)
@@ -11,6 +13,7 @@ namespace kaido::inline abi0::detail {
 /// every 256 polls of tasks. It must not block; it may wake tasks, which are then run before the wait.
 ///
 /// Threading: called from any thread of the runtime, possibly several at once.
+/// Lifetime: a call keeps it alive, and may be what unregisters it, or ends it.
 class TurnHook {
  public:
   virtual void end_of_turn() noexcept = 0;
@@ -23,12 +26,13 @@ class TurnHook {
   ~TurnHook() = default;
 };
 
-void register_turn_hook(const Handle& handle, TurnHook& hook);
+/// For as long as it lives, or is registered.
+void register_turn_hook(const Handle& handle, const std::shared_ptr<TurnHook>& hook);
 /// Whether the poll under way is in a turn of this runtime's, at whose end its hooks are called on this thread. Not
 /// where the thread has merely entered the runtime.
 [[nodiscard]] bool is_in_turn_of(const Handle& handle) noexcept;
-/// When it returns no call is under way. Not from inside a hook.
-void unregister_turn_hook(const Handle& handle, TurnHook& hook) noexcept;
+/// From anywhere. Calls under way on other threads may go on when it returns.
+void unregister_turn_hook(const Handle& handle, const TurnHook& hook) noexcept;
 
 }  // namespace kaido::inline abi0::detail
 #pragma GCC visibility pop
