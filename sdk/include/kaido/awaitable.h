@@ -38,6 +38,7 @@
 #include <kaido/detail/branch.h>
 #include <kaido/detail/poll.h>
 #include <kaido/detail/standard_awaiter.h>
+#include <kaido/detail/temporary.h>
 #include <kaido/detail/waker.h>
 #include <kaido/task.h>
 
@@ -59,6 +60,7 @@ concept Awaitable = detail::Pollable<A> || detail::IsTask<A>::value;
 template <typename A>
   requires detail::StandardAwaitable<A>
 detail::FromAwaiter<A> from_awaiter(A&& awaitable) {
+  static_assert(detail::check_temporaries<A>());
   return detail::FromAwaiter<A>(std::forward<A>(awaitable));
 }
 

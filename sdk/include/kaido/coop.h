@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <kaido/detail/poll.h>
+#include <kaido/detail/temporary.h>
 #include <kaido/detail/waker.h>
 #include <kaido/task.h>
 
@@ -116,7 +117,13 @@ detail::Unconstrained<detail::TaskPoller<T>> unconstrained(Task<T> task) {
 template <typename A>
   requires(detail::Pollable<A> && !std::is_reference_v<A>)
 detail::Unconstrained<A> unconstrained(A&& awaitable) {
+  static_assert(detail::check_temporaries<A>());
   return detail::Unconstrained<A>(std::in_place, std::move(awaitable));
+}
+template <typename A>
+  requires detail::Pollable<A>
+detail::Unconstrained<A> unconstrained(Moved<A> awaitable) {
+  return detail::Unconstrained<A>(std::in_place, std::move(awaitable).take());
 }
 
 /// Makes a Task or other awaitable that knows nothing of the budget take a unit when it is done.
@@ -129,7 +136,13 @@ detail::Cooperative<detail::TaskPoller<T>> cooperative(Task<T> task) {
 template <typename A>
   requires(detail::Pollable<A> && !std::is_reference_v<A>)
 detail::Cooperative<A> cooperative(A&& awaitable) {
+  static_assert(detail::check_temporaries<A>());
   return detail::Cooperative<A>(std::in_place, std::move(awaitable));
+}
+template <typename A>
+  requires detail::Pollable<A>
+detail::Cooperative<A> cooperative(Moved<A> awaitable) {
+  return detail::Cooperative<A>(std::in_place, std::move(awaitable).take());
 }
 
 /// A permit of poll_proceed().

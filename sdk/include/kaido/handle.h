@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <kaido/detail/temporary.h>
 #include <kaido/join_handle.h>
 #include <kaido/source_location.h>
 #include <kaido/task.h>
@@ -179,9 +180,16 @@ class Handle {
     return detail::spawn_on(*core_, std::move(task), location);
   }
   /// The same for a callable that returns a Task; the task keeps the callable.
+  template <typename F>
+    requires detail::TaskFactory<std::decay_t<F>>
+  auto spawn(F&& factory, SourceLocation location = SourceLocation::current()) const {
+    static_assert(detail::check_temporaries<F>());
+    return spawn(detail::run_factory<std::decay_t<F>>(std::forward<F>(factory)), location);
+  }
+  /// `spawn(kaido::moved(factory))` of a named one.
   template <detail::TaskFactory F>
-  auto spawn(F factory, SourceLocation location = SourceLocation::current()) const {
-    return spawn(detail::run_factory(std::move(factory)), location);
+  auto spawn(Moved<F> factory, SourceLocation location = SourceLocation::current()) const {
+    return spawn(detail::run_factory<F>(std::move(factory).take()), location);
   }
   /// Runs a closure that may block on the runtime's pool of blocking threads. abort() has an effect only before it
   /// starts.

@@ -43,7 +43,7 @@ class JoinMap {
   /// As kaido::spawn, spawn_local and spawn_blocking; _on: on a runtime's handle or a LocalSet.
   template <typename W>
   void spawn(K key, W work, SourceLocation location = SourceLocation::current()) {
-    insert(std::move(key), kaido::spawn(std::move(work), location));
+    insert(std::move(key), kaido::spawn(detail::give(work), location));
   }
   template <typename W>
   void spawn_on(K key, W work, const Handle& handle) {
@@ -51,7 +51,7 @@ class JoinMap {
   }
   template <typename W>
   void spawn_local(K key, W work, SourceLocation location = SourceLocation::current()) {
-    insert(std::move(key), kaido::spawn_local(std::move(work), location));
+    insert(std::move(key), kaido::spawn_local(detail::give(work), location));
   }
   template <typename W, typename Set>
   void spawn_local_on(K key, W work, const Set& local_set, SourceLocation location = SourceLocation::current()) {

@@ -42,7 +42,7 @@ class JoinQueue {
   /// As kaido::spawn, spawn_local and spawn_blocking; _on: on a runtime's handle or a LocalSet.
   template <typename W>
   AbortHandle spawn(W work, SourceLocation location = SourceLocation::current()) {
-    return insert(kaido::spawn(std::move(work), location));
+    return insert(kaido::spawn(detail::give(work), location));
   }
   template <typename W>
   AbortHandle spawn_on(W work, const Handle& handle) {
@@ -50,7 +50,7 @@ class JoinQueue {
   }
   template <typename W>
   AbortHandle spawn_local(W work, SourceLocation location = SourceLocation::current()) {
-    return insert(kaido::spawn_local(std::move(work), location));
+    return insert(kaido::spawn_local(detail::give(work), location));
   }
   template <typename W, typename Set>
   AbortHandle spawn_local_on(W work, const Set& local_set, SourceLocation location = SourceLocation::current()) {

@@ -104,12 +104,12 @@ class JoinSet {
   }
   template <detail::TaskFactory F>
   AbortHandle spawn(F factory, SourceLocation location = SourceLocation::current()) {
-    return insert(kaido::spawn(std::move(factory), location));
+    return insert(kaido::spawn(detail::give(factory), location));
   }
   template <detail::SpawnablePollable A>
     requires(!std::convertible_to<A, JoinHandle<T>>)
   AbortHandle spawn(A awaitable, SourceLocation location = SourceLocation::current()) {
-    return insert(kaido::spawn(std::move(awaitable), location));
+    return insert(kaido::spawn(detail::give(awaitable), location));
   }
   /// Takes over a task that is already running: a local one, or a remote call's handle.
   AbortHandle spawn(JoinHandle<T> handle) { return insert(std::move(handle)); }
@@ -127,7 +127,7 @@ class JoinSet {
   /// As kaido::spawn_local, and on a LocalSet.
   template <typename W>
   AbortHandle spawn_local(W work, SourceLocation location = SourceLocation::current()) {
-    return insert(kaido::spawn_local(std::move(work), location));
+    return insert(kaido::spawn_local(detail::give(work), location));
   }
   template <typename W, typename Set>
   AbortHandle spawn_local_on(W work, const Set& local_set, SourceLocation location = SourceLocation::current()) {

@@ -2,9 +2,11 @@
 /// and throw std::logic_error outside one.
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include <kaido/detail/lazy_task.h>
+#include <kaido/detail/temporary.h>
 #include <kaido/handle.h>
 #include <kaido/join_handle.h>
 #include <kaido/source_location.h>
@@ -51,15 +53,24 @@ JoinHandle<T> spawn(Task<T> task KAIDO_CORO_KEEPS, SourceLocation location = Sou
 }
 
 /// The same for a callable that returns a Task, typically a lambda; the task keeps the callable, and so its captures.
-template <detail::TaskFactory F>
-auto spawn(F factory, SourceLocation location = SourceLocation::current()) {
-  return spawn(detail::run_factory(std::move(factory)), location);
+template <typename F>
+  requires detail::TaskFactory<std::decay_t<F>>
+auto spawn(F&& factory, SourceLocation location = SourceLocation::current()) {
+  static_assert(detail::check_temporaries<F>());
+  return spawn(detail::run_factory<std::decay_t<F>>(std::forward<F>(factory)), location);
 }
 
 /// The same for another awaitable that can be moved, such as a task-local scope, a timeout or a select.
-template <detail::SpawnablePollable A>
-auto spawn(A awaitable, SourceLocation location = SourceLocation::current()) {
-  return spawn(detail::run_pollable(std::move(awaitable)), location);
+template <typename A>
+  requires detail::SpawnablePollable<std::decay_t<A>>
+auto spawn(A&& awaitable, SourceLocation location = SourceLocation::current()) {
+  static_assert(detail::check_temporaries<A>());
+  return spawn(detail::run_pollable<std::decay_t<A>>(std::forward<A>(awaitable)), location);
+}
+/// `spawn(kaido::moved(work))` of a named one of either.
+template <typename W>
+auto spawn(Moved<W> work, SourceLocation location = SourceLocation::current()) {
+  return spawn(detail::to_task(W(std::move(work).take())), location);
 }
 
 /// Starts a task that stays on this thread: in the current LocalSet, else on the current runtime if that is a local one
@@ -68,13 +79,21 @@ template <typename T>
 JoinHandle<T> spawn_local(Task<T> task KAIDO_CORO_KEEPS, SourceLocation location = SourceLocation::current()) {
   return detail::start_task(detail::current_local_scheduler(), std::move(task), location);
 }
-template <detail::TaskFactory F>
-auto spawn_local(F factory, SourceLocation location = SourceLocation::current()) {
-  return spawn_local(detail::run_factory(std::move(factory)), location);
+template <typename F>
+  requires detail::TaskFactory<std::decay_t<F>>
+auto spawn_local(F&& factory, SourceLocation location = SourceLocation::current()) {
+  static_assert(detail::check_temporaries<F>());
+  return spawn_local(detail::run_factory<std::decay_t<F>>(std::forward<F>(factory)), location);
 }
-template <detail::SpawnablePollable A>
-auto spawn_local(A awaitable, SourceLocation location = SourceLocation::current()) {
-  return spawn_local(detail::run_pollable(std::move(awaitable)), location);
+template <typename A>
+  requires detail::SpawnablePollable<std::decay_t<A>>
+auto spawn_local(A&& awaitable, SourceLocation location = SourceLocation::current()) {
+  static_assert(detail::check_temporaries<A>());
+  return spawn_local(detail::run_pollable<std::decay_t<A>>(std::forward<A>(awaitable)), location);
+}
+template <typename W>
+auto spawn_local(Moved<W> work, SourceLocation location = SourceLocation::current()) {
+  return spawn_local(detail::to_task(W(std::move(work).take())), location);
 }
 
 /// Runs a closure that blocks or computes for long on the pool of blocking threads.

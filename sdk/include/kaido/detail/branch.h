@@ -12,6 +12,7 @@
 #include <variant>
 
 #include <kaido/detail/poll.h>
+#include <kaido/detail/temporary.h>
 #include <kaido/task.h>
 
 #pragma GCC visibility push(default)
@@ -170,11 +171,17 @@ struct BranchOf<X&> {
   using type = std::conditional_t<Pollable<X>, Branch<Borrowed<X>>, Branch<std::decay_t<X>>>;
 };
 
+template <typename X>
+struct BranchOf<Moved<X>> : BranchOf<X> {};
+
 /// What holds the operand X (deduced as a forwarding reference deduces it).
 template <typename X>
 auto make_branch(X&& operand) {
+  static_assert(check_temporaries<X>());
   using B = typename BranchOf<X>::type;
-  if constexpr (std::is_lvalue_reference_v<X> && Pollable<std::remove_reference_t<X>>) {
+  if constexpr (kIsMoved<X>) {
+    return B(std::move(operand).take());
+  } else if constexpr (std::is_lvalue_reference_v<X> && Pollable<std::remove_reference_t<X>>) {
     return B(Borrowed<std::remove_reference_t<X>>(operand));
   } else {
     return B(std::forward<X>(operand));

@@ -39,13 +39,15 @@ constexpr bool check_temporaries() {
 
 }  // namespace detail
 
-/// A named object on its way into send() or scope(), to be moved from there. What std::move is, for structs without
-/// constructors on a compiler that mistreats their temporaries; elsewhere the same.
+/// A named object on its way into send(), scope(), spawn(), timeout() and the like, to be moved from there. What
+/// std::move is, for structs without constructors on a compiler that mistreats their temporaries; elsewhere the same.
 template <typename T>
 class Moved {
  public:
   explicit Moved(T& object) noexcept : object_(&object) {}
   operator T() && { return std::move(*object_); }  // NOLINT: converts, as what std::move gives does
+  /// Internal.
+  [[nodiscard]] T&& take() && noexcept { return std::move(*object_); }
 
  private:
   T* object_;
@@ -54,6 +56,21 @@ template <typename T>
 [[nodiscard]] Moved<T> moved(T& object) noexcept {
   return Moved<T>(object);
 }
+
+namespace detail {
+
+template <typename X>
+inline constexpr bool kIsMoved = false;
+template <typename T>
+inline constexpr bool kIsMoved<Moved<T>> = true;
+
+/// A parameter that was taken by value, moved into a function that refuses temporaries: it has a name, and is none.
+template <typename T>
+[[nodiscard]] auto give(T& parameter) noexcept -> std::conditional_t<kIsDoomed<T>, Moved<T>, T&&> {
+  return static_cast<std::conditional_t<kIsDoomed<T>, Moved<T>, T&&>>(parameter);
+}
+
+}  // namespace detail
 
 }  // namespace kaido::inline abi0
 #pragma GCC visibility pop
