@@ -249,6 +249,49 @@ TEST(StandardAwaiter, OneThatIsGivenUpIsWaitedForAndItsOutcomeCounts) {
   });
 }
 
+// The two forms of a loser: given away it is waited for and its outcome dropped; as a handle, by name, it keeps it.
+TEST(StandardAwaiter, OneThatLosesASelectKeepsItsOutcomeIfItWasSpawned) {
+  Runtime runtime = RuntimeBuilder::new_current_thread().enable_all().start_paused().build().value();
+  runtime.block_on([]() -> Task<void> {
+    Gate gate;
+    auto named = spawn(from_awaiter(gate.wait()));
+    const auto first = co_await select(biased, named, sleep(1ms));
+    EXPECT_EQ(first.index(), 1U) << "and nobody waited for the gate";
+    EXPECT_TRUE(gate.has_waiter());
+    gate.open(5);
+    const auto second = co_await select(biased, named, sleep(1ms));
+    EXPECT_EQ(std::get<0>(second).value(), 5);
+
+    Gate other;
+    bool has_gone_on = false;
+    auto given_away = spawn([&]() -> Task<void> {
+      const auto won = co_await select(biased, from_awaiter(other.wait()), sleep(1ms));
+      EXPECT_EQ(won.index(), 1U);
+      has_gone_on = true;
+    });
+    co_await sleep(10ms);
+    EXPECT_FALSE(has_gone_on) << "the loser is waited for";
+    other.open(6);
+    EXPECT_TRUE(co_await given_away);
+  });
+}
+
+TEST(StandardAwaiter, OneBesideAFailedBranchOfAJoinIsWaitedForAndDropped) {
+  Runtime runtime = RuntimeBuilder::new_current_thread().enable_all().start_paused().build().value();
+  runtime.block_on([]() -> Task<void> {
+    Gate gate;
+    auto failing = []() -> Task<int> {
+      co_await sleep(1ms);
+      throw std::runtime_error("broken");
+    };
+    auto joined = spawn(join(failing(), from_awaiter(gate.wait())));
+    co_await sleep(10ms);
+    EXPECT_FALSE(joined.is_finished());
+    gate.open(7);
+    EXPECT_TRUE((co_await joined).error().is_panic());
+  });
+}
+
 TEST(StandardAwaiter, OneThatWasNeverAwaitedIsJustDropped) {
   Gate gate;
   {

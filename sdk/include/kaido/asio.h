@@ -50,7 +50,8 @@
 namespace kaido::inline abi0 {
 
 /// What an operation gives that may fail with an error code: `if (result)`, `*result`, `result.error()`, and
-/// `result.value()`, which throws boost::system::system_error. select's on_value and try_join take it.
+/// `result.value()`, which throws boost::system::system_error. select's on_value and try_join take it. Operations of
+/// kaido::net give a kaido::net::IoResult, the same with a std::error_code.
 template <typename T>
 using IoResult = Expected<T, boost::system::error_code>;
 
@@ -120,7 +121,8 @@ class OnTarget {
 /// Lifetime: buffers and streams must outlive the operation, which the frame that awaits it sees to.
 /// Cancellation: the operation is cancelled (per-operation cancellation of all types) and waited for. Given up by a
 /// timeout or an abort, async_read_some and async_accept lose nothing: what they have done all the same is given. As
-/// the loser of a select they lose that; operation() does not. A composed async_read or async_write may have moved a
+/// the loser of a select, or beside the branch of a join or try_join that failed, they lose that; operation() does not.
+/// A composed async_read or async_write may have moved a
 /// part of its bytes, after which the stream is of no use any more. What completes with neither an error code nor an
 /// exception_ptr (redirect_error) counts as done: look at the code.
 template <typename Target = detail::IoTarget>

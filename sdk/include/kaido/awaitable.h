@@ -54,8 +54,10 @@ concept Awaitable = detail::Pollable<A> || detail::IsTask<A>::value;
 /// in a Task does the same by itself.
 ///
 /// Threading: it may be resumed on any thread; the task goes on on its own.
-/// Cancellation: standard awaiters know none. One that waits when it is given up is waited for, and what it then gives
-/// counts; so nothing of it may outlive the runtime, whose end waits, too.
+/// Cancellation: standard awaiters know none. One that waits when it is given up is waited for; so nothing of it may
+/// outlive the runtime, whose end waits, too. Given up by a timeout, an abort or the runtime's end, its outcome counts.
+/// As the loser of a select, or a branch of a join that fails, its outcome is dropped, and await_resume() not called.
+/// Where that must not be, spawn it and give the handle by name: it can lose, and be awaited again.
 /// Errors: those of the awaiter.
 template <typename A>
   requires detail::StandardAwaitable<A>

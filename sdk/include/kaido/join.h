@@ -7,6 +7,10 @@
 /// Operands are those of select: Tasks and other awaitables given away, lvalues that are only waited for, callables
 /// that return an awaitable. They take turns on the awaiting task's thread: for parallel work spawn them and join the
 /// handles.
+///
+/// When a branch throws, or in a try_join gives an error, the others are given up as the losers of a select are: those
+/// given away are cancelled and waited for, and what they have done all the same (an operation of Asio's, a standard
+/// awaiter) is dropped. What is given by name keeps it: a handle, a kaido::operation().
 #pragma once
 
 #include <array>

@@ -37,6 +37,8 @@ namespace kaido::inline abi0 {
 
 namespace net {
 
+/// What an operation of this namespace gives that may fail: with a standard error code. kaido::IoResult (asio.h) is
+/// that of Asio's operations, with Asio's error code; neither header needs the other.
 template <typename T>
 using IoResult = Expected<T, std::error_code>;
 
