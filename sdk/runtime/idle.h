@@ -30,12 +30,13 @@ class Idle {
     sleepers_.pop_back();
     return worker;
   }
-  /// True if it was the last to search: then it must look once more for work, since no one was woken for it meanwhile.
+  /// True if it must look once more for work, since what came just before was not announced to it: to nobody if it was
+  /// the last to search, to those who search if it could not; they may have found something else and looked no further.
   [[nodiscard]] bool park(std::size_t worker, bool is_searching) {
     std::scoped_lock lock(mutex_);
     const std::uint64_t before = state_.fetch_sub(pack(1, is_searching ? 1 : 0), std::memory_order_seq_cst);
     sleepers_.push_back(worker);
-    return is_searching && searching(before) == 1;
+    return !is_searching || searching(before) == 1;
   }
   [[nodiscard]] bool start_searching() noexcept {
     const std::uint64_t state = state_.load(std::memory_order_seq_cst);

@@ -454,10 +454,7 @@ void Worker::wait(WorkerThread& thread) noexcept {
 
 void Worker::park() noexcept {
   const bool was_searching = std::exchange(is_searching_, false);
-  const bool was_last_searcher = core_.idle.park(index, was_searching);
-  // Work that came just before was not announced to us: to nobody if we were the last to search, to those who search
-  // if we could not; they may have found something else and looked no further.
-  if (was_last_searcher || !was_searching) core_.notify_if_work_pending();
+  if (core_.idle.park(index, was_searching)) core_.notify_if_work_pending();
   bool was_in_driver = false;
   while (!core_.is_stopping()) {
     metrics_.about_to_park();

@@ -158,5 +158,30 @@ TEST_F(Edges, AnAbortReachesFunctionsThoughTheyKeepEveryThread) {
   EXPECT_TRUE(wait_until([&] { return count_ended(journal) == 2; }));
 }
 
+TEST_F(Edges, CallsOfOtherAppsArriveWhileEverySlotOfOneComputes) {
+  constexpr int kCalls = 200;
+  constexpr int kThreads = 2;
+  const std::unique_ptr<App> busy = App::worker(cluster["a"], kThreads);
+  worker.reset();  // That one has more slots than threads: here no thread is left for what the node would send it.
+  Client first(cluster["a"]);
+  std::vector<JoinHandle<void>> computing;
+  for (int i = 0; i < kThreads; ++i) computing.push_back(first.spawn(first.remote<&hold_plainly>().call(journal)));
+  ASSERT_TRUE(wait_started(journal, kThreads));
+
+  worker = App::worker(cluster["a"]);
+  Client second(cluster["a"]);
+  const auto arrived = second.runtime().block_on([&]() -> Task<int> {
+    JoinSet<std::string> calls;
+    for (int i = 0; i < kCalls; ++i) calls.spawn(second.node().remote<&echo>().call(std::to_string(i)));
+    int count = 0;
+    while (auto echoed = co_await calls.join_next()) count += echoed->has_value() ? 1 : 0;
+    co_return count;
+  });
+  EXPECT_EQ(arrived, kCalls);
+  EXPECT_EQ(count_ended(journal), 0) << "all of them while the others compute";
+  for (auto& call : computing) call.abort();
+  EXPECT_TRUE(wait_until([&] { return count_ended(journal) == kThreads; }));
+}
+
 }  // namespace
 }  // namespace kaido::test
