@@ -22,4 +22,4 @@ deploy/layout.sh "$prefix" . "$("$bazel" info --config=release bazel-bin 2>/dev/
 
 echo "Installed in $prefix. Next:"
 echo "  $prefix/bin/kaidod --check --config $prefix/share/doc/kaido/examples/<one of them>"
-echo "  g++ -std=c++20 app.cc \$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs kaido)"
+echo "  clang++-19 -std=c++20 app.cc \$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs kaido)  # or g++ 13 and later: see share/doc/kaido/docs/sdk/compilers.md"
