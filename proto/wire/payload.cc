@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "proto/base/large_memory.h"
 #include "proto/wire/body.h"
 
 namespace kaido::wire {
@@ -70,7 +71,9 @@ Block* Block::allocate(std::size_t capacity) {
     block->references = 1;
     return block;
   }
-  return new (::operator new(sizeof(Block) + capacity)) Block(capacity);
+  void* const memory = ::operator new(sizeof(Block) + capacity);
+  base::prefer_huge_pages(memory, sizeof(Block) + capacity);
+  return new (memory) Block(capacity);
 }
 
 void recycle(Counted* owner) noexcept {

@@ -10,12 +10,16 @@
 #pragma GCC visibility push(default)
 namespace kaido::inline abi0::detail {
 
+/// Uninitialised memory for a large payload, on huge pages where the kernel has them.
+[[nodiscard]] std::unique_ptr<std::byte[]> allocate_large(std::size_t size);
+
 /// Owned bytes; up to kInlineBytes without an allocation. Aligned for any fundamental type.
 ///
 /// Threading: a value.
 class Buffer {
  public:
   static constexpr std::size_t kInlineBytes = 160;
+  static constexpr std::size_t kLargeBytes = std::size_t{1} << 20U;
 
   Buffer() noexcept = default;
   explicit Buffer(std::span<const std::byte> bytes) {
@@ -31,7 +35,11 @@ class Buffer {
   /// Forgets the contents and makes room for `size` bytes, which the caller fills.
   std::byte* allocate(std::size_t size) {
     size_ = 0;  // In case the allocation throws.
-    heap_ = size > kInlineBytes ? std::unique_ptr<std::byte[]>(new std::byte[size]) : nullptr;
+    if (size <= kInlineBytes) {
+      heap_.reset();
+    } else {
+      heap_ = size < kLargeBytes ? std::unique_ptr<std::byte[]>(new std::byte[size]) : allocate_large(size);
+    }
     size_ = size;
     return data();
   }

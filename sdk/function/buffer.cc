@@ -1,0 +1,16 @@
+#include <kaido/detail/buffer.h>
+
+#include <cstddef>
+#include <memory>
+
+#include "proto/base/large_memory.h"
+
+namespace kaido::inline abi0::detail {
+
+std::unique_ptr<std::byte[]> allocate_large(std::size_t size) {
+  std::unique_ptr<std::byte[]> bytes(new std::byte[size]);
+  base::prefer_huge_pages(bytes.get(), size);
+  return bytes;
+}
+
+}  // namespace kaido::inline abi0::detail
