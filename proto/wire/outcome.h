@@ -15,7 +15,7 @@ enum class Outcome : std::uint32_t {
   kTimedOut = 3,           ///< its deadline passed
   kUnschedulable = 4,      ///< no node fits; every node and its reason are in the error
   kNodeLost = 5,           ///< its node was lost and it may not be started again
-  kRejected = 6,           ///< a bound was reached; try again after the stated time
+  kRejected = 6,           ///< a bound was reached; try again after the stated time, if one is stated
   kUnavailable = 7,        ///< the app lost its own node
   kAppLost = 8,            ///< the worker app ended while it ran
   kSignatureMismatch = 9,  ///< caller and worker disagree on the function's schema

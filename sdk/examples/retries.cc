@@ -20,9 +20,10 @@ KAIDO_FUNCTION(word_length);
 kaido::Task<std::string> pay(std::string account, std::int64_t cents) {
   const auto paid = co_await kaido::remote<charge>().with_timeout(5s).call(account, cents);
   if (paid) co_return "paid";
-  if (paid.error().is_node_lost() || paid.error().is_app_lost() || paid.error().is_unavailable())
-    co_return "look it up";  // It may have run, or not.
-  co_return "not paid: " + paid.error().to_string();
+  const kaido::Error& error = paid.error();
+  const bool may_have_run = error.is_node_lost() || error.is_app_lost() || error.is_unavailable() ||
+                            (error.is_rejected() && error.retry_after() == 0ms);
+  co_return may_have_run ? "look it up" : "not paid: " + error.to_string();
 }
 
 // Twice does no harm: started again after any loss, on another node where there is one.
@@ -32,8 +33,9 @@ kaido::Task<std::int64_t> measure(std::string word) {
     auto length = co_await rules.call(word);
     if (length) co_return *length;
     // Nothing was started: every queue is full. The error says when it is worth trying again.
-    if (!length.error().is_rejected()) throw kaido::ErrorException(std::move(length).error());
-    co_await kaido::sleep(std::max(length.error().retry_after(), std::chrono::milliseconds(10)));
+    const std::chrono::milliseconds retry_after = length.error().retry_after();
+    if (!length.error().is_rejected() || retry_after == 0ms) throw kaido::ErrorException(std::move(length).error());
+    co_await kaido::sleep(retry_after);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/core/node/apps.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "daemon/core/node/outbox.h"
@@ -13,24 +14,31 @@ namespace {
 
 constexpr const char* kRoom = "apps";
 
-// How a call ends whose arguments or result could not be passed on. What has no room now may have it soon.
-TaskResult failure_of(const FrameOut& frame, Unsent why, const std::string& what, base::Duration retry_after) {
+// How a call ends whose arguments or result could not be passed on. Arguments that have no room now may have it soon,
+// and nothing was started; for a result there is no time to retry after, since its function ran. An error keeps its
+// outcome.
+TaskResult failure_of(const FrameOut& frame, Unsent why, base::Duration retry_after) {
+  const bool is_result = frame.header.kind == wire::FrameKind::kResult;
+  const std::optional<wire::Outcome> outcome = outcome_of_error(frame);
+  const std::string what = outcome ? "the error" : is_result ? "the result" : "the arguments";
   const std::string size =
       what + " of " + std::to_string(frame.payload.empty() ? frame.metadata_size : frame.payload.size()) + " bytes";
+  const std::string ran = is_result && !outcome ? ": the function ran" : "";
+  const auto failure = [&](const std::string& message, base::Duration after) {
+    return TaskResult{
+        outcome.value_or(wire::Outcome::kRejected),
+        make_error({.message = size + message + ran, .retry_after = is_result ? base::Duration(0) : after}),
+        {}};
+  };
   switch (why) {
     case Unsent::kFull:
-      return {wire::Outcome::kRejected,
-              make_error({.message = size + " found the app's connection full (limits.queued_bytes_per_connection)",
-                          .retry_after = retry_after}),
-              {}};
+      return failure(" found the app's connection full (limits.queued_bytes_per_connection)", retry_after);
     case Unsent::kTooLarge:
-      return {wire::Outcome::kRejected, make_error({.message = size + " are larger than the app takes"}), {}};
+      return failure(" are larger than the app takes", base::Duration(0));
     case Unsent::kNoMemory:
-      return {wire::Outcome::kRejected,
-              make_error({.message = size + " were dropped: as much waits for the app as may (limits.memory); read "
-                                            "faster, or have fewer calls in flight",
-                          .retry_after = retry_after}),
-              {}};
+      return failure(
+          " were dropped: as much waits for the app as may (limits.memory); read faster, or have fewer calls in flight",
+          retry_after);
     case Unsent::kUnsendable:
     case Unsent::kEnded:
       break;
@@ -190,12 +198,11 @@ void Apps::unsent(const FrameOut& frame, Unsent why) {
   if (why == Unsent::kEnded) return;  // what the app had and wanted ends with it, in a moment
   const bool is_for_worker = frame.header.kind == wire::FrameKind::kCall;
   if (is_for_worker) {
-    tasks_.worker_result(frame.connection.value, frame.header.call_id,
-                         failure_of(frame, why, "the arguments", options_.retry_after));
+    tasks_.worker_result(frame.connection.value, frame.header.call_id, failure_of(frame, why, options_.retry_after));
   } else if (frame.header.kind == wire::FrameKind::kResult && why == Unsent::kUnsendable) {
     lost_deliveries_.push_back({frame.connection, frame.header.call_id, failure_of(frame.payload)});
   } else if (frame.header.kind == wire::FrameKind::kResult && (why != Unsent::kFull || is_replaceable(frame))) {
-    TaskResult failure = failure_of(frame, why, "the result", options_.retry_after);
+    TaskResult failure = failure_of(frame, why, options_.retry_after);
     if (!wire::travels_in_chunks(frame.payload)) return link->session().deliver_failure(frame.header.call_id, failure);
     tasks_.delivery_failed(frame.connection.value, frame.header.call_id, std::move(failure));
   } else {
@@ -214,10 +221,11 @@ void Apps::stream_ended(ConnectionId connection, std::uint64_t call_id, wire::St
     return tasks_.passed_on(connection.value, call_id);
   }
   if (end == wire::StreamEnd::kFailed) return lost_deliveries_.push_back({connection, call_id, failure});
-  tasks_.delivery_failed(connection.value, call_id,
-                         {wire::Outcome::kRejected,
-                          make_error({.message = "the app took nothing of the result for too long (timeouts.stalled)"}),
-                          {}});
+  tasks_.delivery_failed(
+      connection.value, call_id,
+      {wire::Outcome::kRejected,
+       make_error({.message = "the app took nothing of the result for too long (timeouts.stalled): the function ran"}),
+       {}});
 }
 
 void Apps::tell_lost_deliveries() {

@@ -169,7 +169,7 @@ TEST_F(MachineEdges, AnAppIsCutOffOnlyWhenNotEvenAnErrorFits) {
 }
 
 // What fills an app's connection is its own results: each that finds no room is told to it in few words.
-TEST_F(MachineEdges, AResultWithoutRoomAtItsAppIsRejectedWithARetryAfter) {
+TEST_F(MachineEdges, AResultWithoutRoomAtItsAppIsRejectedAndSaysThatItRan) {
   a = &world.start({.name = "a", .number = 1});
   TestApp& app = world.app(*a, "app");
   world.worker(*a, "worker").answers_at_once = false;
@@ -183,8 +183,44 @@ TEST_F(MachineEdges, AResultWithoutRoomAtItsAppIsRejectedWithARetryAfter) {
     world.settle();
     EXPECT_FALSE(app.goodbye) << *app.goodbye;
     EXPECT_EQ(app.result(calls).find("rejected the result of 3 bytes"), 0U) << app.result(calls);
-    EXPECT_EQ(app.retry_after[calls], AppSessionOptions().retry_after);
+    EXPECT_NE(app.result(calls).find("the function ran"), std::string::npos) << app.result(calls);
+    EXPECT_EQ(app.retry_after[calls], 0ns) << "that stands for \"nothing was started\"";
   }
+}
+
+FrameOut error_to(ConnectionId connection, std::uint64_t call_id, wire::Outcome outcome) {
+  FrameOut error = frame_to(connection, FrameKind::kResult, call_id);
+  error.header.template_or_status = static_cast<std::uint32_t>(outcome);
+  error.metadata_size = wire::kLeastErrorBytes + 1;
+  return error;
+}
+
+// Only its text needs room: what threw is not "rejected", or it would be tried again and throw again.
+TEST_F(MachineEdges, AnErrorWithoutRoomForItsTextKeepsItsOutcome) {
+  join();
+  world.worker(*a, "worker").answers_at_once = false;
+  TestApp& app = world.app(*b, "app");
+  world.settle();
+  const ConnectionId link = link_at(*a, *b);
+  const ConnectionId connection = app.wire->half_of(*b).id;
+  std::uint64_t calls = 0;
+  for (const Unsent why : {Unsent::kFull, Unsent::kNoMemory}) {
+    b->machine->unsent(world.now, error_to(connection, ++calls, wire::Outcome::kPanicked), why);
+    world.settle();
+    EXPECT_EQ(app.result(calls).find("panicked the error of 1025 bytes"), 0U) << app.result(calls);
+    EXPECT_EQ(app.retry_after[calls], 0ns);
+    app.call(++calls, spec_for("f"));
+    world.settle();
+    const auto sent = std::find_if(b->sent.rbegin(), b->sent.rend(),
+                                   [](const wire::FrameHeader& frame) { return frame.kind == FrameKind::kCall; });
+    ASSERT_NE(sent, b->sent.rend());
+    FrameOut error = error_to(link, sent->call_id, wire::Outcome::kPanicked);
+    error.header.set_attempt(sent->attempt());
+    a->machine->unsent(world.now, error, why);
+    world.settle();
+    EXPECT_EQ(app.result(calls).find("panicked the error of 1025 bytes"), 0U) << app.result(calls);
+  }
+  EXPECT_FALSE(app.goodbye) << *app.goodbye;
 }
 
 TEST_F(MachineEdges, ArgumentsWithoutRoomAtTheirWorkerAreRejectedWithARetryAfter) {
@@ -232,7 +268,9 @@ TEST_F(MachineEdges, AnAnswerWithoutRoomIsNamedToItsCaller) {
     a->machine->unsent(world.now, answer, why);
     world.settle();
     EXPECT_EQ(app.result(calls).find("rejected " + words), 0U) << app.result(calls);
-    EXPECT_EQ(app.retry_after[calls], Peers::kLinkRetryAfter);
+    const bool has_run = kind == FrameKind::kResult;
+    EXPECT_EQ(app.retry_after[calls], has_run ? base::Duration(0) : Peers::kLinkRetryAfter);
+    EXPECT_EQ(app.result(calls).find("the function ran") != std::string::npos, has_run) << app.result(calls);
   }
   EXPECT_TRUE(a->peers() == 1 && b->peers() == 1);
 }

@@ -1,6 +1,7 @@
 #include "daemon/core/node/peers.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "daemon/core/node/outbox.h"
@@ -13,25 +14,28 @@ namespace {
 
 constexpr const char* kRoom = "peers";
 
-// What is said in place of an answer that could not be sent.
+// What is said in place of an answer that could not be sent. Only for what was never started there is a time to retry
+// after: the function of a result ran. An error keeps its outcome.
 TaskResult failure_of(const FrameOut& frame, Unsent why) {
-  const std::string what =
-      frame.header.kind == wire::FrameKind::kResult ? "the result" : "the arguments, handed back unstarted,";
+  const bool is_result = frame.header.kind == wire::FrameKind::kResult;
+  const std::optional<wire::Outcome> outcome = outcome_of_error(frame);
+  const std::string what = outcome ? "the error" : is_result ? "the result" : "the arguments, handed back unstarted,";
   const std::string size =
       what + " of " + std::to_string(frame.payload.empty() ? frame.metadata_size : frame.payload.size()) + " bytes: ";
+  const std::string ran = is_result && !outcome ? "; the function ran" : "";
+  const auto failure = [&](const std::string& message, base::Duration after) {
+    return TaskResult{
+        outcome.value_or(wire::Outcome::kRejected),
+        make_error({.message = size + message + ran, .retry_after = is_result ? base::Duration(0) : after}),
+        {}};
+  };
   switch (why) {
     case Unsent::kTooLarge:
-      return {wire::Outcome::kRejected, make_error({.message = size + "larger than the origin takes"}), {}};
+      return failure("larger than the origin takes", base::Duration(0));
     case Unsent::kNoMemory:
-      return {wire::Outcome::kRejected,
-              make_error({.message = size + "as much waits for the origin already as may (limits.memory)",
-                          .retry_after = Peers::kLinkRetryAfter}),
-              {}};
+      return failure("as much waits for the origin already as may (limits.memory)", Peers::kLinkRetryAfter);
     case Unsent::kFull:
-      return {wire::Outcome::kRejected,
-              make_error({.message = size + "the link to the origin is full (limits.queued_bytes_per_connection)",
-                          .retry_after = Peers::kLinkRetryAfter}),
-              {}};
+      return failure("the link to the origin is full (limits.queued_bytes_per_connection)", Peers::kLinkRetryAfter);
     case Unsent::kUnsendable:
     case Unsent::kEnded:
       break;
@@ -115,7 +119,7 @@ void Peers::unsent(const FrameOut& frame, Unsent why) {
     return reply_result(link->key(sequence, attempt), failure_of(frame, why));
   }
   if (why == Unsent::kFull && frame.header.kind != wire::FrameKind::kGoodbye) {
-    // Beyond its full queue there is room for an error for each of thousands of answers: it has stopped reading.
+    // Beyond its full queue there is room for an error for each of its calls (reserved_bytes): it has stopped reading.
     link->session().close(absl::ResourceExhaustedError("the peer does not read what it is sent"));
   }
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "proto/base/status.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/outcome.h"
 
 namespace kaido::daemon {
 
@@ -34,7 +36,7 @@ struct FrameOut {
   Payload payload;
 };
 
-/// Whether it ends an attempt or a call: there is nothing that could be said instead of it.
+/// Whether it ends an attempt or a call: somebody waits for it, or for what is said in its place.
 [[nodiscard]] inline bool is_answer(const FrameOut& frame) {
   return frame.header.kind == wire::FrameKind::kResult || frame.header.kind == wire::FrameKind::kRedirect;
 }
@@ -42,6 +44,15 @@ struct FrameOut {
 /// Whether it is an answer in whose place an error can be said that needs less room.
 [[nodiscard]] inline bool is_replaceable(const FrameOut& frame) {
   return is_answer(frame) && (!frame.payload.empty() || frame.metadata_size > wire::kLeastErrorBytes);
+}
+
+/// What an error says that has no place for its text; nothing for every other frame. Whatever is said in its place must
+/// say so, too: what ran and threw is not to be tried again.
+[[nodiscard]] inline std::optional<wire::Outcome> outcome_of_error(const FrameOut& frame) {
+  if (frame.header.kind != wire::FrameKind::kResult || !frame.payload.empty()) return std::nullopt;
+  const wire::Outcome outcome = wire::outcome_from(frame.header.template_or_status).value_or(wire::Outcome::kInternal);
+  if (outcome == wire::Outcome::kSucceeded) return std::nullopt;
+  return outcome;
 }
 
 /// Everything that is not a frame, and rare.
