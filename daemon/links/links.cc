@@ -71,6 +71,7 @@ class Links::Link final : public ConnectionHandler {
         if (is_answer(frame)) return wait(frame, metadata);
         [[fallthrough]];
       case wire::SendResult::kFull:
+        tell_congested();
         return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kFull);
       case wire::SendResult::kTooLarge:
         return links_.machine_.unsent(links_.loop_.now(), frame, Unsent::kTooLarge);

@@ -39,6 +39,7 @@ Connection::Connection(Loop& loop, std::unique_ptr<ByteStream> stream, const Con
     : loop_(loop),
       stream_(std::move(stream)),
       options_(options),
+      congested_bytes_(std::min(options.congested_bytes, options.queued_bytes_max / 2)),
       keep_(std::move(keep)),
       identity_(stream_->identity()),
       remote_(stream_->remote()),
@@ -50,7 +51,7 @@ Connection::Connection(Loop& loop, std::unique_ptr<ByteStream> stream, const Con
                [this] { note_output(); }),
       last_received_(loop.now()),
       charged_from_(kChargedBytes),
-      drained_at_(options.congested_bytes / 2) {}
+      drained_at_(congested_bytes_ / 2) {}
 
 Connection::~Connection() {
   KAIDO_CHECK_ON(loop_);
@@ -78,8 +79,10 @@ wire::SendResult Connection::send(const wire::FrameHeader& header, std::span<con
   KAIDO_CHECK_ON(loop_);
   if (state_ != State::kOpen) return wire::SendResult::kNotOpen;
   const std::size_t held = payload.is_whole() ? payload.size() : std::min(payload.size(), wire::kChunkBytes);
-  if (!has_room(metadata.size() + held) && !has_reserve(header, metadata.size(), held)) [[unlikely]]
+  if (!has_room(metadata.size() + held) && !has_reserve(header, metadata.size(), held)) [[unlikely]] {
+    note_full();
     return wire::SendResult::kFull;
+  }
   const bool is_charged = metadata.size() + held >= charged_from_;
   if (is_charged && !charge(header, metadata.size(), held)) [[unlikely]]
     return wire::SendResult::kNoMemory;
@@ -101,15 +104,22 @@ wire::SendResult Connection::send(const wire::FrameHeader& header, std::span<con
   return result;
 }
 
-// Who does not take what waits for it, and has all that it may, gets no more work until it took half of it.
+// What carries no work is taken beyond the share, but whoever makes us send it without reading it is not read either.
 bool Connection::charge(const wire::FrameHeader& header, std::size_t metadata_bytes, std::size_t payload_bytes) {
-  if (!carries_work(header.kind, metadata_bytes, payload_bytes)) return true;
-  const std::size_t bytes = metadata_bytes + payload_bytes;
-  if (output_.grow(bytes + (charged_from_ == 0 ? wire::kHeaderBytes : 0))) return true;
-  if (output_blocked_ && !std::exchange(congested_, true)) {
-    drained_at_ = std::min(options_.congested_bytes, channel_.framed_bytes()) / 2;
+  const std::size_t bytes = metadata_bytes + payload_bytes + (charged_from_ == 0 ? wire::kHeaderBytes : 0);
+  if (!carries_work(header.kind, metadata_bytes, payload_bytes)) {
+    if (charged_from_ == 0 && !output_.has_room(bytes)) note_full();
+    return true;
   }
+  if (output_.grow(bytes)) return true;
+  note_full();
   return false;
+}
+
+// Who does not take what waits for it, and has all that it may, gets no more work until it took half of it.
+void Connection::note_full() {
+  if (!output_blocked_ || std::exchange(congested_, true)) return;
+  drained_at_ = std::min(congested_bytes_, channel_.framed_bytes()) / 2;
 }
 
 bool Connection::has_room(std::size_t bytes) const {
@@ -121,13 +131,13 @@ bool Connection::has_reserve(const wire::FrameHeader& header, std::size_t metada
                              std::size_t payload_bytes) const {
   return !carries_work(header.kind, metadata_bytes, payload_bytes) &&
          channel_.pending_bytes() + wire::kHeaderBytes + metadata_bytes + payload_bytes <=
-             options_.queued_bytes_max + wire::kReservedQueuedBytes;
+             options_.queued_bytes_max + options_.reserved_bytes;
 }
 
 void Connection::note_sent() {
   ++stats_.frames_out;
-  if (channel_.framed_bytes() > options_.congested_bytes && !std::exchange(congested_, true)) {
-    drained_at_ = options_.congested_bytes / 2;
+  if (channel_.framed_bytes() > congested_bytes_ && !std::exchange(congested_, true)) {
+    drained_at_ = congested_bytes_ / 2;
   }
   if (output_blocked_) [[unlikely]]
     return settle_output();  // no flush comes that would
@@ -429,7 +439,7 @@ void Connection::check_stall() {
   if (stats_.bytes_out != stall_bytes_out_) return watch_for_stall();
   channel_.compact_output();
   const bool is_in_the_way = options_.memory != nullptr && options_.memory->is_tight() &&
-                             (congested_ || channel_.pending_bytes() >= options_.congested_bytes);
+                             (congested_ || channel_.pending_bytes() >= congested_bytes_);
   if (++stall_steps_ < kStallSteps && !is_in_the_way) return stall_->set_after(options_.stalled_after / kStallSteps);
   const auto waited =
       std::chrono::duration_cast<std::chrono::milliseconds>(stall_steps_ * options_.stalled_after / kStallSteps);

@@ -75,11 +75,15 @@ struct ConnectionOptions {
   /// none.
   wire::MemoryBudget* memory = nullptr;
   /// Above this much unsent output in frames is_congested() holds, and on_drained() follows: the sender should pause
-  /// its sources. Below it, too, where the other side has all of `memory` that it may, and does not read.
+  /// its sources. At most half of `queued_bytes_max` is meant, whatever it says. Below it, too, where the other side
+  /// does not read, and has all of `memory` that it may, or a full queue.
   std::size_t congested_bytes = 1U << 20;
-  /// Above this much no call and no result is taken any more, and above wire::kReservedQueuedBytes more nothing at all.
-  /// The connection goes on: who sends must slow down or go elsewhere.
+  /// Above this much no call and no result is taken any more, and above `reserved_bytes` more nothing at all. The
+  /// connection goes on: who sends must slow down or go elsewhere.
   std::size_t queued_bytes_max = wire::kMaxQueuedBytes;
+  /// For frames that carry no work, above `queued_bytes_max`: an error for each answer that was not taken, and what
+  /// keeps the connection going.
+  std::size_t reserved_bytes = wire::kReservedQueuedBytes;
   /// When the other side has taken nothing for so long although there is output, the connection ends; so it does when
   /// it sent a part of a frame and nothing more. A large payload that does not move is given up.
   base::Duration stalled_after = std::chrono::seconds(30);
@@ -187,6 +191,7 @@ class Connection final : private IoSource, private TurnOutput, private wire::Str
   [[nodiscard]] bool has_reserve(const wire::FrameHeader& header, std::size_t metadata_bytes,
                                  std::size_t payload_bytes) const;
   [[nodiscard]] bool charge(const wire::FrameHeader& header, std::size_t metadata_bytes, std::size_t payload_bytes);
+  void note_full();
   void note_sent();
   void note_output();
   void read();
@@ -215,6 +220,7 @@ class Connection final : private IoSource, private TurnOutput, private wire::Str
   Loop& loop_;
   std::unique_ptr<ByteStream> stream_;
   const ConnectionOptions options_;
+  const std::size_t congested_bytes_;  // of framed output
   const std::shared_ptr<void> keep_;
   const PeerIdentity identity_;
   const std::string remote_;

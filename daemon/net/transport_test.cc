@@ -240,6 +240,78 @@ TEST_P(TransportTest, SmallAnswersThatWaitTakeTheirShareOfTheNodesMemoryAndNoMor
   EXPECT_EQ(memory.used(), 0U);
 }
 
+// Errors are never refused; who makes us say many, and reads none, is not read.
+TEST_P(TransportTest, SmallErrorsThatWaitBeyondTheShareMakeTheConnectionCongested) {
+  wire::MemoryBudget memory(1U << 20);
+  server_act_ = nullptr;
+  ListenOptions options;
+  options.connection.memory = &memory;
+  Peer slow;
+  Connection& to_slow = *pair(slow, options).connection;
+  slow.connection->pause_reading();
+  const FrameHeader error{.kind = FrameKind::kResult, .template_or_status = 10};
+  std::uint64_t taken = 0;
+  while (!to_slow.is_congested()) {
+    ASSERT_EQ(to_slow.send(error, pattern(900), wire::Payload()), wire::SendResult::kTaken);
+    ASSERT_LT(++taken, 20000U);
+    if (taken % 16 != 0) continue;
+    bool is_over = false;
+    loop_.post([&] { is_over = true; });
+    ASSERT_TRUE(until([&] { return is_over; }));
+  }
+  EXPECT_LT(to_slow.queued_bytes(), memory.max() / 3) << "a mebibyte in frames is what makes it so elsewhere";
+  EXPECT_EQ(to_slow.send(error, pattern(900), wire::Payload()), wire::SendResult::kTaken);
+  slow.connection->resume_reading();
+  ASSERT_TRUE(until([&] { return slow.frames == taken + 1; }));
+  EXPECT_FALSE(to_slow.is_congested());
+  EXPECT_EQ(memory.used(), 0U);
+}
+
+// However narrow: or what is asked for on and on would run, and its results be thrown away.
+TEST_P(TransportTest, AFullQueueOfWhoeverDoesNotReadIsCongested) {
+  Peer client;
+  server_act_ = nullptr;
+  listen();
+  ASSERT_TRUE(connect(client, {.queued_bytes_max = 64U << 10}).ok());
+  ASSERT_TRUE(until([&] { return servers_.size() == 1; }));
+  Peer& server = *servers_[0];
+  server.connection->pause_reading();
+  const std::vector<std::byte> answer = pattern(1000);
+  const auto send = [&] {
+    return client.connection->send({.kind = FrameKind::kResult}, {}, wire::Payload::copy_of(answer));
+  };
+  std::uint64_t sent = 0;
+  for (wire::SendResult result = send(); result != wire::SendResult::kFull || !client.connection->is_congested();
+       result = send()) {
+    if (result == wire::SendResult::kTaken) ++sent;
+    ASSERT_LT(sent, 100000U);
+    bool is_over = false;
+    loop_.post([&] { is_over = true; });
+    ASSERT_TRUE(until([&] { return is_over; }));
+  }
+  EXPECT_LE(client.connection->queued_bytes(), 64U << 10);
+  server.connection->resume_reading();
+  ASSERT_TRUE(until([&] { return server.frames == sent; }));
+  EXPECT_FALSE(client.connection->is_congested());
+  EXPECT_EQ(client.drained, 1);
+}
+
+TEST_P(TransportTest, BeyondAFullQueueThereIsRoomForAsManyErrorsAsAreReserved) {
+  Peer client;
+  server_act_ = nullptr;
+  listen();
+  constexpr std::size_t kReserved = 12U << 20;
+  ASSERT_TRUE(connect(client, {.queued_bytes_max = 64U << 10, .reserved_bytes = kReserved}).ok());
+  ASSERT_TRUE(until([&] { return servers_.size() == 1; }));
+  servers_[0]->connection->pause_reading();
+  const std::vector<std::byte> error = pattern(1000);
+  const FrameHeader header{.kind = FrameKind::kResult, .template_or_status = 6};
+  std::size_t sent = 0;
+  while (client.connection->send(header, error, wire::Payload()) == wire::SendResult::kTaken) ASSERT_LT(++sent, 20000U);
+  const std::size_t room = kReserved + (64U << 10) - client.connection->queued_bytes();
+  EXPECT_LT(room, wire::kHeaderBytes + error.size());
+}
+
 TEST_P(TransportTest, AReaderThatTakesNothingForTooLongIsGivenUp) {
   Peer client;
   server_act_ = nullptr;

@@ -4,10 +4,14 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/wire/frame.h"
 #include "proto/wire/limits.h"
 
 namespace kaido::daemon {
 namespace {
+
+/// The part of limits.memory that errors may take where answers had no room: at one connection, beyond its queue.
+constexpr std::size_t kReserveDivisor = 8;
 
 std::string_view effect_name(TaintEffect effect) {
   switch (effect) {
@@ -28,13 +32,22 @@ std::uint64_t seed_of(const Identity& identity) {
   return id ^ (identity.epoch.value * 0x9e3779b97f4a7c15ULL);
 }
 
-ListenOptions listen_options(const Settings& settings, std::uint32_t connections_max, std::uint32_t headroom) {
+// An error for each call of one app or peer, if none of their answers has room.
+std::size_t reserve_for(const Settings& settings, std::size_t calls) {
+  return std::max(wire::kReservedQueuedBytes,
+                  std::min(calls * (wire::kHeaderBytes + wire::kLeastErrorBytes),
+                           static_cast<std::size_t>(settings.limits.memory.count) / kReserveDivisor));
+}
+
+ListenOptions listen_options(const Settings& settings, std::uint32_t connections_max, std::uint32_t headroom,
+                             std::size_t calls) {
   ListenOptions options;
   options.connections_max = connections_max;
   options.handshake_timeout = settings.timeouts.handshake;
   options.connection.frame_bytes_max = settings.limits.max_frame_bytes.count + headroom;
   // The largest frame fits into the smallest queue with what relays add to it.
   options.connection.queued_bytes_max = settings.limits.queued_bytes_per_connection.count + wire::kFrameHeadroomBytes;
+  options.connection.reserved_bytes = reserve_for(settings, calls);
   options.connection.stalled_after = settings.timeouts.stalled;
   return options;
 }
@@ -140,11 +153,12 @@ NodeMachineOptions machine_options(const Settings& settings, const Identity& ide
 LinksOptions links_options(const Settings& settings) {
   LinksOptions options;
   options.app_address = Address::unix_socket(settings.listen.app_socket);
-  options.app_listen = listen_options(settings, settings.limits.max_apps, 0);
+  options.app_listen = listen_options(settings, settings.limits.max_apps, 0, settings.limits.calls_per_app);
   options.app_listen.unix_mode = settings.listen.app_socket_mode;
   if (settings.listen.peer) options.peer_address = to_address(*settings.listen.peer);
   if (settings.listen.advertise) options.advertise = to_address(*settings.listen.advertise);
-  options.peer_listen = listen_options(settings, settings.limits.max_peers, wire::kFrameHeadroomBytes);
+  options.peer_listen =
+      listen_options(settings, settings.limits.max_peers, wire::kFrameHeadroomBytes, settings.limits.calls_per_peer);
   options.connect_timeout = settings.timeouts.handshake;
   return options;
 }

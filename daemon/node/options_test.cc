@@ -6,6 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include "proto/wire/frame.h"
+#include "proto/wire/limits.h"
+
 namespace kaido::daemon {
 namespace {
 
@@ -38,6 +41,22 @@ TEST(PlaintextWarning, ANodeThatOnlyDialsTrustsWhoeverAnswers) {
 TEST(PlaintextWarning, UnixSocketsGiveNothingAway) {
   EXPECT_EQ(warning(std::nullopt, {}), "");
   EXPECT_EQ(warning(unix_socket("/x"), {unix_socket("/y")}), "");
+}
+
+// A node that only pauses may find no room for the answer of any of its calls.
+TEST(LinksOptions, ReserveRoomForAnErrorForEachCall) {
+  Settings settings;
+  constexpr std::size_t kErrorBytes = wire::kHeaderBytes + wire::kLeastErrorBytes;
+  const auto reserved = [&](std::uint32_t calls) {
+    settings.limits.calls_per_peer = calls;
+    return links_options(settings).peer_listen.connection.reserved_bytes;
+  };
+  EXPECT_EQ(reserved(1), wire::kReservedQueuedBytes);
+  EXPECT_EQ(reserved(50'000), 50'000 * kErrorBytes);
+  EXPECT_EQ(reserved(10'000'000), settings.limits.memory.count / 8) << "no more than memory allows";
+  EXPECT_EQ(links_options(settings).app_listen.connection.reserved_bytes, wire::kReservedQueuedBytes);
+  settings.limits.calls_per_app = 20'000;
+  EXPECT_EQ(links_options(settings).app_listen.connection.reserved_bytes, 20'000 * kErrorBytes);
 }
 
 }  // namespace

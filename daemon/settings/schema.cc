@@ -71,7 +71,8 @@ constexpr SettingKey kTable[] = {
      "payloads on their way, queued output. Nobody may have more than half of what is left for all others: one alone, "
      "a quarter of it. Beyond it, new work is "
      "rejected with a time to retry after. At least four times max_frame_bytes; the process takes up to 32 MiB more, "
-     "and where all is taken up to 68 KiB for each connection that has begun to send something."},
+     "and where all is taken up to 68 KiB for each connection that has begun to send something, and up to 128 KiB for "
+     "each that does not read what it was sent."},
     {"limits.max_frame_bytes", SizeType{FIELD(limits.max_frame_bytes), Bytes{64 * kKiB.count}, kGiB},
      "Largest message, arguments included. Raising it lets one call take more memory at each hop."},
     {"limits.queued_bytes_per_connection",

@@ -60,7 +60,9 @@ inline constexpr std::size_t kMaxQueuedBytes = 256U << 20;
 inline constexpr std::size_t kLeastErrorBytes = 1U << 10;
 
 /// What a connection that has kMaxQueuedBytes to send may have besides, of frames that carry no work: an announcement,
-/// and an error in place of each answer that finds it full. Raising it lets a reader who does not read keep more.
+/// and an error in place of each answer that finds it full. Raising it lets a reader who does not read keep more. Where
+/// a node allows so many calls that their errors need more, it is more, up to an eighth of limits.memory: beyond it the
+/// link of a node that only pauses is ended.
 inline constexpr std::size_t kReservedQueuedBytes = 8U << 20;
 
 /// What one read asks for. Larger reads gather more frames a turn; beyond 256 KiB nothing more was gained.
