@@ -80,6 +80,8 @@ void Session::handle_disconnected(TimePoint now, std::string_view reason) {
     settle_in_flight(reason);
     events_.cancel_all();
   }
+  // Not before: a node that turns this program away again and again is asked less and less often.
+  if (served_since_ && now - *std::exchange(served_since_, std::nullopt) >= kLongestRetry) backoff_.reset();
   connect_at_ = now + backoff_.next();
   // Who has never been connected has nothing to hope for; who has gets a while, since nodes are restarted.
   if (never_ready) {
@@ -116,7 +118,7 @@ inline bool Session::handle_frame(wire::FrameView& frame, TimePoint now) {
       return handle_welcome(frame, now);
     case wire::FrameKind::kRegistered:
       is_registered_ = true;
-      backoff_.reset();  // not before: a node that refuses the functions for now is asked less and less often
+      served_since_ = now;
       return true;
     case wire::FrameKind::kPrepared:
       handle_prepared(frame);
@@ -150,7 +152,7 @@ bool Session::handle_welcome(const wire::FrameView& frame, TimePoint now) {
   handshake_deadline_.reset();
   give_up_at_.reset();
   failure_.reset();
-  if (functions_.empty()) backoff_.reset();
+  if (functions_.empty()) served_since_ = now;
   node_name_ = *node_names_.insert(welcome.node_name()).first;
   credits_ = welcome.credits();
   results_follow_ = (welcome.features() & wire::kFeatureResultsFollow) != 0;

@@ -241,6 +241,7 @@ class Session final : private wire::HoldListener {
   std::optional<Error> failure_;
 
   base::Backoff backoff_;
+  std::optional<TimePoint> served_since_;  ///< when the node took what this program is: its hello, or its functions
   std::optional<TimePoint> connect_at_ = TimePoint::min();
   std::optional<TimePoint> handshake_deadline_;
   Liveness liveness_;

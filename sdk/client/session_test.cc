@@ -419,6 +419,36 @@ TEST_F(SessionTest, AGoodbyeIsFinalUnlessTheNodeComesBack) {
   EXPECT_NE(session_->failure()->message().find("restarting"), std::string::npos);
 }
 
+// Of programs without functions and with: whoever says what the node does not take again and again.
+TEST_F(SessionTest, APromptGoodbyeAfterEachWelcomeIsFollowedByLongerAndLongerPauses) {
+  v1::Goodbye goodbye;
+  goodbye.set_retry(true);
+  const auto end = [&](base::Duration after) {
+    now_ += after;
+    EXPECT_FALSE(deliver(Kind::kGoodbye, goodbye.SerializeAsString()));
+    session_->handle_disconnected(now_, session_->disconnect_reason());
+    return *session_->connect_at() - now_;
+  };
+  for (const bool has_functions : {false, true}) {
+    session_.reset();
+    if (has_functions)
+      make_session();
+    else
+      make_session({}, FunctionTable());
+    base::Duration longest{};
+    for (int round = 0; round < 10; ++round) {
+      make_ready();
+      const base::Duration pause = end(0ms);
+      EXPECT_LE(pause, 1s);
+      longest = std::max(longest, pause);
+      now_ += pause;
+    }
+    EXPECT_GT(longest, 100ms) << (has_functions ? "with functions" : "without");
+    make_ready();
+    EXPECT_LE(end(1s), 20ms) << "it had held";
+  }
+}
+
 TEST_F(SessionTest, UnknownFramesAreSkippedIfIgnorableAndPingsAnswered) {
   make_ready();
   wire::FrameHeader header;
