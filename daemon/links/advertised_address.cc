@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 
+#include "proto/base/wildcard.h"
+
 namespace kaido::daemon {
 namespace {
 
@@ -31,11 +33,11 @@ std::string text_of(const sockaddr& address) {
 
 std::string advertised_address(const Address& bound, std::span<const std::string> hosts) {
   if (bound.kind() != Address::Kind::kTcp) return bound.to_string();
-  const bool all_v4 = bound.host() == "0.0.0.0";
-  const bool all_v6 = bound.host() == "::";
-  if (!all_v4 && !all_v6) return bound.to_string();
+  const base::Wildcard wildcard = base::wildcard_of(bound.host());
+  if (wildcard == base::Wildcard::kNone) return bound.to_string();
   auto found = std::find_if_not(hosts.begin(), hosts.end(), is_v6);
-  if (found == hosts.end() && all_v6) found = std::find_if(hosts.begin(), hosts.end(), is_v6);
+  if (found == hosts.end() && wildcard == base::Wildcard::kAllV6)
+    found = std::find_if(hosts.begin(), hosts.end(), is_v6);
   return Address::tcp(found == hosts.end() ? "127.0.0.1" : *found, bound.port()).to_string();
 }
 

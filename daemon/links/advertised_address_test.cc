@@ -19,6 +19,9 @@ TEST(AdvertisedAddress, IsTheBoundOneWhereThatCanBeDialed) {
 TEST(AdvertisedAddress, OfAWildcardIsTheFirstThatItStandsFor) {
   EXPECT_EQ(advertised_address(Address::tcp("0.0.0.0", 7600), kBoth), "tcp:192.0.2.7:7600");
   EXPECT_EQ(advertised_address(Address::tcp("::", 7600), kBoth), "tcp:192.0.2.7:7600");
+  EXPECT_EQ(advertised_address(Address::tcp("0::0", 7600), kBoth), "tcp:192.0.2.7:7600") << "written otherwise";
+  EXPECT_EQ(advertised_address(Address::tcp("::ffff:0.0.0.0", 7600), kBoth), "tcp:192.0.2.7:7600");
+  EXPECT_EQ(advertised_address(Address::tcp("::ffff:192.0.2.9", 7600), kBoth), "tcp:[::ffff:192.0.2.9]:7600");
 }
 
 TEST(AdvertisedAddress, OnAHostWithoutIPv4IsAnIPv6OneIfThatIsListenedOn) {
@@ -29,6 +32,7 @@ TEST(AdvertisedAddress, OnAHostWithoutIPv4IsAnIPv6OneIfThatIsListenedOn) {
 
 TEST(AdvertisedAddress, OfAHostOnItsOwnIsLoopback) {
   EXPECT_EQ(advertised_address(Address::tcp("0.0.0.0", 7600), {}), "tcp:127.0.0.1:7600");
+  EXPECT_EQ(advertised_address(Address::tcp("::ffff:0.0.0.0", 7600), Hosts{"fd00::7"}), "tcp:127.0.0.1:7600");
   EXPECT_EQ(advertised_address(Address::tcp("::", 7600), {}), "tcp:127.0.0.1:7600");
 }
 

@@ -10,6 +10,8 @@
 #include <limits>
 #include <span>
 
+#include "proto/base/wildcard.h"
+
 namespace kaido::daemon {
 namespace {
 
@@ -166,13 +168,7 @@ bool AddressSetting::is_local() const {
 }
 
 bool AddressSetting::is_wildcard() const {
-  if (kind == Kind::kUnix) return false;
-  in_addr v4 = {};
-  if (inet_aton(host.c_str(), &v4) != 0) return v4.s_addr == 0;  // "0" is one, too
-  in6_addr v6 = {};
-  if (inet_pton(AF_INET6, host.c_str(), &v6) != 1) return false;
-  const bool is_mapped = IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr32[3] == 0;
-  return IN6_IS_ADDR_UNSPECIFIED(&v6) || is_mapped;
+  return kind == Kind::kTcp && base::wildcard_of(host) != base::Wildcard::kNone;
 }
 
 bool AddressSetting::can_be_listened_on() const {
