@@ -23,21 +23,25 @@ namespace {
 /// What this program syncs, and what a disk says to it.
 struct Disk {
   std::vector<std::string> synced;
+  std::vector<std::string> whole;  ///< what the whole file system of was synced
   int error = 0;
 };
 Disk disk;
 
 }  // namespace
 
-/// In place of the C library's: no disk that is full, or loses its power, can be had in a test.
-extern "C" int fsync(int file) {
+static int sync_to_disk(std::vector<std::string>& synced, int file) {
   const std::string link = "/proc/self/fd/" + std::to_string(file);
   std::error_code error;
-  disk.synced.push_back(std::filesystem::read_symlink(link, error).string());
+  synced.push_back(std::filesystem::read_symlink(link, error).string());
   if (disk.error == 0) return 0;
   errno = disk.error;
   return -1;
 }
+
+/// In place of the C library's: no disk that is full, or loses its power, can be had in a test.
+extern "C" int fsync(int file) { return sync_to_disk(disk.synced, file); }
+extern "C" int syncfs(int file) { return sync_to_disk(disk.whole, file); }
 
 namespace kaido::daemon {
 namespace {
@@ -201,6 +205,8 @@ TEST_F(BadIdentity, TheLastEpoch) {
   EXPECT_TRUE(says("no epoch is left")) << refusal();
 }
 
+constexpr uid_t kNobody = 65534;
+
 /// Runs `body` in a process of its own; its exit code.
 template <class Body>
 int in_child(Body body) {
@@ -217,7 +223,6 @@ TEST(UnreadableIdentity, SaysForWhom) {
   ASSERT_NE(::mkdtemp(top.data()), nullptr);
   const std::string folder = top + "/state";
   const int code = in_child([&] {
-    constexpr uid_t kNobody = 65534;
     if (::geteuid() == 0 && (::chown(top.c_str(), kNobody, kNobody) != 0 || ::setuid(kNobody) != 0)) return 2;
     if (!StateFolder::open(folder).ok()) return 3;
     std::ofstream(folder + "/identity") << "secret";
@@ -234,7 +239,6 @@ TEST(StateFolder, ThatBelongsToSomebodyElseIsRefused) {
   ASSERT_NE(::mkdtemp(top.data()), nullptr);
   ASSERT_EQ(::chmod(top.c_str(), 0755), 0);
   const int code = in_child([&] {
-    constexpr uid_t kNobody = 65534;
     // Root hands it to another; any other user looks at a folder of root's that everybody may read.
     const bool is_root = ::geteuid() == 0;
     if (is_root && ::chown(top.c_str(), kNobody, kNobody) != 0) return 2;
@@ -308,6 +312,28 @@ TEST(StateFolder, WhatWasMadeIsOnDiskUpToTheFolderThatWasThere) {
   const base::Status refused = StateFolder::open(path + "/c").status();
   disk.error = 0;
   EXPECT_NE(refused.message().find("cannot create the state folder"), std::string::npos) << refused;
+}
+
+// Whoever may enter a folder and write there may still not read it: it cannot be opened to be synced.
+TEST(StateFolder, BelowAFolderThatCannotBeReadIsOnDiskWithAllOfIts) {
+  std::string top = "/tmp/kaido-identity-XXXXXX";
+  ASSERT_NE(::mkdtemp(top.data()), nullptr);
+  const std::string path = top + "/closed/state";
+  const int code = in_child([&] {
+    if (::geteuid() == 0 && (::chown(top.c_str(), kNobody, kNobody) != 0 || ::setuid(kNobody) != 0)) return 2;
+    if (::mkdir((top + "/closed").c_str(), 0300) != 0) return 3;
+    disk = {};
+    auto folder = StateFolder::open(path);
+    if (!folder.ok()) return 4;
+    if (disk.whole != std::vector<std::string>{path}) return 5;
+    if (!(*folder)->begin_epoch().ok()) return 6;
+    disk.error = EIO;
+    const std::string why(StateFolder::open(top + "/closed/other").status().message());
+    if (why.find("cannot create the state folder") == std::string::npos) return 7;
+    return ::chmod((top + "/closed").c_str(), 0700) == 0 ? 0 : 8;
+  });
+  EXPECT_EQ(code, 0);
+  std::filesystem::remove_all(top);
 }
 
 }  // namespace
