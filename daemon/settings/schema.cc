@@ -74,7 +74,8 @@ constexpr SettingKey kTable[] = {
      "and where all is taken up to 68 KiB for each connection that has begun to send something, and up to 128 KiB for "
      "each that does not read what it was sent."},
     {"limits.max_frame_bytes", SizeType{FIELD(limits.max_frame_bytes), Bytes{64 * kKiB.count}, kGiB},
-     "Largest message, arguments included. Raising it lets one call take more memory at each hop."},
+     "Largest message, arguments included. Raising it lets one call take more memory at its two ends, and where it "
+     "waits."},
     {"limits.queued_bytes_per_connection",
      SizeType{FIELD(limits.queued_bytes_per_connection), Bytes{64 * kKiB.count}, Bytes{16 * kGiB.count}},
      "Bytes that may wait for a reader that does not keep up; beyond it further calls for it are rejected or go "
