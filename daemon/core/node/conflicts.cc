@@ -47,9 +47,10 @@ std::vector<Conflict> Conflicts::list(base::Instant now) const {
   return current;
 }
 
-bool Conflicts::is_current(base::Instant now, const base::NodeId& id) const {
-  return std::any_of(known_.begin(), known_.end(),
-                     [&](const Conflict& conflict) { return conflict.id == id && now - conflict.last <= shown_for_; });
+bool Conflicts::is_current(base::Instant now, const base::NodeId& id, const base::Life& challenger) const {
+  return std::any_of(known_.begin(), known_.end(), [&](const Conflict& conflict) {
+    return conflict.id == id && conflict.challenger == challenger && now - conflict.last <= shown_for_;
+  });
 }
 
 }  // namespace kaido::daemon

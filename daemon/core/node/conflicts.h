@@ -25,6 +25,8 @@ struct Conflict {
   base::NodeId id;
   Claimant first;
   Claimant second;
+  base::Life
+      challenger;  ///< of an id's, where a third node met both: the life that came when another was there, and lived
   base::Instant since;  ///< of an id's
   base::Instant last;   ///< noticed
 };
@@ -50,7 +52,8 @@ class Conflicts {
   void noticed(base::Instant now, Conflict conflict);
   /// Those of ids.
   [[nodiscard]] std::vector<Conflict> list(base::Instant now) const;
-  [[nodiscard]] bool is_current(base::Instant now, const base::NodeId& id) const;
+  /// Whether this very life is known to have another beside it: noticed with it as `challenger`.
+  [[nodiscard]] bool is_current(base::Instant now, const base::NodeId& id, const base::Life& challenger) const;
 
   /// No two living nodes have the name any more: if two have it again, that is news.
   void name_is_free(const std::string& name) { names_.erase(name); }

@@ -247,6 +247,27 @@ TEST(MachinePeers, AConflictThatKnocksSeldomIsSaidOnceAndShownWithoutGaps) {
   EXPECT_EQ(clone.count_log("there can be no link"), 0) << "that was said already";
 }
 
+// Its link has died without a word, and its copy is gone, which others have not forgotten yet.
+TEST(MachinePeers, ANodeThatIsBackBeforeItsFormerLinkIsKnownToBeDeadHasNoTwin) {
+  World world;
+  const auto often = [](NodeMachineOptions& options) { options.peers.reconnect_max = 200ms; };
+  TestNode& c = world.start({.name = "c", .number = 3, .peers = {"a", "elsewhere"}, .tune = often});
+  TestNode& a = world.start({.name = "a", .number = 1, .life = {{2}, 0}});
+  ASSERT_TRUE(world.run_until([&] { return c.peers() == 1; }));
+  TestNode& clone = world.start({.name = "b", .number = 1, .life = {{2}, 0}, .peers = {"c"}});
+  ASSERT_TRUE(world.run_until([&] { return clone.count_log("nodes are in each other's way") == 1; }));
+  world.kill(clone);
+  world.routes.erase("a");
+  world.hold(*world.wire(a, c), true);
+  const std::uint64_t refused = c.machine->peers().counters().handshakes_failed;
+  TestNode& again = world.start({.name = "a", .number = 1, .life = {{3}, 0}, .address = "elsewhere"});
+  ASSERT_TRUE(world.run_until([&] { return again.peers() == 1; }));
+  EXPECT_GT(c.machine->peers().counters().handshakes_failed, refused) << "it came while the former link was there";
+  EXPECT_EQ(c.machine->peers().conflicts().size(), 1U) << "the conflict was still shown";
+  EXPECT_TRUE(again.machine->peers().conflicts().empty());
+  EXPECT_EQ(again.count_log("nodes are in each other's way"), 0) << again.log_text();
+}
+
 TEST(MachinePeers, AnAddressThatCannotBeJoinedHasOneLine) {
   World world;
   TestNode& a = world.start({.name = "a", .number = 1, .peers = {"b"}});
@@ -302,6 +323,23 @@ TEST(MachinePeers, TwoNodesOfOneNameAreBothThereAndReportedOnce) {
   ASSERT_TRUE(world.run_until([&] { return a.peers() == 2; }));
   EXPECT_EQ(a.machine->peers().conflicts().size(), 1U);
   EXPECT_EQ(a.count_log("nodes are in each other's way"), 2) << "it is back: " << a.log_text();
+}
+
+TEST(MachinePeers, ANameIsFreeWhenItsNodeComesBackWithAnotherBeforeItIsLost) {
+  World world;
+  TestNode& a = world.start({.name = "a", .number = 1});
+  world.start({.name = "same", .number = 2, .peers = {"a"}, .address = "x"});
+  TestNode& second = world.start({.name = "same", .number = 3, .peers = {"a"}, .address = "y"});
+  ASSERT_TRUE(world.run_until([&] { return a.peers() == 2; }));
+  world.kill(second);
+  world.start({.name = "other", .number = 3, .life = {{2}, 0}, .peers = {"a"}, .address = "y"});
+  ASSERT_TRUE(world.run_until([&] { return a.peers() == 2; }));
+  ASSERT_EQ(a.machine->peers().counters().nodes_lost, 1U) << "its former life, which ended when the new one came";
+  EXPECT_TRUE(a.machine->peers().conflicts().empty());
+  EXPECT_EQ(a.count_log("nodes are in each other's way"), 1) << a.log_text();
+  world.start({.name = "same", .number = 4, .peers = {"a"}, .address = "z"});
+  ASSERT_TRUE(world.run_until([&] { return a.peers() == 3; }));
+  EXPECT_EQ(a.count_log("nodes are in each other's way"), 2) << "two have it again: " << a.log_text();
 }
 
 TEST(MachinePeers, ANodeNamedLikeThisOneIsReportedByBoth) {

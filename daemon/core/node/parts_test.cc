@@ -242,10 +242,13 @@ TEST(PingLiveness, AGraceTimeWithoutEndNeverOverflows) {
 
 // ---------------------------------------------------------------- Conflicts
 
+constexpr base::Life kFirst{base::Epoch{1}, 7};
+
 Conflict conflict_of(std::uint8_t id, Conflict::Kind kind = Conflict::Kind::kId) {
   Conflict conflict;
   conflict.kind = kind;
   conflict.id.bytes[0] = id;
+  conflict.challenger = kFirst;
   conflict.first = {"n" + std::to_string(id), "tcp:1"};
   conflict.second = {"n" + std::to_string(id), "tcp:2"};
   return conflict;
@@ -267,11 +270,12 @@ TEST(Conflicts, IsLoggedOnceAndListedWhileItLasts) {
   ASSERT_EQ(conflicts.list(kStart + 10min).size(), 1U);
   EXPECT_EQ(conflicts.list(kStart + 10min)[0].since, kStart);
   EXPECT_EQ(conflicts.list(kStart + 10min)[0].last, kStart + 10min);
-  EXPECT_TRUE(conflicts.is_current(kStart + 10min, conflict_of(1).id));
-  EXPECT_FALSE(conflicts.is_current(kStart + 10min, conflict_of(2).id));
+  EXPECT_TRUE(conflicts.is_current(kStart + 10min, conflict_of(1).id, kFirst));
+  EXPECT_FALSE(conflicts.is_current(kStart + 10min, conflict_of(2).id, kFirst));
+  EXPECT_FALSE(conflicts.is_current(kStart + 10min, conflict_of(1).id, {base::Epoch{2}, 7})) << "of another life";
   const base::Instant over = kStart + 10min + Conflicts::kShownForMin + 1ns;
   EXPECT_TRUE(conflicts.list(over).empty());
-  EXPECT_FALSE(conflicts.is_current(over, conflict_of(1).id));
+  EXPECT_FALSE(conflicts.is_current(over, conflict_of(1).id, kFirst));
   conflicts.noticed(kStart + 1h, conflict_of(1));
   EXPECT_EQ(lines_of(outbox), 1U) << "it is back";
   EXPECT_EQ(conflicts.list(kStart + 1h)[0].since, kStart + 1h);

@@ -20,8 +20,9 @@ base::Status Peers::judge_greeting(Link& link, const PeerGreeting& peer) {
     Link& other = *known->second;
     const bool is_replacement = link.dialer() != nullptr && link.dialer()->sought() != kNoNode;
     if (peer.life != other.life() && other.session().is_established()) {
-      challenge(other, kNoConnection);
-      if (conflicts_.is_current(now_, peer.id)) link.session().report_twin({other.name(), other.remote()});
+      challenge(other, kNoConnection, peer.life);
+      // Not of any life: the node that `other` was, when it is back before that link is known to be dead, has no twin.
+      if (conflicts_.is_current(now_, peer.id, peer.life)) link.session().report_twin({other.name(), other.remote()});
       return absl::UnavailableError("another life of this node is connected; it is asked whether it lives");
     }
     if (!is_replacement) return absl::AlreadyExistsError("the nodes are connected already");
@@ -69,18 +70,18 @@ void Peers::judge_commitment(Link& link, const PeerGreeting& peer) {
   // The same life: the other side would not have committed unless it had lost the link that we still have, or wanted
   // another. The old one retires when the new one has been introduced.
   if (other.life() == peer.life) return link.session().agree();
-  challenge(other, link.connection());
+  challenge(other, link.connection(), peer.life);
 }
 
 // Two lives of one node: one is over, or there are two daemons with one id. Who is connected is asked whether it lives.
-void Peers::challenge(Link& incumbent, ConnectionId challenger) {
+void Peers::challenge(Link& incumbent, ConnectionId challenger, const base::Life& life) {
   const auto earlier = std::find_if(challenges_.begin(), challenges_.end(), [&](const Challenge& challenge) {
     return challenge.incumbent == incumbent.connection();
   });
   // Asked once: if the answer had to be younger than the latest challenge, who challenges often enough would win.
   const bool is_asked = earlier != challenges_.end();
   const base::Instant asked = is_asked ? earlier->asked : now_;
-  challenges_.push_back({incumbent.connection(), challenger, asked, base::after(now_, options_.challenge_time)});
+  challenges_.push_back({incumbent.connection(), challenger, life, asked, base::after(now_, options_.challenge_time)});
   if (!is_asked) incumbent.session().ping(now_, tasks_.load());
 }
 
@@ -94,6 +95,7 @@ void Peers::incumbent_lives(const Link& incumbent, base::Instant asked) {
     Link* const challenger = links_.find(challenge.challenger);
     Conflict conflict;
     conflict.id = incumbent.session().peer()->id;
+    conflict.challenger = challenge.life;
     conflict.first = incumbent.claimant();
     conflict.second = challenger != nullptr ? challenger->claimant() : Claimant{"another daemon", "turned away before"};
     const std::string what = describe(conflict);

@@ -208,10 +208,12 @@ Peers::Link* Peers::active(const AttemptKey& key) const {
 base::Status Peers::attach(Link& link, NodeInfo info) {
   if (link.index() == kNoNode) note_name_conflict(link, info);
   const base::NodeId id = info.id;
+  std::string former_name;
   if (const NodeIndex index = tasks_.index_of(id); index != kNoNode && nodes_.contains(index)) {
     // What is older comes by a link that is slower than another one, or that took over in between.
     const NodeInfo& known = tasks_.last_said(index);
     if (nodes_[index].life == info.life && info.version < known.version) info = known;
+    if (nodes_[index].life != info.life) former_name = known.name;
   }
   const ClusterTable::Seen seen = tasks_.node_seen(std::move(info));
   if (!seen.accepted()) {
@@ -242,6 +244,7 @@ base::Status Peers::attach(Link& link, NodeInfo info) {
   if (!seen.is_new_life) return absl::OkStatus();
   former.life = seen.lost_life;
   end_life(seen.index, former);
+  if (!former_name.empty()) look_whether_name_is_free(former_name);
   return absl::OkStatus();
 }
 

@@ -155,6 +155,7 @@ class Peers {
   struct Challenge {
     ConnectionId incumbent;
     ConnectionId challenger;  ///< kNoConnection: it was turned away and will come back
+    base::Life life;          ///< the challenger's
     base::Instant asked;      ///< when the incumbent was: only what it answered since then counts
     base::Instant deadline;
   };
@@ -175,7 +176,7 @@ class Peers {
   void judge_commitment(Link& link, const PeerGreeting& peer);
   [[nodiscard]] base::Status greeted_self(Link& link, const PeerGreeting& peer);
   void told_of_twin(Link& link, const PeerTwin& twin);
-  void challenge(Link& incumbent, ConnectionId challenger);
+  void challenge(Link& incumbent, ConnectionId challenger, const base::Life& life);
   void incumbent_lives(const Link& incumbent, base::Instant asked);
   void forget_challenges(const Link& link);
   void expire_challenges();
