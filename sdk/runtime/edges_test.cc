@@ -176,13 +176,16 @@ TEST(TurnHooks, MayBeUnregisteredAndEndWhileTheyAreCalled) {
     std::function<void()> on_end = [] {};
   };
   for (const bool has_threads : {false, true}) {
-    Runtime runtime = has_threads ? multi_thread() : RuntimeBuilder::new_current_thread().build().value();
-    const Handle handle = runtime.handle();
+    // Before the runtime, whose threads may still be in one of them when it ends.
+    std::promise<void> is_over;
+    auto over = is_over.get_future();
+    std::once_flag once;
+    std::atomic<bool> is_told = false;
     auto last = std::make_shared<Hook>();
     auto other = std::make_shared<Hook>();
     auto owner = std::make_shared<Hook>();
-    std::promise<void> is_over;
-    std::once_flag once;
+    Runtime runtime = has_threads ? multi_thread() : RuntimeBuilder::new_current_thread().build().value();
+    const Handle handle = runtime.handle();
     owner->on_end = [&, hook = owner.get()] {
       std::call_once(once, [&] {
         detail::unregister_turn_hook(handle, *other);
@@ -192,12 +195,11 @@ TEST(TurnHooks, MayBeUnregisteredAndEndWhileTheyAreCalled) {
         detail::register_turn_hook(handle, last);
       });
     };
-    last->on_end = [&, is_told = false]() mutable {
-      if (!std::exchange(is_told, true)) is_over.set_value();
+    last->on_end = [&] {
+      if (!is_told.exchange(true)) is_over.set_value();
     };
     detail::register_turn_hook(handle, owner);
     detail::register_turn_hook(handle, other);
-    auto over = is_over.get_future();
     runtime.block_on([&]() -> Task<void> {
       while (over.wait_for(0s) != std::future_status::ready) co_await yield_now();
     });

@@ -21,7 +21,7 @@ class TurnHooks {
   void add(const std::shared_ptr<TurnHook>& hook) {
     std::shared_ptr<const List> replaced;  // Goes after the lock.
     const std::lock_guard lock(mutex_);
-    auto next = std::make_shared<List>(*hooks_);
+    auto next = without(nullptr);
     next->push_back({hook.get(), hook});
     replace(replaced, std::move(next));
   }
@@ -30,11 +30,9 @@ class TurnHooks {
     std::shared_ptr<const List> replaced;
     const std::lock_guard lock(mutex_);
     try {
-      auto next = std::make_shared<List>(*hooks_);
-      std::erase_if(*next, [&hook](const Entry& entry) { return entry.hook == &hook; });
-      replace(replaced, std::move(next));
+      replace(replaced, without(&hook));
     } catch (const std::bad_alloc&) {
-      // Then it is called until it is gone.
+      // Then it is called until it is gone, and its entry goes with the next change.
     }
   }
 
@@ -63,6 +61,12 @@ class TurnHooks {
   [[nodiscard]] std::shared_ptr<const List> snapshot() const noexcept {
     const std::lock_guard lock(mutex_);
     return hooks_;
+  }
+  /// A new list without `hook`, and without those that are gone.
+  [[nodiscard]] std::shared_ptr<List> without(const TurnHook* hook) const {
+    auto next = std::make_shared<List>(*hooks_);
+    std::erase_if(*next, [hook](const Entry& entry) { return entry.hook == hook || entry.owner.expired(); });
+    return next;
   }
   void replace(std::shared_ptr<const List>& replaced, std::shared_ptr<const List> next) noexcept {
     count_.store(next->size(), std::memory_order_release);

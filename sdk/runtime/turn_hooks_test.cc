@@ -29,6 +29,23 @@ class Hook final : public TurnHook {
   int mark_ = 42;
 };
 
+// Its owner may have had no memory to remove it.
+TEST(TurnHooks, AnEntryOfOneThatIsGoneGoesWithTheNextChange) {
+  TurnHooks hooks;
+  const auto other = std::make_shared<Hook>();
+  const auto entries = std::make_shared<int>();  // The deleter goes with the last weak reference.
+  const auto add_and_end_one = [&] {
+    hooks.add(std::shared_ptr<Hook>(new Hook, [entries](Hook* hook) { delete hook; }));
+    EXPECT_EQ(entries.use_count(), 2);
+  };
+  add_and_end_one();
+  hooks.add(other);
+  EXPECT_EQ(entries.use_count(), 1);
+  add_and_end_one();
+  hooks.remove(*other);
+  EXPECT_EQ(entries.use_count(), 1);
+}
+
 TEST(TurnHooks, AreCalledUntilTheyAreRemovedOrGone) {
   TurnHooks hooks;
   hooks.end_of_turn();
