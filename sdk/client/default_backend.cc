@@ -15,6 +15,7 @@
 #include "sdk/client/socket_path.h"
 #include "sdk/client/switching_backend.h"
 #include "sdk/function/function_table.h"
+#include "sdk/runtime/thread_state.h"
 
 namespace kaido::inline abi0::detail {
 namespace {
@@ -42,7 +43,10 @@ class Defaults {
       if (is_owner) at->second.owned = backend;
       version_.fetch_add(1, std::memory_order_release);
     }
-    if (is_first) static_cast<void>(handle.spawn(keep(AtEnd([this, core] { remove(core); }))));
+    if (is_first) {
+      const CurrentTaskScope nobody(nullptr);  // It outlives the function that may make the first call.
+      static_cast<void>(handle.spawn(keep(AtEnd([this, core] { remove(core); }))));
+    }
     return backend;
   }
   [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }

@@ -21,6 +21,7 @@
 
 #include "sdk/client/keeper.h"
 #include "sdk/client/socket_path.h"
+#include "sdk/runtime/thread_state.h"
 
 namespace kaido::inline abi0::detail {
 namespace {
@@ -155,6 +156,7 @@ std::shared_ptr<NodeConnection> NodeConnection::create(Handle handle, const Node
   register_turn_hook(handle,
                      std::shared_ptr<TurnHook>(object.shared_from_this(),
                                                &object));  // not before: the stand-by thread serves who is registered
+  const CurrentTaskScope nobody(nullptr);  // It outlives the function that may have made the first connection.
   object.keeper_ = handle.spawn(keep(AtEnd([weak = object.weak_from_this()] {
     if (const auto self = weak.lock()) self->close();
   })));
@@ -292,6 +294,7 @@ void NodeConnection::reply_to_ended(RunningCall* first) {
     } else {
       session_.reply(call.connection(), call.call_id(), error, call.result().bytes());
     }
+    call.result() = Buffer();  // Tasks that the function has spawned may keep the rest of the call for long.
     call.next = std::exchange(answered_, &call);
   }
 }

@@ -75,10 +75,14 @@ void RunningCall::drop_frame() noexcept {
   if (frame_) {
     std::exchange(frame_, nullptr).destroy();
   }
-  if (target_ == nullptr) return;
-  if (!invocation_) invocation_.emplace(user_context_, std::span<const std::byte>());
-  invocation_->error.emplace(ErrorKind::kCancelled, "cancelled while it ran");
-  answer();
+  if (target_ != nullptr) {
+    if (!invocation_) invocation_.emplace(user_context_, std::span<const std::byte>());
+    invocation_->error.emplace(ErrorKind::kCancelled, "cancelled while it ran");
+    answer();
+  }
+  // Tasks that it has spawned may keep this object for long.
+  arguments_ = Buffer();
+  leave_own_scope();
 }
 
 inline void RunningCall::answer() noexcept {

@@ -22,13 +22,16 @@
 #include <boost/asio/steady_timer.hpp>
 #include <kaido/asio.h>
 #include <kaido/coop.h>
+#include <kaido/detail/call_scope.h>
 #include <kaido/detail/io.h>
+#include <kaido/detail/task_header.h>
 #include <kaido/detail/turn_hook.h>
 #include <kaido/interval.h>
 #include <kaido/runtime.h>
 #include <kaido/runtime_context.h>
 #include <kaido/select.h>
 #include <kaido/spawn.h>
+#include <kaido/task_id.h>
 #include <kaido/time.h>
 
 #include "sdk/runtime/runtime_core.h"
@@ -206,6 +209,77 @@ TEST(TurnHooks, MayBeUnregisteredAndEndWhileTheyAreCalled) {
     EXPECT_EQ(owner, nullptr);
     detail::unregister_turn_hook(handle, *last);
   }
+}
+
+TEST(BlockOn, InATaskItsRootAloneIsThatTasksDoing) {
+  Runtime outer = multi_thread();
+  auto blocks = outer.spawn([]() -> Task<void> {
+    const std::optional<TaskId> own = task::try_id();
+    block_in_place([&] {
+      Runtime inner = current_thread();
+      bool has_run = false;
+      boost::asio::post(detail::io_context(inner.handle()), [&] {
+        EXPECT_EQ(task::try_id(), std::nullopt) << "what it spawned would belong to the function of that task";
+        has_run = true;
+      });
+      inner.block_on([&]() -> Task<void> {
+        while (!has_run) co_await yield_now();
+        EXPECT_EQ(task::try_id(), own);
+      });
+    });
+    EXPECT_EQ(task::try_id(), own);
+    co_return;
+  });
+  EXPECT_TRUE(outer.block_on(blocks).has_value());
+}
+
+/// As the task of a function of this program that runs for the node.
+class FunctionCell final : public detail::JoinCell<void> {
+ public:
+  FunctionCell(detail::RuntimeCore* core, std::function<void()> function, bool& is_gone)
+      : JoinCell(core), function_(std::move(function)), is_gone_(is_gone) {
+    set_own_scope(scope_);
+  }
+
+ protected:
+  bool poll(PollContext&) noexcept override {
+    function_();
+    outcome_.set_value();
+    return true;
+  }
+  void drop_frame() noexcept override { leave_own_scope(); }
+  void destroy() noexcept override { delete this; }
+
+ private:
+  ~FunctionCell() override { is_gone_ = true; }
+
+  const std::function<void()> function_;
+  bool& is_gone_;
+  detail::CallScope scope_{*this};
+};
+
+TEST(CallScope, IsLetGoByATaskThatHasEndedThoughItsHandleIsKept) {
+  Runtime runtime = current_thread();
+  detail::RuntimeCore& core = *runtime.handle().core();
+  bool is_gone = false;
+  JoinHandle<void> child;
+  const auto function = [&] {
+    child = spawn([]() -> Task<void> {
+      EXPECT_NE(detail::CallScope::current(), nullptr);
+      co_await yield_now();
+    });
+  };
+  auto* cell = new FunctionCell(&core, function, is_gone);
+  {
+    JoinHandle<void> handle(*cell);
+    detail::spawn_task(core, *cell);
+    EXPECT_TRUE(runtime.block_on(handle).has_value());
+  }
+  EXPECT_FALSE(is_gone) << "its task is at work";
+  runtime.block_on([&]() -> Task<void> {
+    while (!child.is_finished()) co_await yield_now();
+  });
+  EXPECT_TRUE(is_gone);
 }
 
 // Of its operation nobody would tell it any more.

@@ -174,6 +174,7 @@ void MultiThread::schedule_remote(TaskQueue& tasks) noexcept {
 
 void MultiThread::spawn_thread_for(Worker& worker, bool on_new_thread) {
   auto job = [&worker] { worker.take_over(); };
+  const CurrentTaskScope nobody(nullptr);  // The worker is not the task's that blocks.
   auto* cell = new BlockingCell<void, decltype(job)>(this, job);
   const JoinHandle<void> handle(*cell);
   cell->drop_ref();  // In no list of tasks, as with every closure.

@@ -190,7 +190,36 @@ void check_local(const RuntimeCore& core) {
   if (!core.is_local_here()) throw std::logic_error("kaido: spawn_local on a runtime that is not local to this thread");
 }
 
-void block_on_root(RuntimeCore& core, Root& root, bool with_drivers) {
+namespace {
+
+/// A block_on inside a task (under block_in_place): what the root does is that task's doing. What handlers, hooks and
+/// other tasks do meanwhile on this thread is not.
+class RootOfTask final : public Root {
+ public:
+  RootOfTask(Root& root, TaskHeader* task) noexcept : root_(root), task_(task) {}
+  bool poll(PollContext& context) override {
+    const CurrentTaskScope scope(task_);
+    return root_.poll(context);
+  }
+  Dropped poll_drop(PollContext& context) noexcept override {
+    const CurrentTaskScope scope(task_);
+    return root_.poll_drop(context);
+  }
+  void drop_frame() noexcept override {
+    const CurrentTaskScope scope(task_);
+    root_.drop_frame();
+  }
+
+ private:
+  Root& root_;
+  TaskHeader* task_;
+};
+
+}  // namespace
+
+void block_on_root(RuntimeCore& core, Root& given, bool with_drivers) {
+  RootOfTask root(given, thread_state.task);
+  const CurrentTaskScope nobody(nullptr);
   if (thread_state.is_driving) {
     throw std::logic_error(
         "kaido: cannot start a runtime from within a runtime: this thread runs tasks already; "

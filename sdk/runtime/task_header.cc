@@ -41,17 +41,6 @@ TaskId next_task_id() noexcept {
   return TaskId(next++);
 }
 
-class CurrentTaskScope {
- public:
-  explicit CurrentTaskScope(TaskHeader& task) noexcept : previous_(thread_state.task) { thread_state.task = &task; }
-  CurrentTaskScope(const CurrentTaskScope&) = delete;
-  CurrentTaskScope& operator=(const CurrentTaskScope&) = delete;
-  ~CurrentTaskScope() { thread_state.task = previous_; }
-
- private:
-  TaskHeader* previous_;
-};
-
 }  // namespace
 
 // Three references: the list of tasks, the queue, the JoinHandle.
@@ -175,7 +164,7 @@ void TaskHeader::detach() noexcept {
   std::uint64_t state = state_.load(std::memory_order_acquire);
   for (;;) {
     if ((state & kComplete) != 0) {
-      CurrentTaskScope scope(*this);
+      CurrentTaskScope scope(this);
       discard_outcome();
       break;
     }
@@ -249,7 +238,7 @@ bool TaskHeader::finish_running() noexcept {
 void TaskHeader::run(Budget& budget) noexcept {
   const Start start = start_running();
   if (start == Start::kNothing) return;
-  CurrentTaskScope scope(*this);
+  CurrentTaskScope scope(this);
   PollContext context(*this, budget);
   if (start == Start::kPoll) {
     if (poll(context)) {
@@ -277,7 +266,7 @@ void TaskHeader::shut_down() noexcept {
     drop_ref();
     return;
   }
-  CurrentTaskScope scope(*this);
+  CurrentTaskScope scope(this);
   Budget budget;
   PollContext context(*this, budget);
   drop_unfinished(context);
@@ -333,9 +322,11 @@ void TaskHeader::refuse() noexcept {
 }
 
 // The frame goes first, so that whoever sees the task complete sees its destructors' effects. The caller's reference
-// is consumed, and that of the list of tasks.
+// is consumed, and that of the list of tasks. The function's memory goes too if this was its last task: the handle of
+// one that has ended may be kept for long.
 void TaskHeader::complete() noexcept {
   drop_frame();
+  if (scope_ != nullptr) std::exchange(scope_, nullptr)->drop_ref();
   if (scheduler_->observes_panics() && has_panicked()) scheduler_->task_panicked();
   const std::uint64_t state = state_.fetch_xor(kRunning | kComplete, std::memory_order_acq_rel);
   if ((state & kInterest) == 0) {

@@ -99,6 +99,19 @@ class CoreScope {
   RuntimeCore* previous_;
 };
 
+/// Makes `task` the one that this thread runs for a scope. None: what is spawned is nobody's doing, and belongs to no
+/// function (see CallScope).
+class CurrentTaskScope {
+ public:
+  explicit CurrentTaskScope(TaskHeader* task) noexcept : previous_(thread_state.task) { thread_state.task = task; }
+  CurrentTaskScope(const CurrentTaskScope&) = delete;
+  CurrentTaskScope& operator=(const CurrentTaskScope&) = delete;
+  ~CurrentTaskScope() { thread_state.task = previous_; }
+
+ private:
+  TaskHeader* previous_;
+};
+
 /// Makes this thread one that drives tasks, for a scope: `local` is what it runs, null for a root that only waits.
 class DrivingScope {
  public:
