@@ -115,9 +115,10 @@ JoinHandle<T> spawn_on(RuntimeCore& core, Task<T> task, SourceLocation location 
 
 template <typename F>
 auto spawn_blocking_on(RuntimeCore& core, F&& closure, SourceLocation location = SourceLocation::current()) {
-  using Closure = std::decay_t<F>;
+  static_assert(check_temporaries<F>());
+  using Closure = Kept<F>;
   using T = std::invoke_result_t<Closure&&>;
-  auto* cell = new BlockingCell<T, Closure>(&core, std::forward<F>(closure));
+  auto* cell = new BlockingCell<T, Closure>(&core, unmoved(std::forward<F>(closure)));
   cell->set_spawned_at(location);
   JoinHandle<T> handle(*cell);
   spawn_blocking_task(core, *cell);

@@ -55,15 +55,15 @@ class JoinMap {
   }
   template <typename W, typename Set>
   void spawn_local_on(K key, W work, const Set& local_set, SourceLocation location = SourceLocation::current()) {
-    insert(std::move(key), local_set.spawn_local(std::move(work), location));
+    insert(std::move(key), local_set.spawn_local(detail::give(work), location));
   }
   template <typename F>
   void spawn_blocking(K key, F&& closure) {
-    insert(std::move(key), kaido::spawn_blocking(std::forward<F>(closure)));
+    insert(std::move(key), kaido::spawn_blocking(detail::give<F>(closure)));
   }
   template <typename F>
   void spawn_blocking_on(K key, F&& closure, const Handle& handle) {
-    insert(std::move(key), handle.spawn_blocking(std::forward<F>(closure)));
+    insert(std::move(key), handle.spawn_blocking(detail::give<F>(closure)));
   }
   /// Takes over a task that is already running.
   void insert(K key, JoinHandle<V> handle) {

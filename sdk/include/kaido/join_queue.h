@@ -54,15 +54,15 @@ class JoinQueue {
   }
   template <typename W, typename Set>
   AbortHandle spawn_local_on(W work, const Set& local_set, SourceLocation location = SourceLocation::current()) {
-    return insert(local_set.spawn_local(std::move(work), location));
+    return insert(local_set.spawn_local(detail::give(work), location));
   }
   template <typename F>
   AbortHandle spawn_blocking(F&& closure) {
-    return insert(kaido::spawn_blocking(std::forward<F>(closure)));
+    return insert(kaido::spawn_blocking(detail::give<F>(closure)));
   }
   template <typename F>
   AbortHandle spawn_blocking_on(F&& closure, const Handle& handle) {
-    return insert(handle.spawn_blocking(std::forward<F>(closure)));
+    return insert(handle.spawn_blocking(detail::give<F>(closure)));
   }
   /// Takes over a task that is already running, behind all others.
   AbortHandle insert(JoinHandle<T> handle) {

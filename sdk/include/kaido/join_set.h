@@ -131,15 +131,15 @@ class JoinSet {
   }
   template <typename W, typename Set>
   AbortHandle spawn_local_on(W work, const Set& local_set, SourceLocation location = SourceLocation::current()) {
-    return insert(local_set.spawn_local(std::move(work), location));
+    return insert(local_set.spawn_local(detail::give(work), location));
   }
   template <typename F>
   AbortHandle spawn_blocking(F&& closure) {
-    return insert(kaido::spawn_blocking(std::forward<F>(closure)));
+    return insert(kaido::spawn_blocking(detail::give<F>(closure)));
   }
   template <typename F>
   AbortHandle spawn_blocking_on(F&& closure, const Handle& handle) {
-    return insert(handle.spawn_blocking(std::forward<F>(closure)));
+    return insert(handle.spawn_blocking(detail::give<F>(closure)));
   }
   /// Spawns everything in a range of Tasks or callables, which it moves from.
   template <typename Range>

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <kaido/detail/temporary.h>
 #include <kaido/handle.h>
 #include <kaido/join_handle.h>
 #include <kaido/task.h>
@@ -69,14 +70,20 @@ class LocalPoolHandle {
   /// Calls `factory` on the thread with the fewest tasks and runs the Task that it returns there; the factory moves to
   /// that thread and stays as long as the task. What the factory or the Task throws is for the handle. Aborting the
   /// handle destroys the Task, on its thread; dropping it does not.
-  template <detail::TaskFactory F>
-  JoinHandle<detail::FactoryValue<F>> spawn_pinned(F factory) const {
-    return detail::spawn_pinned(detail::choose_place(*pool_), std::move(factory));
+  template <typename F>
+    requires detail::TaskFactory<detail::Kept<F>>
+  auto spawn_pinned(F&& factory) const {
+    static_assert(detail::check_temporaries<F>());
+    return detail::spawn_pinned<detail::Kept<F>>(detail::choose_place(*pool_),
+                                                 detail::unmoved(std::forward<F>(factory)));
   }
   /// The same on a given thread. Throws std::out_of_range.
-  template <detail::TaskFactory F>
-  JoinHandle<detail::FactoryValue<F>> spawn_pinned_by_idx(F factory, std::size_t index) const {
-    return detail::spawn_pinned(detail::place_at(*pool_, index), std::move(factory));
+  template <typename F>
+    requires detail::TaskFactory<detail::Kept<F>>
+  auto spawn_pinned_by_idx(F&& factory, std::size_t index) const {
+    static_assert(detail::check_temporaries<F>());
+    return detail::spawn_pinned<detail::Kept<F>>(detail::place_at(*pool_, index),
+                                                 detail::unmoved(std::forward<F>(factory)));
   }
 
   [[nodiscard]] std::size_t num_threads() const noexcept;

@@ -9,10 +9,12 @@
 /// What needs no thread of its own is easier on a runtime that is local as a whole: RuntimeBuilder::build_local().
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include <kaido/detail/lazy_task.h>
 #include <kaido/detail/task_header.h>
+#include <kaido/detail/temporary.h>
 #include <kaido/handle.h>
 #include <kaido/join_handle.h>
 #include <kaido/runtime.h>
@@ -143,13 +145,22 @@ class LocalSet {
     return detail::start_task(*detail::check_owner_thread(*state_), std::move(task), location);
   }
   /// The same for a callable that returns a Task; the task keeps the callable.
-  template <detail::TaskFactory F>
-  auto spawn_local(F factory, SourceLocation location = SourceLocation::current()) const {
-    return spawn_local(detail::run_factory(std::move(factory)), location);
+  template <typename F>
+    requires detail::TaskFactory<std::decay_t<F>>
+  auto spawn_local(F&& factory, SourceLocation location = SourceLocation::current()) const {
+    static_assert(detail::check_temporaries<F>());
+    return spawn_local(detail::run_factory<std::decay_t<F>>(std::forward<F>(factory)), location);
   }
-  template <detail::SpawnablePollable A>
-  auto spawn_local(A awaitable, SourceLocation location = SourceLocation::current()) const {
-    return spawn_local(detail::run_pollable(std::move(awaitable)), location);
+  template <typename A>
+    requires detail::SpawnablePollable<std::decay_t<A>>
+  auto spawn_local(A&& awaitable, SourceLocation location = SourceLocation::current()) const {
+    static_assert(detail::check_temporaries<A>());
+    return spawn_local(detail::run_pollable<std::decay_t<A>>(std::forward<A>(awaitable)), location);
+  }
+  /// `set.spawn_local(kaido::moved(work))` of a named one of either.
+  template <typename W>
+  auto spawn_local(Moved<W> work, SourceLocation location = SourceLocation::current()) const {
+    return spawn_local(detail::to_task(W(std::move(work).take())), location);
   }
 
   /// Runs a Task on the caller's budget, and the set's tasks beside it, until the Task is done.
@@ -157,19 +168,27 @@ class LocalSet {
   detail::RunUntil<T> run_until(Task<T> task) const {
     return detail::RunUntil<T>(*state_, std::move(task));
   }
-  template <detail::TaskFactory F>
-  auto run_until(F factory) const {
-    return run_until(detail::run_factory(std::move(factory)));
+  template <typename F>
+    requires detail::TaskFactory<std::decay_t<F>>
+  auto run_until(F&& factory) const {
+    static_assert(detail::check_temporaries<F>());
+    return run_until(detail::run_factory<std::decay_t<F>>(std::forward<F>(factory)));
   }
-  template <detail::SpawnablePollable A>
-  auto run_until(A awaitable) const {
-    return run_until(detail::run_pollable(std::move(awaitable)));
+  template <typename A>
+    requires detail::SpawnablePollable<std::decay_t<A>>
+  auto run_until(A&& awaitable) const {
+    static_assert(detail::check_temporaries<A>());
+    return run_until(detail::run_pollable<std::decay_t<A>>(std::forward<A>(awaitable)));
+  }
+  template <typename W>
+  auto run_until(Moved<W> work) const {
+    return run_until(detail::to_task(W(std::move(work).take())));
   }
 
   /// `runtime.block_on(run_until(task))`. Throws std::logic_error inside a runtime.
   template <typename F>
-  auto block_on(const Runtime& runtime, F&& work) const {
-    auto until = run_until(std::forward<F>(work));
+  auto block_on(const Runtime& runtime, F work) const {
+    auto until = run_until(detail::give(work));
     return detail::block_on_pollable(*runtime.handle().core(), until, true);
   }
 

@@ -12,9 +12,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <kaido/detail/chrono.h>
+#include <kaido/detail/temporary.h>
 #include <kaido/handle.h>
 #include <kaido/join_handle.h>
 #include <kaido/metrics.h>
@@ -117,9 +119,15 @@ class Runtime {
   JoinHandle<T> spawn(Task<T> task, SourceLocation location = SourceLocation::current()) const {
     return detail::spawn_on(*core_, std::move(task), location);
   }
+  template <typename F>
+    requires detail::TaskFactory<std::decay_t<F>>
+  auto spawn(F&& factory, SourceLocation location = SourceLocation::current()) const {
+    static_assert(detail::check_temporaries<F>());
+    return spawn(detail::run_factory<std::decay_t<F>>(std::forward<F>(factory)), location);
+  }
   template <detail::TaskFactory F>
-  auto spawn(F factory, SourceLocation location = SourceLocation::current()) const {
-    return spawn(detail::run_factory(std::move(factory)), location);
+  auto spawn(Moved<F> factory, SourceLocation location = SourceLocation::current()) const {
+    return spawn(detail::run_factory<F>(std::move(factory).take()), location);
   }
   template <typename F>
   auto spawn_blocking(F&& closure, SourceLocation location = SourceLocation::current()) const {
@@ -132,9 +140,15 @@ class Runtime {
     detail::check_local(*core_);
     return detail::spawn_on(*core_, std::move(task));
   }
+  template <typename F>
+    requires detail::TaskFactory<std::decay_t<F>>
+  auto spawn_local(F&& factory) const {
+    static_assert(detail::check_temporaries<F>());
+    return spawn_local(detail::run_factory<std::decay_t<F>>(std::forward<F>(factory)));
+  }
   template <detail::TaskFactory F>
-  auto spawn_local(F factory) const {
-    return spawn_local(detail::run_factory(std::move(factory)));
+  auto spawn_local(Moved<F> factory) const {
+    return spawn_local(detail::run_factory<F>(std::move(factory).take()));
   }
 
   [[nodiscard]] EnterGuard enter() const noexcept { return EnterGuard(core_); }

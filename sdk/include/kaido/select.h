@@ -294,23 +294,27 @@ auto on(A&& operation) {
 }
 template <typename A, typename H>
 auto on(A&& operation, H&& handler) {
-  return detail::SelectBranch<typename detail::BranchOf<A>::type, std::decay_t<H>, detail::AcceptAll>(
-      detail::make_branch<A>(std::forward<A>(operation)), std::forward<H>(handler), detail::AcceptAll(), true);
+  static_assert(detail::check_temporaries<H>());
+  return detail::SelectBranch<typename detail::BranchOf<A>::type, detail::Kept<H>, detail::AcceptAll>(
+      detail::make_branch<A>(std::forward<A>(operation)), detail::unmoved(std::forward<H>(handler)),
+      detail::AcceptAll(), true);
 }
 /// The same for an operation that gives a std::optional, Result or Expected: the handler is called with the value
 /// inside; if there is none the branch is disabled for this call (Rust's `Some(v) = ...`).
 template <typename A, typename H>
 auto on_value(A&& operation, H&& handler) {
-  using Handler = detail::UnwrappingHandler<std::decay_t<H>>;
+  static_assert(detail::check_temporaries<H>());
+  using Handler = detail::UnwrappingHandler<detail::Kept<H>>;
   return detail::SelectBranch<typename detail::BranchOf<A>::type, Handler, detail::AcceptEngaged>(
-      detail::make_branch<A>(std::forward<A>(operation)), Handler(std::forward<H>(handler)), detail::AcceptEngaged(),
-      true);
+      detail::make_branch<A>(std::forward<A>(operation)), Handler(detail::unmoved(std::forward<H>(handler))),
+      detail::AcceptEngaged(), true);
 }
 
 /// The last argument of select: what to do when every branch is disabled.
 template <typename H>
 auto otherwise(H&& handler) {
-  return detail::Otherwise<std::decay_t<H>>(std::forward<H>(handler));
+  static_assert(detail::check_temporaries<H>());
+  return detail::Otherwise<detail::Kept<H>>(detail::unmoved(std::forward<H>(handler)));
 }
 
 /// Awaits the first branch that is ready, destroys all the others, and then runs its handler. Starts at a random

@@ -111,15 +111,19 @@ class LocalKey {
     static_assert(detail::check_temporaries<V>());
     return TaskLocalScope<T, R>(*this, std::forward<V>(value), std::move(task));
   }
-  template <detail::TaskFactory F, typename V = T>
-    requires std::is_convertible_v<V&&, T>
-  auto scope(V&& value, F factory) const {
-    return scope(std::forward<V>(value), detail::run_factory(std::move(factory)));
+  template <typename F, typename V = T>
+    requires(std::is_convertible_v<V &&, T> && detail::TaskFactory<detail::Kept<F>>)
+  auto scope(V&& value, F&& factory) const {
+    static_assert(detail::check_temporaries<F>());
+    return scope(std::forward<V>(value),
+                 detail::run_factory<detail::Kept<F>>(detail::unmoved(std::forward<F>(factory))));
   }
-  template <detail::SpawnablePollable A, typename V = T>
-    requires std::is_convertible_v<V&&, T>
-  auto scope(V&& value, A awaitable) const {
-    return scope(std::forward<V>(value), detail::run_pollable(std::move(awaitable)));
+  template <typename A, typename V = T>
+    requires(std::is_convertible_v<V &&, T> && detail::SpawnablePollable<detail::Kept<A>>)
+  auto scope(V&& value, A&& awaitable) const {
+    static_assert(detail::check_temporaries<A>());
+    return scope(std::forward<V>(value),
+                 detail::run_pollable<detail::Kept<A>>(detail::unmoved(std::forward<A>(awaitable))));
   }
   /// Calls a function with a value. Throws std::logic_error while a with() of this key is running.
   template <typename F>

@@ -7,6 +7,7 @@
 
 #include <kaido/detail/branch.h>
 #include <kaido/detail/poll.h>
+#include <kaido/detail/temporary.h>
 #include <kaido/task.h>
 
 #pragma GCC visibility push(default)
@@ -115,8 +116,9 @@ class SelectBranch {
   template <typename Q>
   [[nodiscard]] auto matching(Q&& predicate) && {
     static_assert(std::is_same_v<P, AcceptAll>, "a branch has one pattern");
-    return SelectBranch<B, H, std::decay_t<Q>>(std::move(branch_), std::move(handler_), std::forward<Q>(predicate),
-                                               is_enabled_);
+    static_assert(check_temporaries<Q>());
+    return SelectBranch<B, H, Kept<Q>>(std::move(branch_), std::move(handler_), unmoved(std::forward<Q>(predicate)),
+                                       is_enabled_);
   }
 
   [[nodiscard]] bool is_enabled() const noexcept { return is_enabled_; }

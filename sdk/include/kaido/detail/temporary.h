@@ -64,6 +64,28 @@ inline constexpr bool kIsMoved = false;
 template <typename T>
 inline constexpr bool kIsMoved<Moved<T>> = true;
 
+/// What an operand is kept as; `X` as a forwarding reference deduces it.
+template <typename X>
+struct KeptAs {
+  using type = std::decay_t<X>;
+};
+template <typename T>
+struct KeptAs<Moved<T>> {
+  using type = T;
+};
+template <typename X>
+using Kept = typename KeptAs<X>::type;
+
+/// What such an operand is made from: what a Moved stands for, anything else as it comes.
+template <typename T>
+[[nodiscard]] T&& unmoved(Moved<T>&& operand) noexcept {
+  return std::move(operand).take();
+}
+template <typename X>
+[[nodiscard]] X&& unmoved(X&& operand) noexcept {
+  return static_cast<X&&>(operand);
+}
+
 /// A parameter that was taken by value, moved into a function that refuses temporaries: it has a name, and is none.
 template <typename T>
 [[nodiscard]] auto give(T& parameter) noexcept -> std::conditional_t<kIsDoomed<T>, Moved<T>, T&&> {
