@@ -7,6 +7,8 @@
 
 namespace kaido::inline abi0::detail {
 
+static_assert(Buffer::kLargeBytes == base::kHugePagesFrom, "a smaller block would be asked about in vain");
+
 std::unique_ptr<std::byte[]> allocate_large(std::size_t size) {
   std::unique_ptr<std::byte[]> bytes(new std::byte[size]);
   base::prefer_huge_pages(bytes.get(), size);

@@ -19,7 +19,7 @@ namespace kaido::inline abi0::detail {
 class Buffer {
  public:
   static constexpr std::size_t kInlineBytes = 160;
-  static constexpr std::size_t kLargeBytes = std::size_t{1} << 20U;
+  static constexpr std::size_t kLargeBytes = std::size_t{4} << 20U;
 
   Buffer() noexcept = default;
   explicit Buffer(std::span<const std::byte> bytes) {
