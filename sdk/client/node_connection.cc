@@ -93,7 +93,8 @@ class NodeConnection::Turn {
     std::vector<RunningCallRef> to_cancel = std::move(self_.to_cancel_);
     RunningCall* answered = std::exchange(self_.answered_, nullptr);
     std::vector<Waker> events;
-    if (has_event()) self_.take_event_waiters(events);
+    if (has_event() && !self_.take_event_waiters(events)) [[unlikely]]
+      alive = wake_waiters_one_by_one();
     const CoreRef core = to_spawn == nullptr ? CoreRef(nullptr) : self_.handle_.core();
     std::shared_ptr<NodeConnection> self;  // Let go last.
     if (self_.running_.empty()) self = std::move(self_.self_while_running_);
@@ -113,6 +114,18 @@ class NodeConnection::Turn {
     std::shared_ptr<NodeConnection> alive = self_.weak_from_this().lock();
     while (self_.session_.has_unwoken()) {
       Waker waker = self_.session_.take_unwoken();
+      lock_.unlock();
+      waker.wake();
+      lock_.lock();
+    }
+    return alive;
+  }
+  /// The same for those who wait for an event.
+  std::shared_ptr<NodeConnection> wake_waiters_one_by_one() noexcept {
+    std::shared_ptr<NodeConnection> alive = self_.weak_from_this().lock();
+    while (EventWaiter* const waiter = self_.next_told()) {
+      Waker waker = std::move(waiter->waker);
+      self_.unlink(*waiter);
       lock_.unlock();
       waker.wake();
       lock_.lock();
@@ -287,7 +300,7 @@ void NodeConnection::reply_to_ended(RunningCall* first) {
     running_.back()->index = call.index;
     running_[call.index] = running_.back();
     running_.pop_back();
-    if (call.is_in_yield_changes) std::erase(yield_changes_, &call);
+    if (call.is_in_yield_changes) forget_yield(call);
     const Error* const error = call.error();
     if (error == nullptr && call.result().size() > wire::kChunkBytes) {
       session_.reply_large(call.connection(), call.call_id(), std::move(call.result()));
@@ -302,13 +315,14 @@ void NodeConnection::reply_to_ended(RunningCall* first) {
 void NodeConnection::yield_changed(RunningCall& call) noexcept {
   const std::lock_guard lock(mutex_);
   if (std::exchange(call.is_in_yield_changes, true)) return;
-  yield_changes_.push_back(&call);
+  call.next_yield_change = std::exchange(yield_changes_, &call);
   has_output_.store(true, std::memory_order_release);
 }
 
 /// What changed and changed back within the turn is not worth a frame.
 void NodeConnection::tell_yields() {
-  for (RunningCall* call : yield_changes_) {
+  while (yield_changes_ != nullptr) {
+    RunningCall* const call = std::exchange(yield_changes_, yield_changes_->next_yield_change);
     call->is_in_yield_changes = false;
     if (call->is_yielded() == call->is_yield_told) continue;
     call->is_yield_told = call->is_yielded();
@@ -318,7 +332,12 @@ void NodeConnection::tell_yields() {
       session_.resume(call->connection(), call->call_id());
     }
   }
-  yield_changes_.clear();
+}
+
+void NodeConnection::forget_yield(const RunningCall& call) noexcept {
+  RunningCall** link = &yield_changes_;
+  while (*link != &call) link = &(*link)->next_yield_change;
+  *link = call.next_yield_change;
 }
 
 // --- the socket ---
@@ -492,59 +511,6 @@ void NodeConnection::close(std::string_view reason) noexcept {
     lost(now(), reason);
   }
   std::call_once(unregistered_, [this] { unregister_turn_hook(handle_, *this); });
-}
-
-bool NodeConnection::is_so(Event event) const {
-  if (session_.state() == Session::State::kClosed) return true;
-  switch (event) {
-    case Event::kRegisteredOrFailed:
-      return session_.is_registered() || session_.failure().has_value();
-    case Event::kRegistered:
-      return session_.is_registered();
-    case Event::kIdle:
-      return is_idle();
-    case Event::kNotRegistered:
-      break;
-  }
-  return !session_.is_registered();
-}
-
-bool NodeConnection::poll_event(Event event, EventWaiter& waiter, PollContext& context) {
-  Waker replaced;  // Dropped after the lock: that may run foreign code.
-  const std::lock_guard lock(mutex_);
-  if (is_so(event)) return true;
-  waiter.event = event;
-  if (!context.will_wake(waiter.waker)) replaced = std::exchange(waiter.waker, context.waker());
-  if (!std::exchange(waiter.is_linked, true)) {
-    waiter.previous = nullptr;
-    waiter.next = event_waiters_;
-    if (event_waiters_ != nullptr) event_waiters_->previous = &waiter;
-    event_waiters_ = &waiter;
-  }
-  return false;
-}
-
-void NodeConnection::forget(EventWaiter& waiter) noexcept {
-  Waker dropped;
-  const std::lock_guard lock(mutex_);
-  dropped = std::move(waiter.waker);
-  if (waiter.is_linked) unlink(waiter);
-}
-
-void NodeConnection::unlink(EventWaiter& waiter) noexcept {
-  waiter.is_linked = false;
-  (waiter.previous != nullptr ? waiter.previous->next : event_waiters_) = waiter.next;
-  if (waiter.next != nullptr) waiter.next->previous = waiter.previous;
-}
-
-/// Of what has come true: who serves is not woken for each call.
-void NodeConnection::take_event_waiters(std::vector<Waker>& into) {
-  for (EventWaiter* next = event_waiters_; next != nullptr;) {
-    EventWaiter& waiter = *std::exchange(next, next->next);
-    if (!is_so(waiter.event)) continue;
-    unlink(waiter);
-    into.push_back(std::move(waiter.waker));
-  }
 }
 
 std::optional<Error> NodeConnection::failure() const {

@@ -127,7 +127,10 @@ class NodeConnection final : public Backend,
   void reply_to_ended(RunningCall* first);
   void tell_yields();
   void unlink(EventWaiter& waiter) noexcept;
-  void take_event_waiters(std::vector<Waker>& into);
+  [[nodiscard]] EventWaiter* next_told() const;
+  /// False if there was no memory for all.
+  [[nodiscard]] bool take_event_waiters(std::vector<Waker>& into) noexcept;
+  void forget_yield(const RunningCall& call) noexcept;
 
   const Handle handle_;
   const std::string given_path_;  ///< empty: where nodes listen by default, looked for at each attempt
@@ -143,7 +146,7 @@ class NodeConnection final : public Backend,
   std::vector<RunningCall*> running_;
   std::shared_ptr<NodeConnection> self_while_running_;  ///< set while `running_` is not empty
   RunningCall* answered_ = nullptr;                     ///< to be given back outside the lock
-  std::vector<RunningCall*> yield_changes_;  ///< what the node is to be told at the end of the turn, if it still holds
+  RunningCall* yield_changes_ = nullptr;  ///< what the node is to be told at the end of the turn, if it still holds
   InOrder<RunningCall, &RunningCall::next> to_spawn_;
   std::vector<RunningCallRef> to_cancel_;
   EventWaiter* event_waiters_ = nullptr;

@@ -68,6 +68,7 @@ class RunningCall final : public JoinCell<void> {
   std::size_t index = 0;       ///< in its list
   bool is_yield_told = false;  ///< what the node knows
   bool is_in_yield_changes = false;
+  RunningCall* next_yield_change = nullptr;
 
  protected:
   bool poll(PollContext& context) noexcept override;

@@ -1,6 +1,7 @@
 #include "sdk/client/session.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "proto/kaido/v1/local.pb.h"
 #include "proto/wire/handshake.h"
 #include "proto/wire/outcome.h"
+#include "sdk/client/error_of.h"
 #include "sdk/client/messages.h"
 
 namespace kaido::inline abi0::detail {
@@ -73,7 +75,7 @@ void Session::handle_disconnected(TimePoint now, std::string_view reason) {
   handshake_deadline_.reset();
   liveness_.stop();
   is_registered_ = false;
-  failure_ = unavailable(reason);
+  failure_ = error_of(ErrorKind::kUnavailable, reason);
   if (was_connected) {
     channel_.reset();  // before the calls in flight get their arguments back
     waiting_results_.clear();
@@ -163,36 +165,6 @@ bool Session::handle_welcome(const wire::FrameView& frame, TimePoint now) {
   return true;
 }
 
-/// What the node announced holds for what is sent; what arrives has passed a relay, which may have added something.
-void Session::set_limits(const v1::Welcome& welcome) {
-  max_frame_bytes_ = welcome.max_frame_bytes() >= wire::kHeaderBytes ? welcome.max_frame_bytes() : wire::kMaxFrameBytes;
-  max_metadata_bytes_ = wire::kMaxMetadataBytes;
-  if (welcome.max_metadata_bytes() != 0)
-    max_metadata_bytes_ = std::min(max_metadata_bytes_, welcome.max_metadata_bytes());
-  channel_->set_peer_limits(max_frame_bytes_, wire::kMaxStreams);
-  channel_->set_message_bytes_max(std::size_t{max_frame_bytes_} + wire::kFrameHeadroomBytes);
-  const std::size_t node_templates = welcome.max_templates() != 0 ? welcome.max_templates() : wire::kMaxTemplates;
-  templates_.set_most(std::min(options_.max_templates, node_templates));
-}
-
-/// The node's, of a frame without payload.
-std::size_t Session::max_message_bytes() const {
-  return std::min<std::size_t>(max_frame_bytes_ - wire::kHeaderBytes, max_metadata_bytes_);
-}
-
-bool Session::register_functions() {
-  is_registered_ = functions_.empty();
-  if (is_registered_) return true;
-  const std::string message = register_message(functions_, options_.slots);
-  if (message.size() > max_message_bytes()) {
-    return refuse("the functions of this program take " + std::to_string(message.size()) +
-                  " bytes with their schemas, the node accepts " + std::to_string(max_message_bytes()) +
-                  ": offer fewer in one program, or raise limits.max_frame_bytes");
-  }
-  send_message(wire::FrameKind::kRegister, message);
-  return true;
-}
-
 /// A refusal; the calls of that template get the same answer themselves. If the node had no room, it may have later.
 void Session::handle_prepared(const wire::FrameView& frame) {
   if (frame.header.template_or_status != static_cast<std::uint32_t>(wire::Outcome::kRejected)) return;
@@ -231,7 +203,7 @@ bool Session::handle_timeout(TimePoint now) {
   if (give_up_at_ && now >= *give_up_at_) {
     give_up_at_.reset();
     was_ready_ = false;  // From now on calls fail at once, until a node is there again.
-    fail_waiting(failure_ ? *failure_ : unavailable("no node answered"));
+    fail_waiting(failure_ ? *failure_ : error_of(ErrorKind::kUnavailable, "no node answered"));
   }
   if (handshake_deadline_ && now >= *handshake_deadline_) return disconnect("the node did not answer in time");
   switch (liveness_.handle_timeout(now)) {
@@ -263,12 +235,14 @@ void Session::start(PendingCall& call, Waker waker, TimePoint now) {
   if (state_ == State::kReady && in_flight_ < credits_ && waiting_count_ == 0 && has_room_for(call))
     return send(call, now);
   if (state_ == State::kClosed || (state_ == State::kDisconnected && !was_ready_ && failure_)) {
-    return finish(call, *failure_);
+    return finish(call, copy_of(*failure_));
   }
   if (waiting_count_ >= options_.max_waiting_calls) {
-    return finish(call,
-                  Error(ErrorKind::kRejected, std::to_string(waiting_count_) + " calls of this program wait already")
-                      .with_retry_after(kRetryAfterFull));
+    return finish(call, error_made_by(ErrorKind::kRejected, [this] {
+                    return Error(ErrorKind::kRejected,
+                                 std::to_string(waiting_count_) + " calls of this program wait already")
+                        .with_retry_after(kRetryAfterFull);
+                  }));
   }
   enqueue(call);
 }
@@ -279,10 +253,12 @@ inline void Session::send(PendingCall& call, TimePoint now) {
   try {
     failure = try_send(call, now);
   } catch (const std::bad_alloc&) {
-    failure = Error(ErrorKind::kRejected, std::string(call.target->name) + ": there is no memory to send the call")
-                  .with_retry_after(kRetryAfterFull);
+    failure = error_made_by(ErrorKind::kRejected, [&call] {
+      return Error(ErrorKind::kRejected, std::string(call.target->name) + ": there is no memory to send the call")
+          .with_retry_after(kRetryAfterFull);
+    });
   } catch (const std::exception& thrown) {
-    failure = Error(ErrorKind::kInternal, std::string(call.target->name) + ": sending the call: " + thrown.what());
+    failure = error_of(ErrorKind::kInternal, call.target->name, ": sending the call: ", thrown.what());
   }
   if (failure) finish(call, std::move(failure));
 }
@@ -403,7 +379,7 @@ inline void Session::handle_result(wire::FrameView& frame, TimePoint now) {
   if (first_waiting_ != nullptr) send_waiting(now);
 }
 
-void Session::finish(PendingCall& call, std::optional<Error> error) {
+void Session::finish(PendingCall& call, std::optional<Error> error) noexcept {
   call.error = std::move(error);
   call.slot = PendingCall::kNoSlot;
   try {
@@ -418,38 +394,44 @@ void Session::finish(PendingCall& call, std::optional<Error> error) {
   call.is_done.store(true, std::memory_order_release);
 }
 
-Error Session::unavailable(std::string_view what) const { return Error(ErrorKind::kUnavailable, std::string(what)); }
-
-void Session::fail_waiting(const Error& error) {
+void Session::fail_waiting(const Error& error) noexcept {
   while (first_waiting_ != nullptr) {
     PendingCall& call = *first_waiting_;
     unlink(call);
-    finish(call, error);
+    finish(call, copy_of(error));
   }
 }
 
 /// What was under way when the connection was lost: repeated if that is allowed, or if nothing of it was sent.
-void Session::settle_in_flight(std::string_view reason) {
-  std::vector<PendingCall*> again;
+void Session::settle_in_flight(std::string_view reason) noexcept {
   for (std::uint32_t index = 0; index < slots_.size(); ++index) {
     if (!slots_[index].is_used) continue;
     PendingCall* const call = slots_[index].call;
-    if (call != nullptr) take_back_arguments(*call, slots_[index]);
+    if (call != nullptr) {
+      take_back_arguments(*call, slots_[index]);
+      if (call->stream_offset >= consumed_ || may_be_repeated(*call)) continue;
+    }
     free_slot(index);
-    if (call == nullptr) continue;
-    call->slot = PendingCall::kNoSlot;
-    const bool is_unsent = call->stream_offset >= consumed_;
-    if (is_unsent || may_be_repeated(*call)) {
-      again.push_back(call);
-    } else {
-      finish(*call, Error(ErrorKind::kUnavailable,
-                          std::string(call->target->name) +
-                              ": the outcome is unknown, the connection to the node was lost: " + std::string(reason)));
+    if (call != nullptr) {
+      finish(*call, error_of(ErrorKind::kUnavailable, call->target->name,
+                             ": the outcome is unknown, the connection to the node was lost: ", reason));
     }
   }
-  // In the order in which they were sent, before what has waited until now.
-  std::sort(again.begin(), again.end(), [](auto* a, auto* b) { return a->stream_offset > b->stream_offset; });
-  for (PendingCall* call : again) enqueue_front(*call);
+  // What is left waits again, in the order in which it was sent, before what has waited until now. The list of free
+  // slots has room for all of them, so that sorting takes no memory.
+  const auto first = static_cast<std::ptrdiff_t>(free_slots_.size());
+  for (std::uint32_t index = 0; index < slots_.size(); ++index) {
+    if (!slots_[index].is_used) continue;
+    PendingCall* const call = slots_[index].call;
+    free_slot(index);
+    slots_[index].call = call;
+    call->slot = PendingCall::kNoSlot;
+  }
+  const auto offset = [this](std::uint32_t index) { return slots_[index].call->stream_offset; };
+  std::sort(free_slots_.begin() + first, free_slots_.end(), [&](auto a, auto b) { return offset(a) > offset(b); });
+  for (auto at = free_slots_.begin() + first; at != free_slots_.end(); ++at) {
+    enqueue_front(*std::exchange(slots_[*at].call, nullptr));
+  }
 }
 
 // --- calls for this program ---
@@ -517,10 +499,10 @@ void Session::close(std::string_view reason) {
   handshake_deadline_.reset();
   liveness_.stop();
   give_up_at_.reset();
-  failure_ = unavailable(reason);
+  failure_ = error_of(ErrorKind::kUnavailable, reason);
   for (std::uint32_t index = 0; index < slots_.size(); ++index) {
     if (!slots_[index].is_used) continue;
-    if (slots_[index].call != nullptr) finish(*slots_[index].call, *failure_);
+    if (slots_[index].call != nullptr) finish(*slots_[index].call, copy_of(*failure_));
     free_slot(index);
   }
   fail_waiting(*failure_);
@@ -528,7 +510,11 @@ void Session::close(std::string_view reason) {
   events_.cancel_all();
   if (!was_connected) return;
   channel_->drop_streams();
-  send_message(wire::FrameKind::kGoodbye, goodbye_message(reason));
+  try {
+    send_message(wire::FrameKind::kGoodbye, goodbye_message(reason));
+  } catch (const std::bad_alloc&) {
+    // Then the node sees the connection end without it.
+  }
 }
 
 // --- tables ---

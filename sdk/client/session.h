@@ -206,10 +206,9 @@ class Session final : private wire::HoldListener {
   std::uint32_t take_slot();
   void free_slot(std::uint32_t index);
 
-  void finish(PendingCall& call, std::optional<Error> error);
-  [[nodiscard]] Error unavailable(std::string_view what) const;
-  void fail_waiting(const Error& error);
-  void settle_in_flight(std::string_view reason);
+  void finish(PendingCall& call, std::optional<Error> error) noexcept;
+  void fail_waiting(const Error& error) noexcept;
+  void settle_in_flight(std::string_view reason) noexcept;
   void enqueue(PendingCall& call);
   void enqueue_front(PendingCall& call);
   void unlink(PendingCall& call);

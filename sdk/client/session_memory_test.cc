@@ -2,6 +2,7 @@
 // outside the connection's lock.
 #include <kaido/kaido.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
@@ -22,10 +23,13 @@ namespace {
 
 /// Of the size that is not to be had on this thread; 0: none.
 thread_local std::size_t missing = 0;
+/// That was asked for on this thread.
+thread_local std::size_t largest = 0;
 
 }  // namespace
 
 void* operator new(std::size_t size) {
+  largest = std::max(largest, size);
   void* memory = size != missing ? std::malloc(size) : nullptr;
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
@@ -44,6 +48,14 @@ namespace kaido::detail {
 namespace {
 
 constexpr std::size_t kOfWakers = 64 * sizeof(Waker);
+
+/// Of what an Error refers to, which only its own file knows.
+std::size_t size_of_details() {
+  largest = 0;
+  const Error error(ErrorKind::kUnavailable, "");
+  return std::exchange(largest, 0);
+}
+const std::size_t kOfDetails = size_of_details();
 
 /// Does something when it is woken.
 class Woken final : public WakeTarget {
@@ -79,6 +91,10 @@ class SessionMemoryTest : public SessionTest {
     missing = 0;
     return call;
   }
+  /// As the owner does at the end of its turn.
+  void wake_all() {
+    for (Waker& waker : std::exchange(session_->wakes(), {})) waker.wake();
+  }
 };
 
 TEST_F(SessionMemoryTest, TheOwnerWakesThemOneByOne) {
@@ -105,6 +121,55 @@ TEST_F(SessionMemoryTest, OneThatIsDroppedBeforeItIsToldIsForgotten) {
   EXPECT_FALSE(session_->has_unwoken());
   EXPECT_TRUE(second->succeeded());
   EXPECT_TRUE(sent().empty()) << "it has ended: there is nothing to cancel";
+}
+
+// An error is a reference to its text, for which there may be no memory either: then it says the kind alone.
+TEST_F(SessionMemoryTest, WhatWaitsFailsWithoutMemoryForItsError) {
+  make_session();
+  Woken woken;
+  Call call(target_);
+  session_->start(call, Waker(woken), now_);
+  missing = kOfDetails;
+  session_->close("the program ends");
+  missing = 0;
+  wake_all();
+  EXPECT_EQ(woken.count, 1);
+  EXPECT_TRUE(call.is_done);
+  ASSERT_TRUE(call.error.has_value());
+  EXPECT_TRUE(call.error->is_unavailable());
+}
+
+TEST_F(SessionMemoryTest, WhatIsUnderWayFailsWithoutMemoryForItsError) {
+  make_ready();
+  Woken woken;
+  Call call(target_);
+  session_->start(call, Waker(woken), now_);
+  EXPECT_FALSE(sent().empty());
+  missing = kOfDetails;
+  session_->handle_disconnected(now_, "on purpose");
+  missing = 0;
+  wake_all();
+  EXPECT_EQ(woken.count, 1);
+  EXPECT_TRUE(call.is_done);
+  ASSERT_TRUE(call.error.has_value());
+  EXPECT_TRUE(call.error->is_unavailable());
+}
+
+// To sort them takes no memory, and so none can be missing.
+TEST_F(SessionMemoryTest, WhatIsToBeRepeatedWaitsAgainWithoutMemory) {
+  make_ready();
+  Woken woken;
+  Call first(target_);
+  Call second(target_);
+  session_->start(first, Waker(woken), now_);  // Of neither is anything sent.
+  session_->start(second, Waker(woken), now_);
+  missing = sizeof(PendingCall*);
+  session_->handle_disconnected(now_, "on purpose");
+  missing = 0;
+  EXPECT_FALSE(first.is_done || second.is_done);
+  EXPECT_EQ(session_->waiting(), 2u);
+  session_->drop(first);
+  session_->drop(second);
 }
 
 // Whoever is woken may use the connection at once, from whatever thread.
