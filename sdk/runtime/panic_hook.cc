@@ -13,7 +13,8 @@
 namespace kaido::inline abi0 {
 namespace {
 
-// kaido: task 7 "upload" (spawned at main.cc:12) failed and nobody awaits it: panicked with std::runtime_error: no space
+// kaido: task 7 "upload" (spawned at main.cc:12) failed and nobody awaits it: panicked with std::runtime_error: no
+// space
 void print_lost(const TaskMeta& task, const Error& error) {
   std::string line = "kaido: task " + std::to_string(task.id().value());
   if (const std::string_view name = task::name(); !name.empty()) line.append(" \"").append(name).append("\"");
